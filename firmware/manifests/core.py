@@ -1,0 +1,14 @@
+# The core that every product needs: App, resources, rules, services, storage and the link.
+package(
+    "toscore",
+    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "exchange.py", "observe.py"),
+    base_path="../../lib",
+)
+package(
+    "tos",
+    (
+        "__init__.py", "app.py", "resource.py", "rule.py", "log.py", "store.py", "state.py", "reader.py",
+        "supervisor.py", "link.py", "ports/__init__.py",
+    ),
+    base_path="..",
+)

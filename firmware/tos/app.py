@@ -1,0 +1,267 @@
+"""App: a maker's product. It owns the board's ports, the resources, the rules and the services. MicroPython."""
+
+import asyncio
+
+from micropython import const
+from tos.log import Log
+from tos.resource import Resource, Table
+from tos.rule import Rule
+from toscore.errors import Busy, TosError, WireError
+
+_BOOT = const(201)
+_INTERRUPTED = const(205)
+_RULE = const(206)
+_READ_ONLY = const(332)
+_SENSOR_SILENT = const(336)
+_OUTPUT_FAILED = const(404)
+_RULE_LOOP = const(408)
+_RULE_CRASHED = const(409)
+_NEEDS_FEATURE = const(412)
+
+_MAX_FIRINGS = const(16)
+
+
+class Devices:
+    """The drivers of the features that the app needs, as attributes: dev.relay, dev.probe."""
+
+
+class App:
+    """One product.
+
+    name: the model. needs: names of board features. version: of this product.
+
+        app = App("kettle", needs=("relay", "probe"))
+
+        @app.read("temp", unit="°C", period_ms=2000)
+        def temp(dev):
+            return dev.probe.read_mv() // 10
+    """
+
+    def __init__(self, name, needs=(), version="0.1.0"):
+        self.name = name
+        self.needs = needs
+        self.version = version
+        self.table = Table()
+        self.dev = Devices()
+        self.id = name
+        self.board = None
+        self.clock = None
+        self.log = None
+        self.config = None
+        self._rules = []
+        self._services = []
+        self._watchers = []
+        self._pending = []
+        self._settling = False
+
+    # What a maker declares
+
+    def read(self, path, period_ms, type="sensor", **about):
+        """Decorator: fn(dev) -> value, called every period_ms. An error, None or a value outside minimum and maximum
+        is a failed reading; after three in a row the sensor is silent, and its value is None."""
+
+        def declare(fn):
+            self.table.add(Resource(path, type, fn, period_ms=period_ms, **about))
+            return fn
+
+        return declare
+
+    def write(self, path, initial, safe=None, type=None, **about):
+        """Decorator: fn(dev, value) drives an output. The type follows from initial: switch, number or text, or
+        select where there are options.
+
+        safe: see Resource; initial when not given. depends: paths of the sensors without which the output must be
+        safe; when not given, every sensor that a rule watches.
+        """
+        if safe is None:
+            safe = initial
+        if type is None:
+            type = "select" if about.get("options") else _type_of(initial, "switch", "text", "number")
+
+        def declare(fn):
+            self.table.add(Resource(path, type, fn, initial=initial, safe=safe, writable=True, **about))
+            return fn
+
+        return declare
+
+    def value(self, path, initial, type=None, **about):
+        """A value that only the app sets, such as a counter or what is now showing."""
+        type = type or _type_of(initial, "binary_sensor", "sensor", "sensor")
+        self.table.add(Resource(path, type, initial=initial, **about))
+
+    def event(self, path, options, **about):
+        """Something that happens rather than lasts. options: the kinds, such as ("press", "hold")."""
+        self.table.add(Resource(path, "event", options=options, **about))
+
+    def when(self, path, above=None, below=None, equals=None):
+        """Decorator: fn(dev, value) runs when the condition comes true, see Rule."""
+
+        def declare(fn):
+            self._rules.append(Rule(path, fn, above, below, equals))
+            return fn
+
+        return declare
+
+    def use(self, service):
+        """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""
+        self._services.append(service)
+
+    # What a running app, its rules and its services call
+
+    def get(self, path):
+        """The value; None when it is not known now."""
+        return self.table[path].value
+
+    def set(self, path, value, origin="app"):
+        """Write a resource. origin: "link/PEER", "voice", "pad", "rule" or "app".
+
+        Raises WireError (no such path, type, range), Denied (read-only, origin), Busy (a sensor is silent), or
+        TosError when the hardware fails; the output is safe then.
+        """
+        r = self.table[path]
+        r.check(value, origin)
+        self.drive(r, value)
+
+    def emit(self, path, kind):
+        """Let an event happen."""
+        r = self.table[path]
+        if r.type != "event" or kind not in r.options:
+            raise WireError(_READ_ONLY, path)
+        self.put(r, kind)
+
+    def drive(self, r, value):
+        """Write a resource whose value has been checked; raises as `set` does."""
+        if r.writable:
+            self._drive_hardware(r, value)
+            if not self._settling:
+                self._arm(self._depends(r))
+        self.put(r, value)
+
+    def put(self, r, value):
+        """A resource has a new value: tell those who watch, then let the rules settle. Drives no hardware."""
+        if value != r.value or r.type == "event":
+            r.value = value
+            for watcher in self._watchers:
+                watcher(r)
+        self._pending.append(r)
+        if not self._settling:
+            self._settle()
+
+    def watch(self, fn):
+        """fn(resource) is called after each change; it must not block."""
+        self._watchers.append(fn)
+
+    def make_safe(self, sensor=None):
+        """Drive every output to its safe value, or those that depend on one sensor."""
+        for r in self.table.rows:
+            if r.writable and (sensor is None or sensor.path in self._depends(r)):
+                self._drive_safe(r)
+
+    def _drive_hardware(self, r, value):
+        if value != r.safe:
+            for path in self._depends(r):
+                if self.table[path].value is None:
+                    raise Busy(_SENSOR_SILENT, path)
+        try:
+            r.fn(self.dev, value)
+        except Exception as e:
+            self.log.crashed(e)
+            self._drive_safe(r)
+            self.log.event(_OUTPUT_FAILED, r.index)
+            raise TosError(_OUTPUT_FAILED, r.path)
+
+    def _drive_safe(self, r):
+        try:
+            r.fn(self.dev, r.safe)
+        except Exception as e:
+            self.log.crashed(e)
+            self.log.event(_OUTPUT_FAILED, r.index)
+        self.put(r, r.safe)
+
+    def _depends(self, r):
+        if r.depends is not None:
+            return r.depends
+        return [rule.path for rule in self._rules if self.table[rule.path].period_ms]
+
+    def _arm(self, paths):
+        """Someone wrote an output: rules on the sensors that it depends on look again, even if they fired already."""
+        for rule in self._rules:
+            if rule.path in paths:
+                rule.arm()
+                self._pending.append(self.table[rule.path])
+
+    def _settle(self):
+        """Run the rules on all that changed, and on what they change, without recursion and with an end."""
+        self._settling = True
+        fired = 0
+        try:
+            while self._pending:
+                r = self._pending.pop(0)
+                for n, rule in enumerate(self._rules):
+                    if rule.path == r.path and rule.fires(r.value):
+                        fired += 1
+                        if fired > _MAX_FIRINGS:
+                            self._rule_failed(_RULE_LOOP, n)
+                            return
+                        self.log.event(_RULE, n)
+                        try:
+                            rule.action(self.dev, r.value)
+                        except Exception as e:
+                            self.log.crashed(e)
+                            self._rule_failed(_RULE_CRASHED, n)
+                            return
+        finally:
+            self._settling = False
+            self._pending.clear()
+
+    def _rule_failed(self, code, n):
+        self.log.event(code, n)
+        self.make_safe()
+
+    # Boot
+
+    def run(self, board):
+        """Boot on a board and run until Ctrl-C. Outputs are safe before anything else is touched."""
+        self._bind(board)
+        from tos.supervisor import Supervisor
+
+        try:
+            asyncio.run(Supervisor(self).run(self._boot()))
+        except KeyboardInterrupt:
+            board.watchdog.stop()  # the maker has the REPL now
+            self.log.event(_INTERRUPTED)
+        finally:
+            self.make_safe()
+            asyncio.new_event_loop()
+
+    def _bind(self, board):
+        self.board = board
+        self.clock = board.clock
+        self.log = Log(board.clock)
+        self.id = "%s-%s" % (self.name, board.uid.hex())
+        for name in self.needs:
+            if name not in board.features:
+                has = ", ".join(sorted(board.features))
+                raise TosError(_NEEDS_FEATURE, "%s needs %s; board %s has %s" % (self.name, name, board.NAME, has))
+        for name in self.needs:
+            setattr(self.dev, name, board.features[name]())
+        for rule in self._rules:
+            self.table[rule.path]
+        for r in self.table.rows:
+            for path in self._depends(r):
+                self.table[path]
+        self.make_safe()
+        self.log.event(_BOOT, board.cause)
+
+    def _boot(self):
+        """The services, in the order in which they start: stored values first, the world outside last."""
+        from tos.link import Link
+        from tos.reader import Reader
+        from tos.state import Config, State
+
+        self.config = Config(self.log)
+        return [State(self), Reader()] + self._services + self.board.services() + [Link(self)]
+
+
+def _type_of(value, boolean, text, number):
+    return boolean if isinstance(value, bool) else text if isinstance(value, str) else number

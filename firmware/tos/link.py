@@ -1,0 +1,256 @@
+"""The link: the device's resources over CoAP, see docs/protocol.md. A service. MicroPython."""
+
+import asyncio
+
+from micropython import const
+from tos.ports import DATAGRAM_B
+from toscore import cbor_viper as cbor
+from toscore import coap
+from toscore.errors import TosError, WireError
+from toscore.exchange import Exchange
+from toscore.observe import Observers
+
+_DATAGRAM_TOO_LONG = const(324)
+_OBSERVERS_FULL = const(325)
+_OBSERVER_GONE = const(326)
+_BAD_OPTION = const(327)
+_NOT_CBOR = const(328)
+_NO_SUCH_PATH = const(331)
+_READ_ONLY = const(332)
+_WRONG_TYPE = const(334)
+_PORT_TAKEN = const(410)
+_TOO_LONG_TO_SEND = const(411)
+
+_EADDRINUSE = (98, 112)  # Linux, ESP-IDF
+_HOST = "127.0.0.1"  # plain CoAP stays on the device itself
+_PORT = 5683
+
+_EVENTS = const(8)
+_DETAIL_CHARS = const(64)
+_OVERHEAD_B = const(32)  # header, token and options of an answer
+_FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
+_FORMAT_LINK = ((coap.CONTENT_FORMAT, bytes((coap.LINK_FORMAT,))),)
+
+
+class Link:
+    """Answers requests, notifies observers. The exchange machine below it knows no resource, this knows no message."""
+
+    def __init__(self, app):
+        self._app = app
+        self._udp = None
+        self._observers = Observers()
+        self._exchange = None
+        self._wake = asyncio.Event()
+        self._events = []  # [[sequence, ms, index, value], ...], the latest
+        self._event_n = 0
+        app.watch(self._changed)
+
+    async def run(self, app):
+        self._exchange = Exchange(self._answer, app.board.rng, self._reset)
+        port = app.config.get("port", _PORT)
+        try:
+            self._udp = app.board.radio.udp(_HOST, port)
+        except OSError as e:
+            if e.errno in _EADDRINUSE:
+                app.log.event(_PORT_TAKEN, port)
+            raise
+        notifier = asyncio.create_task(self._notify())
+        try:
+            while True:
+                datagram, peer = await self._udp.recv()
+                self._receive(datagram, peer)
+        finally:
+            notifier.cancel()
+            self._udp.close()
+
+    def _receive(self, datagram, peer):
+        log = self._app.log
+        if len(datagram) > DATAGRAM_B:
+            log.event(_DATAGRAM_TOO_LONG, len(datagram))
+            return
+        try:
+            self._exchange.receive(self._app.clock.ms(), peer, datagram)
+        except WireError as e:
+            log.event(e.code, e.detail)
+        self._flush()
+
+    def _flush(self):
+        for peer, datagram in self._exchange.out:
+            self._udp.send(datagram, peer)
+        self._exchange.out.clear()
+
+    # Requests
+
+    def _answer(self, peer, code, token, options, payload):
+        """The exchange's handler: a request -> (code, options, payload)."""
+        path = None
+        try:
+            path = "/".join([str(value, "utf-8") for number, value in options if number == coap.URI_PATH])
+            return self._route(peer, code, token, path, options, payload)
+        except TosError as e:
+            self._app.log.event(e.code)
+            return _refuse(e.coap, e.code, e.detail)
+        except UnicodeError:
+            return _refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
+
+    def _route(self, peer, code, token, path, options, payload):
+        for number, _ in options:
+            # Critical options are odd (RFC 7252 section 5.4.6). Uri-Host, -Port, -Path, -Query and Accept are known.
+            if number & 1 and number not in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT):
+                return _refuse(coap.BAD_OPTION, _BAD_OPTION, number)
+        produce, target, form = self._find(path)
+        if produce is None:
+            return _refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
+        if code == coap.GET:
+            accept = coap.option(options, coap.ACCEPT)
+            if accept is not None and bytes(accept) != form[0][1]:
+                return _refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
+            return self._get(peer, token, path, options, produce, form)
+        if code == coap.PUT and target is not None:
+            return self._put(path, target, options, payload)
+        return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
+
+    def _find(self, path):
+        """path -> (function that makes the body, what a PUT writes or None, content format options)."""
+        app = self._app
+        if path == "s":
+            return self._state, app.table.rows, _FORMAT_CBOR
+        if path.startswith("s/"):
+            r = app.table.find(path[2:])
+            if r is None or r.type == "event":
+                return None, None, None
+            return lambda: cbor.dumps(r.value), r, _FORMAT_CBOR
+        body = {"d": self._identity, "e": self._latest, "l": self._log}.get(path)
+        if path == ".well-known/core":
+            return self._core, None, _FORMAT_LINK
+        return body, None, _FORMAT_CBOR
+
+    def _get(self, peer, token, path, options, produce, form):
+        body = produce()
+        if len(body) > DATAGRAM_B - _OVERHEAD_B:
+            self._app.log.event(_TOO_LONG_TO_SEND, len(body))
+            return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
+        observe = coap.option(options, coap.OBSERVE)
+        if observe is not None and path[0] in "se":
+            if coap.uint(observe) == 0:
+                if self._observers.add(self._app.clock.ms(), peer, token, path):
+                    return coap.CONTENT, self._observe_option() + form, body
+                self._app.log.event(_OBSERVERS_FULL)
+            else:
+                self._observers.remove(peer, token)
+        return coap.CONTENT, form, body
+
+    def _put(self, path, target, options, payload):
+        form = coap.option(options, coap.CONTENT_FORMAT)
+        if form is not None and coap.uint(form) != coap.CBOR:
+            return _refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
+        value = cbor.loads(payload)
+        if path != "s":
+            changes = [(target, value)]
+        elif isinstance(value, dict):
+            changes = [(self._row(index), value) for index, value in value.items()]
+        else:
+            raise WireError(_WRONG_TYPE, path)
+        for r, value in changes:
+            if not r.writable:
+                return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, r.path)
+            r.check(value, "link")
+        for r, value in changes:
+            self._app.set(r.path, value, "link")
+        return coap.CHANGED, (), b""
+
+    def _row(self, index):
+        rows = self._app.table.rows
+        if isinstance(index, int) and 0 <= index < len(rows):
+            return rows[index]
+        raise WireError(_NO_SUCH_PATH, index)
+
+    # Bodies
+
+    def _identity(self):
+        app = self._app
+        table = app.table.rows
+        identity = {
+            0: app.id,
+            1: app.name,
+            2: app.version,
+            3: app.board.NAME,
+            4: list(app.needs),
+            5: [r.row() for r in table],
+        }
+        for r in table:
+            if r.device_class == "battery":
+                identity[6] = r.value
+        return cbor.dumps(identity)
+
+    def _state(self):
+        return cbor.dumps(self._app.table.state())
+
+    def _latest(self):
+        return cbor.dumps(self._events)
+
+    def _log(self):
+        log = self._app.log
+        body = {0: self._app.clock.ms(), 1: log.entries(), 2: log.counts}
+        if log.crash:
+            body[3] = log.crash
+        return cbor.dumps(body)
+
+    def _core(self):
+        links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</l>;ct=60"]
+        for r in self._app.table.rows:
+            if r.type != "event":
+                links.append('</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type))
+        return ",".join(links).encode()
+
+    # Observers
+
+    def _changed(self, r):
+        """The app's watcher: mark who must hear of it; the notifier sends, so that a chain of changes is one datagram."""
+        if r.type == "event":
+            self._event_n += 1
+            self._events = self._events[1 - _EVENTS :] + [[self._event_n, self._app.clock.ms(), r.index, r.value]]
+            cared = self._observers.mark("e")
+        else:
+            cared = self._observers.mark("s") | self._observers.mark("s/" + r.path)
+        if cared:
+            self._wake.set()
+
+    async def _notify(self):
+        while True:
+            now = self._app.clock.ms()
+            for observer in self._observers.due():
+                self._send_to(now, observer)
+            wait_ms = self._exchange.tick(now)
+            self._flush()
+            try:
+                await asyncio.wait_for_ms(self._wake.wait(), wait_ms)
+            except asyncio.TimeoutError:
+                continue
+            self._wake.clear()
+
+    def _send_to(self, now, observer):
+        produce, _, form = self._find(observer.path)
+        confirmable = self._observers.begin(now, observer)
+        options = self._observe_option() + form
+
+        def settled(acknowledged):
+            if not self._observers.settled(observer, acknowledged):
+                self._app.log.event(_OBSERVER_GONE)
+            self._wake.set()
+
+        observer.mid = self._exchange.notify(
+            now, observer.peer, observer.token, options, produce(), confirmable, settled
+        )
+
+    def _reset(self, peer, mid):
+        if self._observers.reset(peer, mid):
+            self._app.log.event(_OBSERVER_GONE)
+
+    def _observe_option(self):
+        return ((coap.OBSERVE, coap.uint_bytes(self._observers.sequence())),)
+
+
+def _refuse(coap_code, code, detail):
+    """An error answer with a diagnostic payload, RFC 7252 section 5.5.2."""
+    return coap_code, (), ("%d %s" % (code, str(detail)[:_DETAIL_CHARS])).encode()

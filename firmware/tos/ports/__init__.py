@@ -1,0 +1,42 @@
+"""The contracts between TOS+ and a platform, on one page. Duck-typed; a board's `board.py` hands them to `App.run`.
+
+A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
+
+NAME            str: the folder under boards/.
+uid             bytes(6): unique to this chip, the same after every reset.
+cause           int: why the chip started. 0 power, 1 reset pin or command, 2 watchdog, 3 soft reset, 4 deep sleep.
+features        {name: factory}: what an app may need. A factory takes nothing and returns the driver.
+clock           ms() -> int, monotonic since boot, never wraps.
+                wall() -> int seconds since 1970-01-01 UTC, or None while nobody has set it.
+                set_wall(seconds).
+                sleep_ms(n): awaitable.
+watchdog        start(timeout_ms), feed(): without a feed for timeout_ms the chip resets.
+                stop(): for the REPL only, after Ctrl-C.
+radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool)].
+                join(ssid, password, timeout_ms): awaitable -> a JOIN_* reason.
+                leave(). status() -> (joined: bool, ip: str or None, rssi_dbm: int or None).
+                udp(host, port) -> Udp, bound; OSError(EADDRINUSE) when the port is taken.
+Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
+                send(datagram, peer). A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes. close().
+keystore        get(name) -> bytes or None. put(name, value): durable when it returns; old or new after a power cut,
+                never a mixture. erase(name). name: at most 15 characters. Values never reach a log.
+rng(n)          n random bytes fit for keys.
+aes(key, mode, iv=None) -> a cipher as in MicroPython's cryptolib: mode 1 ECB, 2 CBC; encrypt(data[, into]).
+services()      [service]: what the platform itself needs to run beside the app; often empty.
+
+Features, as `dev.<name>` in an app:
+
+switch          switch(on: bool). Off until told otherwise.
+led             led(percent: 0..100).
+button          button() -> bool, True while pressed.
+adc             read_mv() -> int millivolts.
+"""
+
+DATAGRAM_B = 1152  # RFC 7252 section 4.6: a message that avoids fragmentation
+
+JOIN_OK = 0
+JOIN_NOT_FOUND = 1
+JOIN_WRONG_PASSWORD = 2
+JOIN_SECURITY = 3  # the network wants a security mode we do not speak, or none where we expect one
+JOIN_NO_ADDRESS = 4  # associated, but DHCP gave nothing
+JOIN_TIMEOUT = 5

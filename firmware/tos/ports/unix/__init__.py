@@ -1,0 +1,234 @@
+"""The adapters for the Unix port: the contracts of tos/ports over a simulated chip. Unix port only."""
+
+import asyncio
+import cryptolib
+import json
+import os
+import socket
+import time
+
+import chip
+from micropython import const
+from tos import ports
+
+_EAGAIN = const(11)
+_EEXIST = const(17)
+_COAP_PORT = const(5683)
+_BASE = const(1 << 40)  # ahead of the real ticks, with which asyncio's C code marks what is to run at once
+
+
+class Clock:
+    """Real time (rate 1), time-lapse (rate n) or a manual clock (rate 0) that moves only by `advance`.
+
+    At another rate than 1 it takes asyncio's clock over, so that every sleep and timeout of the device follows.
+    """
+
+    def __init__(self, rate, wall):
+        self._rate = rate
+        self._start = time.ticks_ms()
+        self._wall = wall
+        self._now = 0
+        self._budget = 0
+        self._arrived = None
+        if rate != 1:
+            self._take_over_asyncio()
+
+    def ms(self):
+        if self._rate:
+            return int(time.ticks_diff(time.ticks_ms(), self._start) * self._rate)
+        return self._now
+
+    def wall(self):
+        return None if self._wall is None else self._wall + self.ms() // 1000
+
+    def set_wall(self, seconds):
+        self._wall = seconds - self.ms() // 1000
+
+    def sleep_ms(self, n):
+        return asyncio.sleep_ms(n)
+
+    async def advance(self, ms):
+        """Move a manual clock on by ms, running whatever falls due on the way."""
+        if self._rate:
+            raise ValueError("only a manual clock (rate 0) can be advanced")
+        self._arrived = asyncio.Event()
+        self._budget = ms
+        await self._arrived.wait()
+
+    def _take_over_asyncio(self):
+        core = asyncio.core
+        clock = self
+
+        class Queue(core.IOQueue):
+            def wait_io_event(self, dt):
+                if clock._rate:
+                    super().wait_io_event(dt if dt <= 0 else max(1, int(dt / clock._rate)))
+                elif dt and clock._budget <= 0:
+                    super().wait_io_event(-1)
+                else:
+                    super().wait_io_event(0)
+                    clock._jump(core._task_queue.peek())
+
+        core.ticks = lambda: _BASE + clock.ms()
+        core.IOQueue = Queue
+        core.new_event_loop()
+
+    def _jump(self, head):
+        ahead = self._budget
+        if head:
+            ahead = min(ahead, time.ticks_diff(head.ph_key, _BASE + self._now))
+        if ahead > 0:
+            self._now += ahead
+            self._budget -= ahead
+            if self._budget == 0:
+                self._arrived.set()
+
+
+class Wire:
+    """A UDP socket to whoever simulates the world outside; JSON datagrams."""
+
+    def __init__(self):
+        self._parent = None
+        if chip.args["parent"]:
+            self._parent = socket.getaddrinfo("127.0.0.1", chip.args["parent"])[0][-1]
+        self.udp = Udp("127.0.0.1", 0)
+        self.tell(self.udp, {"hello": "control"})
+
+    def tell(self, udp, message):
+        """There is no getsockname: the parent learns a socket's port from the datagram that it sends."""
+        if self._parent:
+            udp.send(json.dumps(message), self._parent)
+
+
+class Watchdog:
+    """The board's supply is the watchdog: it resets the process when it hears no feed."""
+
+    def __init__(self, wire):
+        self._wire = wire
+        self._timeout_ms = 0
+
+    def start(self, timeout_ms):
+        self._timeout_ms = timeout_ms
+        self.feed()
+
+    def feed(self):
+        self._wire.tell(self._wire.udp, {"feed": self._timeout_ms})
+
+    def stop(self):
+        self._timeout_ms = 0
+        self.feed()
+
+
+class Udp:
+    def __init__(self, host, port):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        try:
+            self._socket.bind(socket.getaddrinfo(host, port)[0][-1])
+        except OSError:
+            self._socket.close()
+            raise
+
+    def recv(self):  # a coroutine in MicroPython's sense, as in its own asyncio.stream
+        while True:
+            yield asyncio.core._io_queue.queue_read(self._socket)
+            try:
+                return self._socket.recvfrom(ports.DATAGRAM_B + 1)
+            except OSError as e:
+                if e.errno != _EAGAIN:  # another task was quicker, or the checksum was wrong
+                    raise
+
+    def send(self, datagram, peer):
+        self._socket.sendto(datagram, peer)
+
+    def close(self):
+        self._socket.close()
+
+
+class Radio:
+    """A station among simulated access points: [{ssid, password, rssi_dbm, fault}].
+
+    password None is an open network. fault: None, "security", "no address" or "deaf" (never answers).
+    """
+
+    def __init__(self, clock, wire, access_points):
+        self._clock = clock
+        self._wire = wire
+        self.access_points = access_points
+        self._joined = None
+
+    def scan(self):
+        return [(ap["ssid"], ap["rssi_dbm"], ap["password"] is not None) for ap in self.access_points]
+
+    def _find(self, ssid):
+        for ap in self.access_points:
+            if ap["ssid"] == ssid:
+                return ap
+        return None
+
+    async def join(self, ssid, password, timeout_ms):
+        self.leave()
+        ap = self._find(ssid)
+        fault = ap.get("fault") if ap else None
+        took_ms = timeout_ms + 1 if fault == "deaf" else 5000 if fault == "no address" else 1500
+        await self._clock.sleep_ms(min(took_ms, timeout_ms))
+        if took_ms > timeout_ms:
+            return ports.JOIN_TIMEOUT
+        if not ap:
+            return ports.JOIN_NOT_FOUND
+        if fault == "security":
+            return ports.JOIN_SECURITY
+        if ap["password"] is not None and ap["password"] != password:
+            return ports.JOIN_WRONG_PASSWORD
+        if fault == "no address":
+            return ports.JOIN_NO_ADDRESS
+        self._joined = ssid
+        return ports.JOIN_OK
+
+    def leave(self):
+        self._joined = None
+
+    def status(self):
+        ap = self._find(self._joined)
+        return (True, "127.0.0.1", ap["rssi_dbm"]) if ap else (False, None, None)
+
+    def udp(self, host, port):
+        # Many devices share one host: the CoAP port is mapped, by default to any free one.
+        udp = Udp(host, chip.args.get("link_port", 0) if port == _COAP_PORT else port)
+        self._wire.tell(udp, {"hello": "link"})
+        return udp
+
+
+class Keystore:
+    """One Record a key, under /nvs."""
+
+    def __init__(self, root="/nvs"):
+        self._root = root
+
+    def _record(self, name):
+        from tos.store import Record
+
+        if not 0 < len(name) <= 15 or "/" in name:
+            raise ValueError(name)
+        return Record(self._root + "/" + name)
+
+    def get(self, name):
+        return self._record(name).load()
+
+    def put(self, name, value):
+        try:
+            os.mkdir(self._root)
+        except OSError as e:
+            if e.errno != _EEXIST:
+                raise
+        self._record(name).save(bytes(value))
+
+    def erase(self, name):
+        self._record(name).erase()
+
+
+def rng(n):
+    return os.urandom(n)
+
+
+aes = cryptolib.aes

@@ -1,0 +1,124 @@
+"""The silicon that the Unix port simulates: NOR flash, world and supply. Unix port only; plays the part of `machine`.
+
+`micropython -i -m chip '{json}'` starts a device: it mounts the flash file as the only file system there is and runs
+boot.py and main.py from it, as stock firmware does. The keys of the argument are documented in tools/tosplus/sim.
+"""
+
+import json
+import os
+import sys
+import vfs
+
+from micropython import const
+
+_SECTOR = const(4096)
+_EIO = const(5)
+_VFS_OFFSET = const(0x200000)  # the stock partition table of a 4 MB ESP32
+_VFS_SIZE = const(0x200000)
+
+
+class NorFlash:
+    """A block device (MicroPython's extended interface) in a file. Programming what is not erased fails with EIO.
+
+    cut(after, tear) takes the supply away at the after-th program or erase from now:
+    clean   that operation does not begin;
+    half    its first half is done;
+    erased  an erase is done and nothing after it; a program leaves its bytes erased.
+    """
+
+    def __init__(self, file, offset, size):
+        self._file = file
+        self._offset = offset
+        self._sectors = size // _SECTOR
+        self._erased = b"\xff" * _SECTOR
+        self._until_cut = -1
+        self._tear = None
+        self.reads = self.programs = self.erases = self.programmed_b = self.refused = 0
+
+    def cut(self, after, tear):
+        if tear not in ("clean", "half", "erased") or after < 0:
+            raise ValueError("cut: after >= 0, tear clean, half or erased")
+        self._until_cut = after
+        self._tear = tear
+
+    def readblocks(self, sector, buf, offset=0):
+        self.reads += 1
+        self._file.seek(self._offset + sector * _SECTOR + offset)
+        self._file.readinto(buf)
+
+    def writeblocks(self, sector, buf, offset=None):
+        if offset is None:
+            self._erase(sector)
+            offset = 0
+        at = self._offset + sector * _SECTOR + offset
+        torn = self._torn()
+        if torn:
+            self._put(at, bytes(buf)[: len(buf) // 2] if torn == "half" else b"")
+            power_off()
+        self._file.seek(at)
+        if self._file.read(len(buf)) != self._erased[: len(buf)]:
+            self.refused += 1
+            raise OSError(_EIO)
+        self._put(at, buf)
+        self.programs += 1
+        self.programmed_b += len(buf)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self._sectors
+        if op == 5:
+            return _SECTOR
+        if op == 6:
+            self._erase(arg)
+        return 0
+
+    def _erase(self, sector):
+        at = self._offset + sector * _SECTOR
+        torn = self._torn()
+        if torn:
+            self._put(at, self._erased[: {"clean": 0, "half": _SECTOR // 2, "erased": _SECTOR}[torn]])
+            power_off()
+        self._put(at, self._erased)
+        self.erases += 1
+
+    def _put(self, at, buf):
+        self._file.seek(at)
+        self._file.write(buf)
+
+    def _torn(self):
+        if self._until_cut < 0:
+            return None
+        self._until_cut -= 1
+        return self._tear if self._until_cut < 0 else None
+
+
+def power_off():
+    """What a power cut is to a process: SIGKILL, nothing is unwound."""
+    while True:
+        os.system("kill -9 $PPID")
+
+
+args = {}
+flash = None
+world = None  # a host file in which the physical world outlives the device
+
+
+def start():
+    """Power on: the flash becomes the file system, then boot.py and main.py run from it."""
+    global args, flash, world
+    args = json.loads(sys.argv[-1])
+    flash = NorFlash(open(args["flash"], "r+b"), _VFS_OFFSET, _VFS_SIZE)
+    world = open(args["world"], "r+b")
+    if args.get("cut"):
+        flash.cut(args["cut"]["after"], args["cut"]["tear"])
+    vfs.umount("/")
+    vfs.mount(vfs.VfsLfs2(flash), "/")
+    os.chdir("/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    for name in ("boot.py", "main.py"):
+        if name in os.listdir("/"):
+            execfile(name)
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,74 @@
+"""The control socket of a simulated device: press, break, cut, advance. Unix port only; JSON datagrams on loopback."""
+
+import gc
+import json
+
+import chip
+
+
+class Control:
+    """A service. Request {"id", "op", ...} -> {"id", "ok": true, ...} or {"id", "ok": false, "error": text}.
+
+    get                     signals and ms since boot
+    set {signal, value}     press a button, open a door
+    fail {signal, failing}  a sensor stops answering
+    cut {after, tear}       the supply fails at the after-th flash operation from now
+    advance {ms}            a manual clock runs on; answered on arrival
+    heap                    free_b and alloc_b after a collection
+    flash                   counters of the flash chip
+    access_points {list}    what the radio can hear
+    """
+
+    def __init__(self, udp, world, clock, radio):
+        self._udp = udp
+        self._world = world
+        self._clock = clock
+        self._radio = radio
+
+    async def run(self, app):
+        while True:
+            datagram, peer = await self._udp.recv()
+            try:
+                request = json.loads(datagram)
+                op = getattr(self, "op_" + request.pop("op"))
+                answer = {"id": request.pop("id"), "ok": True}
+            except (ValueError, KeyError, AttributeError, TypeError):
+                self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}; see tos/ports/unix/control.py"}', peer)
+                continue
+            try:
+                answer.update(await op(**request) or {})
+            except (ValueError, TypeError, KeyError) as e:
+                answer = {"id": answer["id"], "ok": False, "error": str(e)}
+            self._udp.send(json.dumps(answer), peer)
+
+    async def op_get(self):
+        return {"signals": self._world.signals(), "ms": self._clock.ms()}
+
+    async def op_set(self, signal, value):
+        self._world.put(signal, value)
+
+    async def op_fail(self, signal, failing):
+        self._world.fail(signal, failing)
+
+    async def op_cut(self, after, tear):
+        chip.flash.cut(after, tear)
+
+    async def op_advance(self, ms):
+        await self._clock.advance(ms)
+
+    async def op_heap(self):
+        gc.collect()
+        return {"free_b": gc.mem_free(), "alloc_b": gc.mem_alloc()}
+
+    async def op_flash(self):
+        f = chip.flash
+        return {
+            "reads": f.reads,
+            "programs": f.programs,
+            "erases": f.erases,
+            "programmed_b": f.programmed_b,
+            "refused": f.refused,
+        }
+
+    async def op_access_points(self, list):
+        self._radio.access_points = list

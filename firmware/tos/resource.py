@@ -1,0 +1,124 @@
+"""Resources: the one table that link, voice, pad and rules all read and write. MicroPython."""
+
+from micropython import const
+from toscore.errors import Denied, WireError
+
+_NO_SUCH_PATH = const(331)
+_READ_ONLY = const(332)
+_ORIGIN = const(333)
+_WRONG_TYPE = const(334)
+_OUT_OF_RANGE = const(335)
+
+_TEXT_CHARS = 64
+_TYPES = ("sensor", "binary_sensor", "switch", "number", "select", "text", "event")
+_ORIGINS = ("link", "voice", "pad", "rule", "app")
+
+
+class Resource:
+    """One reading, output, value or event. Types, units and device classes have Home Assistant's names.
+
+    path: text without a leading slash. type: one of the seven types of docs/protocol.md.
+    minimum, maximum: of a number; maximum also the most characters of a text (64 if None).
+    options: the choices of a select, the kinds of an event. initial: value at the first start.
+    safe: what an output becomes at boot, on a crash, while a sensor that it depends on is silent, during an update.
+    keep: the value survives a restart. origins: who may write. depends: paths of sensors, see App.write.
+    """
+
+    def __init__(
+        self, path, type, fn=None, unit=None, minimum=None, maximum=None, step=None, options=None, keep=False,
+        initial=None, safe=None, device_class=None, origins=None, depends=None, writable=False, period_ms=None,
+    ):  # fmt: skip
+        if type not in _TYPES:
+            raise ValueError("%s: type is one of %s" % (path, ", ".join(_TYPES)))
+        for origin in origins or ():
+            if origin not in _ORIGINS:
+                raise ValueError("%s: an origin is one of %s" % (path, ", ".join(_ORIGINS)))
+        self.index = 0
+        self.path = path
+        self.type = type
+        self.fn = fn
+        self.unit = unit
+        self.minimum = minimum
+        self.maximum = maximum
+        self.step = step
+        self.options = options
+        self.keep = keep
+        self.value = self.initial = initial
+        self.safe = safe
+        self.device_class = device_class
+        self.origins = origins
+        self.depends = depends
+        self.writable = writable
+        self.period_ms = period_ms
+
+    def fault(self, value):
+        """What is wrong with a value: a code, or 0 when it fits type and bounds."""
+        kind = self.type
+        if kind == "switch" or kind == "binary_sensor":
+            return 0 if isinstance(value, bool) else _WRONG_TYPE
+        if self.options is not None:
+            return 0 if value in self.options else _OUT_OF_RANGE
+        if isinstance(value, str) and kind in ("text", "sensor"):
+            return 0 if len(value) <= (self.maximum or _TEXT_CHARS) else _OUT_OF_RANGE
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or kind == "text":
+            return _WRONG_TYPE
+        if value != value or (self.minimum is not None and value < self.minimum):
+            return _OUT_OF_RANGE
+        return _OUT_OF_RANGE if self.maximum is not None and value > self.maximum else 0
+
+    def check(self, value, origin):
+        """Raise unless this origin ("link", or "link/PEER") may write this value: WireError or Denied."""
+        kind = origin.split("/")[0]
+        if not self.writable and kind != "app":
+            raise Denied(_READ_ONLY, self.path)
+        if self.origins is not None and kind not in self.origins:
+            raise Denied(_ORIGIN, self.path)
+        fault = self.fault(value)
+        if fault:
+            raise WireError(fault, self.path)
+
+    def row(self):
+        """The resource as it stands in `/d`: {key: value}, keys in docs/protocol.md."""
+        row = {0: self.index, 1: self.path, 2: self.type}
+        for key, value in (
+            (3, self.unit), (4, self.minimum), (5, self.maximum), (6, self.step), (7, self.options),
+            (8, self.writable), (9, self.type == "event"), (10, self.keep), (12, self.device_class), (13, self.origins),
+        ):  # fmt: skip
+            if value is not None and value is not False:
+                row[key] = value
+        if self.writable:
+            row[11] = self.safe
+        return row
+
+
+class Table:
+    """The resources of one device in the order of declaration, which is append-only over versions."""
+
+    def __init__(self):
+        self.rows = []
+        self._by_path = {}
+
+    def add(self, resource):
+        if resource.path in self._by_path:
+            raise ValueError("%s: declared twice" % resource.path)
+        fault = resource.value is not None and resource.type != "event" and resource.fault(resource.value)
+        if fault or (resource.writable and resource.fault(resource.safe)):
+            raise ValueError("%s: initial and safe must fit its type and bounds" % resource.path)
+        resource.index = len(self.rows)
+        self.rows.append(resource)
+        self._by_path[resource.path] = resource
+
+    def find(self, path):
+        """The resource of this path, or None."""
+        return self._by_path.get(path)
+
+    def __getitem__(self, path):
+        """The resource of this path; WireError when there is none."""
+        resource = self._by_path.get(path)
+        if resource is None:
+            raise WireError(_NO_SUCH_PATH, path)
+        return resource
+
+    def state(self):
+        """{index: value} of all that has a state."""
+        return {r.index: r.value for r in self.rows if r.type != "event"}

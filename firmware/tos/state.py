@@ -1,0 +1,82 @@
+"""What outlives a restart: the config that provisioning writes, and the state of resources with keep. MicroPython."""
+
+import asyncio
+
+from micropython import const
+from tos.store import Record
+from toscore.errors import StoreError, TosError
+
+_SAVED = const(204)
+
+_PAUSE_MS = 10000  # between two writes of the state: at most 8,640 a day, whatever an app does
+
+
+def _load(record, log):
+    """The stored map; an empty one, logged, when it was damaged."""
+    try:
+        return record.load({})
+    except StoreError as e:
+        log.event(e.code)
+        return {}
+
+
+class Config:
+    """The map in /config.rec. Written whole, seldom, by provisioning."""
+
+    def __init__(self, log, path="/config.rec"):
+        self._record = Record(path)
+        self._values = _load(self._record, log)
+
+    def get(self, key, default=None):
+        return self._values.get(key, default)
+
+    def update(self, changes):
+        """Durable when it returns; StoreError leaves all as it was."""
+        values = dict(self._values)
+        values.update(changes)
+        self._record.save(values)
+        self._values = values
+
+
+class State:
+    """A service: {path: value} of the kept resources in /state.rec.
+
+    Made at boot, it gives every resource its stored or its initial value. A change is written at once, and later ones
+    at most every 10 s.
+    """
+
+    def __init__(self, app, path="/state.rec"):
+        self._record = Record(path)
+        self._stored = _load(self._record, app.log)
+        self._changed = asyncio.Event()
+        for r in app.table.rows:
+            self._restore(app, r)
+        app.watch(self._notice)
+
+    def _restore(self, app, r):
+        value = self._stored.get(r.path) if r.keep else None
+        if value is None or r.fault(value):
+            value = r.initial
+        if value != r.value:
+            try:
+                app.drive(r, value)
+            except TosError as e:
+                app.log.event(e.code, r.index)
+
+    def _notice(self, r):
+        if r.keep:
+            self._changed.set()
+
+    async def run(self, app):
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            values = {r.path: r.value for r in app.table.rows if r.keep}
+            if values != self._stored:
+                try:
+                    self._record.save(values)
+                    self._stored = values
+                    app.log.event(_SAVED)
+                except StoreError as e:
+                    app.log.event(e.code, e.detail)
+            await app.clock.sleep_ms(_PAUSE_MS)

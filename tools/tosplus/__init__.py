@@ -1,0 +1,1 @@
+"""TOS+ host tools. CPython only."""

@@ -1,0 +1,61 @@
+"""The words for the codes that devices log and answer with; a device itself knows only the numbers.
+
+A code's hundreds are its level: 1 debug, 2 info, 3 a peer misbehaved, 4 we did. Codes are appended, never reordered.
+"""
+
+from typing import NamedTuple
+
+LEVELS = {1: "debug", 2: "info", 3: "warning", 4: "error"}
+CAUSES = {0: "power on", 1: "reset", 2: "watchdog", 3: "soft reset", 4: "deep sleep"}
+
+
+class Word(NamedTuple):
+    """One code. text may name {a} and {b}, the two integers a log entry carries; hint says what to do."""
+
+    name: str
+    text: str
+    hint: str = ""
+
+
+WORDS = {
+    201: Word("BOOT", "started, cause {a}", "causes: 0 power on, 1 reset, 2 watchdog, 3 soft reset, 4 deep sleep"),
+    202: Word("READY", "services are running, {a} ms after start"),
+    203: Word("SENSOR_BACK", "sensor {a} answers again"),
+    204: Word("SAVED", "kept state written to flash"),
+    205: Word("INTERRUPTED", "stopped from the console; outputs are safe", "soft-reset the board to start the app again"),
+    206: Word("RULE", "rule {a} fired"),
+    301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
+    302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
+    303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
+    304: Word("CBOR_KEY", "a map key is given twice or cannot be a key, at byte {a}"),
+    305: Word("CBOR_TEXT", "a text string is not UTF-8, at byte {a}"),
+    306: Word("CBOR_TRAILING", "bytes follow the CBOR item, from byte {a}"),
+    307: Word("CBOR_NO_ROOM", "the value does not fit the buffer, at byte {a}"),
+    321: Word("COAP_SHORT", "the datagram is shorter than a CoAP message"),
+    322: Word("COAP_VERSION", "not CoAP version 1"),
+    323: Word("COAP_FORMAT", "not a well-formed CoAP message, at byte {a}", "RFC 7252 section 3"),
+    324: Word("DATAGRAM_TOO_LONG", "a datagram of {a} bytes was dropped", "at most 1152 bytes; larger bodies need blocks"),
+    325: Word("OBSERVERS_FULL", "no room for one more observer; the peer was answered without"),
+    326: Word("OBSERVER_GONE", "an observer stopped answering and was dropped"),
+    327: Word("BAD_OPTION", "a critical CoAP option that this device does not know"),
+    328: Word("NOT_CBOR", "this resource speaks another content format", "CBOR is content format 60"),
+    331: Word("NO_SUCH_PATH", "no resource of this name", "`tos dev get DEVICE` lists them"),
+    332: Word("READ_ONLY", "this resource cannot be written"),
+    333: Word("ORIGIN", "this origin may not write this resource"),
+    334: Word("WRONG_TYPE", "the value has the wrong type", "`tos dev get DEVICE --table` shows types"),
+    335: Word("OUT_OF_RANGE", "the value is outside minimum and maximum, or not one of the options"),
+    336: Word("SENSOR_SILENT", "an output stays safe while a sensor it depends on is silent",
+              "mend the sensor; the log names it (402, 403)"),
+    401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
+    402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
+    403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
+    404: Word("OUTPUT_FAILED", "driving output {a} failed; it was told to be safe"),
+    405: Word("RECORD_BAD", "a stored record was damaged; defaults are used", "the damaged file is kept beside it as .bad"),
+    406: Word("STORE_FULL", "no room in flash; the old value stays"),
+    407: Word("STORE_FAILED", "the file system refused, errno {a}; the old value stays"),
+    408: Word("RULE_LOOP", "rules keep setting each other off; stopped at rule {a}"),
+    409: Word("RULE_CRASHED", "rule {a} raised; outputs are safe", "the log's crash text has the traceback"),
+    410: Word("PORT_TAKEN", "UDP port {a} is in use", "stop the other program, or choose another port"),
+    411: Word("TOO_LONG_TO_SEND", "an answer does not fit a datagram", "ask for single resources: /s/<path>"),
+    412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
+}
