@@ -86,7 +86,7 @@ class App:
 
     def value(self, path, initial, type=None, **about):
         """A value that only the app sets, such as a counter or what is now showing."""
-        type = type or _type_of(initial, "binary_sensor", "sensor", "sensor")
+        type = type or _type_of(initial, "binary_sensor", "text", "sensor")
         self.table.add(Resource(path, type, initial=initial, **about))
 
     def event(self, path, options, **about):
@@ -198,18 +198,21 @@ class App:
             while self._pending:
                 r = self._pending.pop(0)
                 for n, rule in enumerate(self._rules):
-                    if rule.path == r.path and rule.fires(r.value):
+                    if rule.path != r.path:
+                        continue
+                    try:
+                        if not rule.fires(r.value):
+                            continue
                         fired += 1
-                        if fired > _MAX_FIRINGS:
-                            self._rule_failed(_RULE_LOOP, n)
-                            return
                         self.log.event(_RULE, n)
-                        try:
-                            rule.action(self.dev, r.value)
-                        except Exception as e:
-                            self.log.crashed(e)
-                            self._rule_failed(_RULE_CRASHED, n)
-                            return
+                        rule.action(self.dev, r.value)
+                    except Exception as e:
+                        self.log.crashed(e)
+                        self._rule_failed(_RULE_CRASHED, n)
+                        return
+                    if fired == _MAX_FIRINGS:
+                        self._rule_failed(_RULE_LOOP, n)
+                        return
         finally:
             self._settling = False
             self._pending.clear()

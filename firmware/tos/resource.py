@@ -58,9 +58,11 @@ class Resource:
             return 0 if isinstance(value, bool) else _WRONG_TYPE
         if self.options is not None:
             return 0 if value in self.options else _OUT_OF_RANGE
-        if isinstance(value, str) and kind in ("text", "sensor"):
+        if kind == "text":
+            if not isinstance(value, str):
+                return _WRONG_TYPE
             return 0 if len(value) <= (self.maximum or _TEXT_CHARS) else _OUT_OF_RANGE
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or kind == "text":
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return _WRONG_TYPE
         if value != value or (self.minimum is not None and value < self.minimum):
             return _OUT_OF_RANGE

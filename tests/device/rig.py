@@ -1,0 +1,150 @@
+"""A board on a test bench: recording drivers and a clock that the test moves. Unix port only."""
+
+import asyncio
+import os
+
+from tos.reader import Reader
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0
+
+    def ms(self):
+        return self.now
+
+    def wall(self):
+        return None
+
+    def sleep_ms(self, n):
+        self.now += n
+        return asyncio.sleep_ms(0)
+
+
+class Watchdog:
+    def __init__(self):
+        self.fed = 0
+        self.running = False
+
+    def start(self, timeout_ms):
+        self.running = True
+
+    def feed(self):
+        self.fed += 1
+
+    def stop(self):
+        self.running = False
+
+
+class Udp:
+    """Datagrams that the test puts in; those that the device sends."""
+
+    def __init__(self):
+        self.sent = []
+        self.arrived = []
+        self._event = asyncio.Event()
+
+    def put(self, datagram, peer="test"):
+        self.arrived.append((datagram, peer))
+        self._event.set()
+
+    async def recv(self):
+        while not self.arrived:
+            self._event.clear()
+            await self._event.wait()
+        return self.arrived.pop(0)
+
+    def send(self, datagram, peer):
+        self.sent.append((datagram, peer))
+
+    def close(self):
+        pass
+
+
+class Radio:
+    def __init__(self):
+        self.endpoint = Udp()
+        self.error = None
+
+    def udp(self, host, port):
+        if self.error:
+            raise OSError(self.error)
+        return self.endpoint
+
+
+class Output:
+    """Remembers what it was told; raises while `broken`."""
+
+    def __init__(self):
+        self.told = []
+        self.broken = None
+
+    def __call__(self, value):
+        if self.broken and (self.broken is True or value == self.broken[0]):
+            raise OSError(5)
+        self.told.append(value)
+
+
+class Sensor:
+    def __init__(self, value=20):
+        self.value = value
+
+    def __call__(self):
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+
+class Board:
+    NAME = "BENCH"
+    uid = b"\x00\x01\x02\x03\x04\x05"
+    cause = 0
+
+    def __init__(self):
+        self.clock = Clock()
+        self.watchdog = Watchdog()
+        self.radio = Radio()
+        self.output = Output()
+        self.sensor = Sensor()
+        self.features = {"output": lambda: self.output, "sensor": lambda: self.sensor}
+
+    def rng(self, n):
+        return os.urandom(n)
+
+    def services(self):
+        return []
+
+
+def bound(app):
+    """The app on a new board, its outputs safe, no service running: (app, board)."""
+    board = Board()
+    app._bind(board)
+    return app, board
+
+
+class Readings:
+    """The reader's own step, without its loop: once() reads every sensor."""
+
+    def __init__(self, app):
+        self._app = app
+        self._reader = Reader()
+        self._failures = {}
+
+    def once(self):
+        for r in self._app.table.rows:
+            if r.period_ms:
+                self._failures[r.path] = self._reader._read(self._app, r, self._failures.get(r.path, 0))
+
+
+def runs(app, board, turns=20, services=()):
+    """Run services and let the loop turn; time moves only as far as they sleep."""
+
+    async def main():
+        tasks = [asyncio.create_task(service.run(app)) for service in services]
+        for _ in range(turns):
+            await asyncio.sleep_ms(0)
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(main())
+    asyncio.new_event_loop()
