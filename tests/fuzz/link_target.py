@@ -1,0 +1,91 @@
+"""Random and mutated datagrams into a link, on MicroPython: `micropython tests/fuzz/link_target.py CASES SEED`.
+
+Ends with exit status 1 and the datagram when the link raises, when memory grows, or when it no longer answers.
+"""
+
+import gc
+import random
+import sys
+
+from binascii import hexlify
+from test_link import CBOR, GET, OBSERVE, PUT, Bench
+
+_GROWTH_B = 4096
+_SETTLE = 500  # datagrams until every bounded list is full
+
+
+def seeds():
+    """Whole messages that a peer would send."""
+    bench = Bench()
+    sent = []
+
+    class Recorder:
+        def _receive(self, datagram, peer):
+            sent.append(datagram)
+            bench_receive(datagram, peer)
+
+    bench_receive = bench.link._receive
+    bench.link = Recorder()
+    bench.ask(GET, "s")
+    bench.ask(GET, "s/temp", before=OBSERVE)
+    bench.ask(GET, ".well-known/core")
+    bench.ask(PUT, "s/power", CBOR, payload=b"\xf5")
+    bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf5\x00\x18\x20")
+    for kind in (b"\x60\x00", b"\x70\x00", b"\x60\x45", b"\x50\x45"):
+        sent.append(kind + b"\x00\x01")
+    return sent
+
+
+def mutated(rng, data):
+    data = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(data)) if data else 0
+        what = rng.randrange(5)
+        if what == 0 and data:
+            data[at] ^= 1 << rng.randrange(8)
+        elif what == 1 and data:
+            data[at] = rng.randrange(256)
+        elif what == 2:
+            data = data[:at]
+        elif what == 3:
+            data = data[:at] + bytes((rng.randrange(256),)) + data[at:]
+        else:
+            data = data + data[:at]
+    return bytes(data[:1300])
+
+
+def main(cases, seed):
+    random.seed(seed)
+    whole = seeds()
+    bench = Bench()
+    used = None
+    for n in range(cases):
+        if n % 4:
+            datagram = mutated(random, random.choice(whole))
+        else:
+            datagram = bytes([random.getrandbits(8) for _ in range(random.randint(0, 60))])
+        bench.board.clock.now += random.randint(0, 2000)
+        try:
+            bench.raw(datagram, "peer%d" % random.randrange(8))
+            bench.link._step()
+        except Exception as e:
+            sys.print_exception(e, sys.stderr)
+            fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
+        if n % 1000 == _SETTLE or n == cases - 1:
+            bench.udp.sent.clear()
+            gc.collect()
+            if used is None:
+                used = gc.mem_alloc()
+            elif gc.mem_alloc() > used + _GROWTH_B:
+                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+    bench.app.set("power", False)
+    if bench.ask(GET, "s/power") != ("2.05", b"\xf4"):
+        fail("seed %d: no answer after %d cases" % (seed, cases))
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+main(int(sys.argv[1]), int(sys.argv[2]))
