@@ -39,14 +39,13 @@ class Link:
         self._app = app
         self._udp = None
         self._observers = Observers()
-        self._exchange = None
+        self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         self._events = []  # [[sequence, ms, index, value], ...], the latest
         self._event_n = 0
         app.watch(self._changed)
 
     async def run(self, app):
-        self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         port = app.config.get("port", _PORT)
         try:
             self._udp = app.board.radio.udp(_HOST, port)
@@ -54,14 +53,18 @@ class Link:
             if e.errno in _EADDRINUSE:
                 app.log.event(_PORT_TAKEN, port)
             raise
-        notifier = asyncio.create_task(self._notify())
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._notify())]
         try:
-            while True:
-                datagram, peer = await self._udp.recv()
-                self._receive(datagram, peer)
+            await asyncio.gather(*tasks)
         finally:
-            notifier.cancel()
+            for task in tasks:
+                task.cancel()
             self._udp.close()
+
+    async def _listen(self):
+        while True:
+            datagram, peer = await self._udp.recv()
+            self._receive(datagram, peer)
 
     def _receive(self, datagram, peer):
         log = self._app.log
@@ -144,6 +147,8 @@ class Link:
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
             return _refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
+        if path != "s" and not target.writable:
+            return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
         value = cbor.loads(payload)
         if path != "s":
             changes = [(target, value)]
@@ -152,8 +157,6 @@ class Link:
         else:
             raise WireError(_WRONG_TYPE, path)
         for r, value in changes:
-            if not r.writable:
-                return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, r.path)
             r.check(value, "link")
         for r, value in changes:
             self._app.set(r.path, value, "link")
@@ -218,16 +221,21 @@ class Link:
 
     async def _notify(self):
         while True:
-            now = self._app.clock.ms()
-            for observer in self._observers.due():
-                self._send_to(now, observer)
-            wait_ms = self._exchange.tick(now)
-            self._flush()
+            wait_ms = self._step()
             try:
                 await asyncio.wait_for_ms(self._wake.wait(), wait_ms)
             except asyncio.TimeoutError:
                 continue
             self._wake.clear()
+
+    def _step(self):
+        """Notify whoever is due and retransmit. Returns ms until there is more to do, or None."""
+        now = self._app.clock.ms()
+        for observer in self._observers.due():
+            self._send_to(now, observer)
+        wait_ms = self._exchange.tick(now)
+        self._flush()
+        return wait_ms
 
     def _send_to(self, now, observer):
         produce, _, form = self._find(observer.path)

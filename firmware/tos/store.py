@@ -13,6 +13,9 @@ _RECORD_BAD = const(405)
 _STORE_FULL = const(406)
 _STORE_FAILED = const(407)
 
+# MicroPython's errno names neither. LittleFS says the second when a folder has no room for one more name.
+_FULL = (28, 36)  # ENOSPC, ENAMETOOLONG
+
 _HEAD = "<4sII"  # magic, counter, CRC-32 over counter and payload
 _HEAD_B = const(12)
 _MAGIC = b"TOS1"
@@ -60,7 +63,7 @@ class Record:
             os.rename(new, self._path)
         except OSError as e:
             _remove(new)
-            raise StoreError(_STORE_FULL if e.errno == errno.ENOSPC else _STORE_FAILED, e.errno)
+            raise StoreError(_STORE_FULL if e.errno in _FULL else _STORE_FAILED, e.errno)
         self.counter = counter
 
     def erase(self):

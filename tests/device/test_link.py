@@ -1,7 +1,9 @@
 """The link on a bench board: datagrams made by hand, byte by byte. aiocoap speaks to it in tests/host. Unix port."""
 
+import asyncio
 from binascii import hexlify, unhexlify
 
+from helpers import raises
 from rig import Readings, bound
 from tos import App
 from tos.link import Link
@@ -23,6 +25,10 @@ def kettle(needs=("output", "sensor")):
     def power(dev, on):
         dev.output(on)
 
+    @app.when("temp", above=98)
+    def boiled(dev, value):
+        app.set("power", False)
+
     app.event("clicked", options=("on", "off"))
     return app
 
@@ -41,7 +47,7 @@ class Bench:
     def raw(self, datagram, peer="peer"):
         self.udp.sent.clear()
         self.link._receive(datagram, peer)
-        return [data for _, data in self.udp.sent]
+        return [data for data, _ in self.udp.sent]
 
     def ask(self, code, path, after=b"", before=b"", payload=b"", peer="peer", token=b"T"):
         """A confirmable request; returns (code as 2.05, payload). before, after: options around Uri-Path."""
@@ -60,7 +66,7 @@ class Bench:
     def notified(self):
         self.udp.sent.clear()
         self.link._step()
-        return [data for _, data in self.udp.sent]
+        return [data for data, _ in self.udp.sent]
 
 
 def test_state_of_one_resource_and_of_all():
@@ -84,7 +90,7 @@ def test_a_map_is_written_all_or_none():
     bench = Bench()
     assert bench.ask(PUT, "s", CBOR, payload=b"\xa1\x01\xf5") == ("2.04", b"")
     assert bench.app.get("power") is True
-    assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x00\x05") == ("4.05", b"332 temp")
+    assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x00\x05") == ("4.03", b"332 temp")
     assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x18\x63\x05") == ("4.00", b"331 99")
     assert bench.ask(PUT, "s", CBOR, payload=b"\xf4") == ("4.00", b"334 s")
     assert bench.app.get("power") is True
@@ -248,3 +254,32 @@ def test_cbor_bombs_are_refused_and_the_device_lives_on():
     for bomb in ("9affffffff", "5bffffffffffffffff", "7affffffff61", "bbffffffffffffffff", "81" * 200, "a1" * 200):
         assert bench.ask(PUT, "s/power", CBOR, payload=unhexlify(bomb))[0] == "4.00"
     assert bench.ask(GET, "s/power") == ("2.05", b"\xf4")
+
+
+def running(bench):
+    """The link as a service, until it crashes."""
+    bench.app.config = {}
+    try:
+        raises(RuntimeError, asyncio.run, bench.link.run(bench.app))
+    finally:
+        asyncio.new_event_loop()
+
+
+def test_a_crash_on_either_side_of_the_link_ends_the_service_so_that_it_is_started_again():
+    def crash(*_):
+        raise RuntimeError
+
+    for side in ("_step", "_receive"):
+        bench = Bench()
+        setattr(bench.link, side, crash)
+        bench.udp.put(b"")
+        running(bench)
+
+
+def test_a_port_in_use_is_logged_by_number():
+    bench = Bench()
+    bench.app.config = {"port": 5699}
+    bench.board.radio.error = 98
+    raises(OSError, asyncio.run, bench.link.run(bench.app))
+    asyncio.new_event_loop()
+    assert [410, 5699, 0] in [entry[1:] for entry in bench.app.log.entries()]

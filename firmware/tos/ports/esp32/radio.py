@@ -10,7 +10,7 @@ from tos import ports
 
 _POLL_MS = const(100)
 _PAUSE_MS = const(300)  # the driver ends an attempt by an event, a moment after it was told to
-_ATTEMPT_MS = const(6000)  # a scan takes 2.5 s, a handshake with a wrong password fails after some 4 s
+_ATTEMPT_MS = const(5000)  # unless it is associated by then; a scan takes 2.5 s
 _LINGER_MS = const(5000)  # as long as a handshake lasts, a wrong password looks associated too
 
 _GOT_IP = network.STAT_GOT_IP

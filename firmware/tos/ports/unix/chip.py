@@ -1,7 +1,7 @@
 """The silicon that the Unix port simulates: NOR flash, world and supply. Unix port only; plays the part of `machine`.
 
-`micropython -i -m chip '{json}'` starts a device: it mounts the flash file as the only file system there is and runs
-boot.py and main.py from it, as stock firmware does. The keys of the argument are documented in tools/tosplus/sim.
+`TOS_CHIP='{json}' micropython -i -m chip` starts a device: it mounts the flash file as the only file system there is and
+runs boot.py and main.py from it, as stock firmware does. The keys are in tools/tosplus/sim/device.py.
 """
 
 import json
@@ -106,7 +106,7 @@ world = None  # a host file in which the physical world outlives the device
 def start():
     """Power on: the flash becomes the file system, then boot.py and main.py run from it."""
     global args, flash, world
-    args = json.loads(sys.argv[-1])
+    args = json.loads(os.getenv("TOS_CHIP"))  # an argument may have no more than 255 bytes
     flash = NorFlash(open(args["flash"], "r+b"), _VFS_OFFSET, _VFS_SIZE)
     world = open(args["world"], "r+b")
     if args.get("cut"):

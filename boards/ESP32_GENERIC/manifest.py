@@ -1,0 +1,2 @@
+include("../../firmware/manifests/core.py")
+package("tos", ("ports/esp32/__init__.py", "ports/esp32/radio.py"), base_path="../../firmware")

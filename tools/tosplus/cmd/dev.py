@@ -1,0 +1,236 @@
+"""`tos dev`: look at a device and operate it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import complete
+
+if TYPE_CHECKING:
+    from ..link.client import Client
+    from ..link.schema import Resource, Value
+
+_device = click.argument("device", shell_complete=complete.device)
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.group("dev")
+def command() -> None:
+    """Look at devices and operate them.
+
+    DEVICE is the name of a simulated device that was started from this directory, or an address: coap://HOST:PORT.
+    """
+
+
+@command.command("ls")
+@_json
+def ls(as_json: bool) -> None:
+    """The simulated devices of this directory, up or down."""
+    from ..link.find import known
+
+    devices = [
+        {
+            "name": device.name,
+            "model": device.run and device.run.model,
+            "board": device.run and device.run.board,
+            "address": device.run and "coap://{}:{}".format(*device.run.link),
+            "up": device.run is not None,
+        }
+        for device in known()
+    ]
+    if as_json:
+        click.echo(json.dumps(devices, indent=2))
+        return
+    for row in devices:
+        about = [row["name"], row["model"] or "-", row["board"] or "-", "up" if row["up"] else "down"]
+        click.echo("{:16}{:12}{:16}{:6}{}".format(*about, row["address"] or ""))
+    if not devices:
+        click.echo("No device has run in this directory yet; `tos sim kettle` starts one.", err=True)
+
+
+@command.command("get")
+@_device
+@click.argument("path", required=False)
+@click.option("--table", is_flag=True, help="What the resources are, not their values.")
+@_json
+def get(device: str, path: str | None, table: bool, as_json: bool) -> None:
+    """The values of a device, or of one resource.
+
+    \b
+      tos dev get kettle
+      tos dev get kettle temp --json
+      tos dev get kettle --table
+    """
+    asyncio.run(_get(device, path, table, as_json))
+
+
+async def _get(device: str, path: str | None, table: bool, as_json: bool) -> None:
+    async with _client(device) as client:
+        resources = [await client.resource(path)] if path else (await client.identity()).resources
+        if table:
+            _show_table(resources, as_json)
+            return
+        state = {path: await client.get(path)} if path else await client.state()
+    if as_json:
+        click.echo(json.dumps(state[path] if path else state, ensure_ascii=False))
+        return
+    for row in resources:
+        if not row.event:
+            click.echo(_line(row, state[row.path]))
+
+
+@command.command("set")
+@_device
+@click.argument("path")
+@click.argument("value")
+def set_(device: str, path: str, value: str) -> None:
+    """Write a resource. VALUE: on or off, a number, one of the options, or text, as the resource's type wants.
+
+    \b
+      tos dev set kettle power on
+      tos dev set coap://127.0.0.1:5683 brightness 40
+    """
+    asyncio.run(_set(device, path, value))
+
+
+async def _set(device: str, path: str, value: str) -> None:
+    async with _client(device) as client:
+        await client.set(path, parse(await client.resource(path), value))
+
+
+@command.command("watch")
+@_device
+@click.argument("path", required=False)
+@click.option("--count", type=click.IntRange(1), help="Stop after so many lines.")
+@_json
+def watch(device: str, path: str | None, count: int | None, as_json: bool) -> None:
+    """Each change as it happens, until Ctrl-C.
+
+    A line is one value; with --json, an object of all values after each change. A device that goes away is waited for.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_watch(device, path, count, as_json))
+
+
+async def _watch(device: str, path: str | None, count: int | None, as_json: bool) -> None:
+    lines = 0
+    async with _client(device) as client, contextlib.aclosing(client.watch()) as states:
+        if path:
+            await client.resource(path)
+        last: dict[str, Value] = {}
+        async for state in states:
+            if state is None:
+                click.echo("no answer; waiting for the device", err=True)
+                continue
+            seen = {path: state.get(path)} if path else state
+            changed = {name: value for name, value in seen.items() if name not in last or last[name] != value}
+            last = seen
+            if as_json and changed:
+                told = [json.dumps(seen, ensure_ascii=False)]
+            else:
+                told = [_line(await client.resource(name), value) for name, value in changed.items()]
+            for line in told:
+                click.echo(line)
+                lines += 1
+                if lines == count:
+                    return
+
+
+@command.command("log")
+@_device
+@_json
+def log(device: str, as_json: bool) -> None:
+    """What a device remembers since its start: the latest events, how often each happened, and the last crash."""
+    asyncio.run(_log(device, as_json))
+
+
+async def _log(device: str, as_json: bool) -> None:
+    from ..link import tell
+    from ..words import WORDS
+
+    async with _client(device) as client:
+        resources = (await client.identity()).resources
+        found = await client.log()
+    ring = [tell.entry(line, resources) for line in found.ring]
+    if as_json:
+        click.echo(json.dumps({"ms": found.ms, "ring": ring, "counts": found.counts, "crash": found.crash}, indent=2))
+        return
+    for line in ring:
+        click.echo("{:>10.3f} s  {level:8}{code} {name:16} {text}".format(line["ms"] / 1000, **line))
+    click.echo(f"\nsince the start, {found.ms / 1000:.0f} s ago:")
+    for code, times in sorted(found.counts.items()):
+        click.echo(f"{times:>8} x {code} {WORDS[code].name if code in WORDS else '?'}")
+    if found.crash:
+        click.echo(f"\nthe last crash:\n{found.crash.rstrip()}")
+
+
+@command.command("repl")
+@_device
+def repl(device: str) -> None:
+    """MicroPython's prompt on a simulated device, by mpremote. Ctrl-C stops the app, Ctrl-D starts it again."""
+    from ..errors import HostError
+    from ..link.find import run_of
+
+    beside = Path(sys.executable).with_name("mpremote")
+    mpremote = str(beside) if beside.exists() else shutil.which("mpremote")
+    if not mpremote:
+        raise HostError("there is no mpremote here; install it with `pip install mpremote`")
+    os.execv(mpremote, ["mpremote", "connect", run_of(device).tty, "repl"])
+
+
+def parse(resource: "Resource", text: str) -> "Value":
+    """VALUE as the type of the resource wants it. Raises UsageFault."""
+    from ..errors import UsageFault
+
+    if resource.type in ("switch", "binary_sensor"):
+        words = {"on": True, "true": True, "off": False, "false": False}
+        if text.lower() not in words:
+            raise UsageFault(f"{resource.path} is a {resource.type}: on or off, not {text}")
+        return words[text.lower()]
+    if resource.type in ("number", "sensor"):
+        for number in (int, float):
+            with contextlib.suppress(ValueError):
+                return number(text)
+        raise UsageFault(f"{resource.path} is a {resource.type}: give a number, not {text}")
+    if resource.options and text not in resource.options:
+        raise UsageFault(f"{resource.path} is one of {', '.join(resource.options)}, not {text}")
+    return text
+
+
+def _client(device: str) -> "Client":
+    from ..link.client import Client
+    from ..link.find import address
+
+    return Client(*address(device))
+
+
+def _line(resource: "Resource", now: "Value") -> str:
+    from ..link import tell
+
+    return f"{resource.path:16}{tell.value(resource, now)}"
+
+
+def _show_table(resources: "Sequence[Resource]", as_json: bool) -> None:
+    rows = [
+        {key: value for key, value in asdict(row).items() if value is not None and value is not False}
+        for row in resources
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        about = " ".join(f"{key}={_word(value)}" for key, value in row.items() if key not in ("index", "path", "type"))
+        click.echo(f"{row['index']:>3} {row['path']:16}{row['type']:16}{about}")
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)

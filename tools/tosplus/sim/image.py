@@ -1,0 +1,71 @@
+"""The flash of a simulated device: a file with a littlefs in it, as stock MicroPython for a 4 MB ESP32 lays it out."""
+
+import os
+from pathlib import Path
+
+from littlefs import LittleFS, LittleFSError, UserContext
+
+from ..board import Board
+from ..errors import HostError
+from ..paths import shown
+
+_SECTOR_B = 4096
+_ERASED = b"\xff"
+# The geometry of MicroPython's vfs.VfsLfs2. The cache size bounds the files that littlefs keeps inside a directory.
+_GEOMETRY = {"block_size": _SECTOR_B, "read_size": 32, "prog_size": 32, "cache_size": 128, "lookahead_size": 32}
+_DISK_VERSION = 0x00020000  # every MicroPython mounts it; the device itself raises it when it first writes
+
+
+def update(image: Path, tree: Path, board: Board) -> None:
+    """Makes the image hold the code of a device tree.
+
+    A new image is formatted and filled. In an existing one only code (boot.py, main.py, *.mpy) is replaced or removed;
+    everything else is the device's own state and stays. Raises HostError if the file system is damaged or too small.
+    """
+    flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
+    region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
+    count = board.vfs_size // _SECTOR_B
+    version = {} if image.exists() else {"disk_version": _DISK_VERSION}
+    fs = LittleFS(UserContext(buffer=region), mount=False, block_count=count, **_GEOMETRY, **version)
+    try:
+        if not image.exists():
+            fs.format()
+        fs.mount()
+        changed = _replace_code(fs, tree)
+        fs.unmount()
+    except LittleFSError as e:
+        if e.code == LittleFSError.Error.LFS_ERR_NOSPC:
+            raise HostError(f"{shown(image)} is full; --fresh erases it, state and all") from None
+        raise HostError(f"{shown(image)} does not mount ({e}); --fresh erases it, state and all") from None
+    if changed or not image.exists():
+        flash[board.vfs_offset : board.vfs_offset + board.vfs_size] = region
+        scratch = image.with_suffix(".new")
+        scratch.write_bytes(flash)
+        os.replace(scratch, image)
+
+
+def _replace_code(fs: LittleFS, tree: Path) -> bool:
+    """Returns whether anything had to change."""
+    there = {path: _read(fs, path) for path in _files(fs) if _is_code(path)}
+    here = {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    for path in there.keys() - here.keys():
+        fs.removedirs(path)  # an empty folder would hide a module of the same name
+    for path in sorted(here):
+        if there.get(path) != here[path]:
+            fs.makedirs(os.path.dirname(path), exist_ok=True)
+            with fs.open(path, "wb") as file:
+                file.write(here[path])
+    return there != here
+
+
+def _files(fs: LittleFS) -> list[str]:
+    return [f"{folder}/{name}".lstrip("/") for folder, _, names in fs.walk("/") for name in names]
+
+
+def _read(fs: LittleFS, path: str) -> bytes:
+    with fs.open(path, "rb") as file:
+        return file.read()
+
+
+def _is_code(path: str) -> bool:
+    return path in ("boot.py", "main.py") or path.endswith(".mpy")
