@@ -12,13 +12,13 @@ from binascii import unhexlify
 from micropython import const
 from toscore.errors import WireError
 
-_TRUNCATED = const(301)
-_MALFORMED = const(302)
-_TOO_DEEP = const(303)
-_KEY = const(304)
-_TEXT = const(305)
-_TRAILING = const(306)
-_NO_ROOM = const(307)
+_CBOR_TRUNCATED = const(301)
+_CBOR_MALFORMED = const(302)
+_CBOR_TOO_DEEP = const(303)
+_CBOR_KEY = const(304)
+_CBOR_TEXT = const(305)
+_CBOR_TRAILING = const(306)
+_CBOR_NO_ROOM = const(307)
 
 _DEPTH = const(16)  # arrays, maps and tags inside one another
 
@@ -93,7 +93,7 @@ def dump_into(buf, offset, value):
     data = dumps(value)
     end = offset + len(data)
     if end > len(buf):
-        raise WireError(_NO_ROOM, offset)
+        raise WireError(_CBOR_NO_ROOM, offset)
     buf[offset:end] = data
     return end
 
@@ -106,7 +106,7 @@ def loads(data, depth=_DEPTH, length=None):
     """
     value, end = load_from(data, 0, depth, length)
     if end != (len(data) if length is None else length):
-        raise WireError(_TRAILING, end)
+        raise WireError(_CBOR_TRAILING, end)
     return value
 
 
@@ -198,28 +198,28 @@ def _float(out, value):
         except OverflowError:  # CPython; MicroPython makes it an infinity
             continue
         if struct.unpack(form, raw)[0] == value:
-            break
-    out.append(head)
-    out.extend(raw)
+            out.append(head)
+            out.extend(raw)
+            return
 
 
 def _item(data, offset, end, depth):
-    """The item at data[offset], which ends by end -> (value, next offset). An error's offset is its item's first byte."""
+    """The item at data[offset], which ends by end -> (value, next offset). An error tells its item's first byte."""
     if offset == end:
-        raise WireError(_TRUNCATED, offset)
+        raise WireError(_CBOR_TRUNCATED, offset)
     major = data[offset] & 0xE0
     info = number = data[offset] & 0x1F
     p = offset + 1
     if info == _INDEFINITE:
         if major < _BYTES or major > _MAP:
-            raise WireError(_MALFORMED, offset)
+            raise WireError(_CBOR_MALFORMED, offset)
         number = -1
     elif info > 27:
-        raise WireError(_MALFORMED, offset)
+        raise WireError(_CBOR_MALFORMED, offset)
     elif info > 23:
         p += 1 << (info - 24)
         if p > end:
-            raise WireError(_TRUNCATED, offset)
+            raise WireError(_CBOR_TRUNCATED, offset)
         number = int.from_bytes(data[offset + 1 : p], "big")
 
     if major == 0:
@@ -232,11 +232,11 @@ def _item(data, offset, end, depth):
         return _tagged(data, offset, number, p, end, depth)
     # Each element takes a byte at least, so what cannot be there is refused before memory is taken for it.
     if number * (2 if major == _MAP else 1) > end - p:
-        raise WireError(_TRUNCATED, offset)
+        raise WireError(_CBOR_TRUNCATED, offset)
     if major < _ARRAY:
         return _string(data, offset, major, number, p, end)
     if depth < 1:
-        raise WireError(_TOO_DEEP, offset)
+        raise WireError(_CBOR_TOO_DEEP, offset)
     return (_map if major == _MAP else _array)(data, number, p, end, depth - 1)
 
 
@@ -245,7 +245,7 @@ def _simple(data, offset, info, number):
     if info > 24:
         return struct.unpack_from(_FLOATS[info - 25][1], data, offset + 1)[0]
     if info == 24 and number < 32:
-        raise WireError(_MALFORMED, offset)
+        raise WireError(_CBOR_MALFORMED, offset)
     if 20 <= number <= 22:
         return (False, True, None)[number - 20]
     return undefined if number == 23 else Simple(number)
@@ -253,12 +253,12 @@ def _simple(data, offset, info, number):
 
 def _tagged(data, offset, number, p, end, depth):
     if depth < 1:
-        raise WireError(_TOO_DEEP, offset)
+        raise WireError(_CBOR_TOO_DEEP, offset)
     value, p = _item(data, p, end, depth - 1)
     if number != 2 and number != 3:
         return Tag(number, value), p
     if not isinstance(value, bytes):
-        raise WireError(_MALFORMED, offset)
+        raise WireError(_CBOR_MALFORMED, offset)
     value = int.from_bytes(value, "big")
     return (value if number == 2 else ~value), p
 
@@ -266,7 +266,7 @@ def _tagged(data, offset, number, p, end, depth):
 def _broken(data, p, end):
     """Whether an indefinite length ends at p (section 3.2.1)."""
     if p == end:
-        raise WireError(_TRUNCATED, p)
+        raise WireError(_CBOR_TRUNCATED, p)
     return data[p] == _BREAK
 
 
@@ -276,7 +276,7 @@ def _string(data, offset, major, number, p, end):
         chunks = []
         while not _broken(data, p, end):
             if data[p] & 0xE0 != major or data[p] & 0x1F == _INDEFINITE:
-                raise WireError(_MALFORMED, p)
+                raise WireError(_CBOR_MALFORMED, p)
             chunk, p = _item(data, p, end, 0)
             chunks.append(chunk)
         return (b"" if major == _BYTES else "").join(chunks), p + 1
@@ -288,17 +288,17 @@ def _text(raw, offset):
     try:
         text = str(raw, "utf-8")
     except UnicodeError:
-        raise WireError(_TEXT, offset) from None
+        raise WireError(_CBOR_TEXT, offset) from None
     if len(text) != len(raw):
         # MicroPython lets overlong forms and surrogates pass (RFC 3629 section 3 does not).
         length = 0
         for char in text:
             code = ord(char)
             if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
-                raise WireError(_TEXT, offset)
+                raise WireError(_CBOR_TEXT, offset)
             length += 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
         if length != len(raw):
-            raise WireError(_TEXT, offset)
+            raise WireError(_CBOR_TEXT, offset)
     return text
 
 
@@ -324,7 +324,7 @@ def _map(data, number, p, end, depth):
         key, p = _item(data, p, end, depth)
         # NaN equals nothing, so that it could neither be looked up nor be seen to come twice.
         if isinstance(key, (list, dict, Tag, Simple)) or key != key or key in pairs:
-            raise WireError(_KEY, at)
+            raise WireError(_CBOR_KEY, at)
         pairs[key], p = _item(data, p, end, depth)
         number -= 1
     return pairs, p

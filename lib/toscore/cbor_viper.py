@@ -11,8 +11,8 @@ import micropython
 from micropython import const
 from toscore.errors import WireError
 
-_TRAILING = const(306)
-_NO_ROOM = const(307)
+_CBOR_TRAILING = const(306)
+_CBOR_NO_ROOM = const(307)
 
 _DEPTH = const(16)
 _DATAGRAM_B = const(256)  # what dumps tries first
@@ -30,6 +30,7 @@ _simple = (False, True, None)
 _binary = (bytes, bytearray, memoryview)
 _dict = dict
 _list_or_tuple = (list, tuple)
+_len = len
 _type = type
 _isinstance = isinstance
 _append = list.append
@@ -40,7 +41,7 @@ _low = -(1 << 30)
 _high = 1 << 30
 _max = (1 << 64) - 1
 
-_out = bytearray(_DATAGRAM_B)
+_out = memoryview(bytearray(_DATAGRAM_B))
 _short = bytearray(_VIEWS)  # a short string on its way into an object; _views[n] are its first n bytes
 _views = [memoryview(_short)[:n] for n in range(_VIEWS)]
 # Empty, but with room for eight pairs: its copies need not grow five times on the way there.
@@ -63,8 +64,8 @@ def dumps(value):
     while True:
         end = _dump(out, 0, len(out), (value,), 0, _DEPTH)
         if end >= 0:
-            return bytes(memoryview(out)[:end])
-        out = bytearray(2 * len(out))
+            return bytes(out[:end])
+        out = memoryview(bytearray(2 * len(out)))
 
 
 def dump_into(buf, offset, value):
@@ -76,7 +77,7 @@ def dump_into(buf, offset, value):
         buf[offset] = 0  # viper would write to what is read-only
     end = _dump(buf, offset, room, (value,), 0, _DEPTH)
     if end < 0:
-        raise WireError(_NO_ROOM, offset)
+        raise WireError(_CBOR_NO_ROOM, offset)
     return end
 
 
@@ -84,7 +85,7 @@ def loads(data, depth=_DEPTH, length=None):
     """As cbor.loads."""
     value, end = load_from(data, 0, depth, length)
     if end != (len(data) if length is None else length):
-        raise WireError(_TRAILING, end)
+        raise WireError(_CBOR_TRAILING, end)
     return value
 
 
@@ -112,7 +113,9 @@ def _load_rare(data, offset, end, depth):
 
 def _is_utf8(text):
     """RFC 3629 section 4. MicroPython's own check lets overlong forms and surrogates pass."""
-    more = 0
+    more = 0  # bytes that the character still lacks; the next one is in low..high
+    low = 0x80
+    high = 0xBF
     for byte in text:
         if more:
             if not low <= byte <= high:
@@ -181,18 +184,18 @@ def _dump(out, p: int, room: int, items, pairs: int, depth: int) -> int:
                 major = 0x60
                 source = ptr8(x)
                 # Count the characters off; the NUL that MicroPython keeps behind every string ends the last one.
-                left = int(len(x))
+                left = int(_len(x))
                 while left or source[n] & 0xC0 == 0x80:
                     if source[n] & 0xC0 != 0x80:
                         left -= 1
                     n += 1
                 m = n
+            elif kind is _dict:
+                inner = 1
             elif kind is _bool:
                 first = 0xF4
                 if x:
                     first = 0xF5
-            elif x is _none:
-                first = 0xF6
             elif kind is _float:
                 _single[0] = x
                 n = ptr32(_single)[0]
@@ -225,28 +228,31 @@ def _dump(out, p: int, room: int, items, pairs: int, depth: int) -> int:
                     first = 0xF9
                     width = 2
                     n = 0x7E00
+            elif x is _none:
+                first = 0xF6
             elif _isinstance(x, _binary):
                 major = 0x40
                 source = ptr8(x)
-                n = int(len(x))
+                n = int(_len(x))
                 m = n
-            elif _isinstance(x, _dict):
-                major = 0xA0
-                n = int(len(x))
-                inner = 1
             elif _isinstance(x, _list_or_tuple):
-                major = 0x80
-                n = int(len(x))
                 inner = 0
+            elif _isinstance(x, _dict):
+                inner = 1
             else:
                 rare = 1
-            if rare or (inner >= 0 and depth < 1):
+            if inner >= 0:
+                major = 0x80 | inner << 5
+                n = int(_len(x))
+                if depth < 1:
+                    rare = 1
+            if rare:
                 raw = _dump_rare(x, depth)
                 source = ptr8(raw)
                 first = source[0]
                 width = 0
                 i = 1
-                m = int(len(raw))
+                m = int(_len(raw))
             if major >= 0:
                 first = major | n
                 if n > 23:
@@ -285,7 +291,6 @@ def _dump(out, p: int, room: int, items, pairs: int, depth: int) -> int:
 def _load(data, p: int, end: int, depth: int):
     """The item at data[p], which ends by end -> (value, next offset). What is rare or wrong goes to the plain twin."""
     b = ptr8(data)
-    short = ptr8(_short)
     number = ptr8(_double)
     word = ptr32(_double)
     level = 0  # how many containers are open; the innermost is box
@@ -307,7 +312,7 @@ def _load(data, p: int, end: int, depth: int):
             info = b[p] & 31
             p += 1
             n = info
-            if 23 < info and info < 28:
+            if info > 23 and info < 28:
                 width = 1 << (info - 24)
                 if width > end - p:
                     info = 31
@@ -374,7 +379,7 @@ def _load(data, p: int, end: int, depth: int):
                         continue
             elif major == 7 and (keyed or pairs == 0):
                 rare = 0
-                if 19 < info and info < 23:
+                if info > 19 and info < 23:
                     value = _simple[info - 20]
                 elif info == 25 and (n & 0x7C00 or n & 0x3FF == 0):
                     exponent = (n >> 10) & 31
@@ -431,5 +436,3 @@ def _load(data, p: int, end: int, depth: int):
                 at_box = int(outer[5])
                 outer = outer[0]
                 keyed = pairs
-
-

@@ -33,7 +33,7 @@ _NEIGHBOUR = b"not yours"
 
 
 class Medium:
-    """A file system kept in one host file. cost() -> (operations other than erases, erases) so far."""
+    """A file system kept in one host file. cost() -> (operations but erases, erases, moves) so far."""
 
     def __init__(self, file):
         self._file = file
@@ -47,12 +47,24 @@ class Medium:
         self._file.write(image)
 
 
+class Nor(chip.NorFlash):
+    """moves: how often a program was in another sector than the one before."""
+
+    moves = 0
+    last = None
+
+    def writeblocks(self, sector, buf, offset=None):
+        self.moves += sector != self.last
+        self.last = sector
+        super().writeblocks(sector, buf, offset)
+
+
 class Flash(Medium):
     """LittleFS on NOR flash. An operation is a program or an erase."""
 
     def __init__(self, file):
         super().__init__(file)
-        self._nor = chip.NorFlash(file, 0, _FLASH_B)
+        self._nor = Nor(file, 0, _FLASH_B)
         self.cut = self._nor.cut
 
     def format(self):
@@ -62,7 +74,7 @@ class Flash(Medium):
         vfs.mount(vfs.VfsLfs2(self._nor), "/")
 
     def cost(self):
-        return self._nor.programs, self._nor.erases
+        return self._nor.programs, self._nor.erases, self._nor.moves
 
     def refused(self):
         return self._nor.refused
@@ -92,7 +104,7 @@ class Bare(Medium):
         self._keep()
 
     def cost(self):
-        return self._ops, 0
+        return self._ops, 0, 0
 
     def refused(self):
         return 0
@@ -363,22 +375,27 @@ def relocating():
     return worn(lambda cost, least, usual: cost["old"] > _YOUNG and cost["ops"] > usual)
 
 
-def crowded():
-    """The folder is so long that .new and the record lie in different blocks: the rename takes two commits."""
-    write(1)
-    usual = attempt(1)
-    names = ["%s/z%02d" % (subject.folder, n) for n in range(60)]  # all sorted after the record
-    for path in names:
-        with mounted():
-            put(path, 100)
-    # Whatever lies between the record and the end of its block goes, until .new belongs into the next.
-    for path in names:
-        cost = attempt(1)
-        if cost["erases"] == usual["erases"] and cost["ops"] > usual["ops"]:
-            return cost
-        with mounted():
-            os.remove(path)
-    raise AssertionError("never that crowded")
+def splitting():
+    """The folder is too long for its block: the write splits it, with .new in the one half and the record in the other.
+
+    Then the rename takes two commits, and a cut between them is mended by the next mount and write.
+    """
+    empty = medium.image()
+    for size_b in range(60, 100, 4):  # when it splits depends on the sizes, where on the names
+        for files in range(18, 30):
+            for before in range(files // 2 - 3, files // 2 + 2):
+                medium.restore(empty)
+                with mounted():
+                    for n in range(files):
+                        put("%s/%s%02d" % (subject.folder, "A" if n < before else "z", n), size_b)
+                image = medium.image()
+                for version in range(1, 4):
+                    cost = attempt(version - 1, undo=False)
+                    if cost["moves"] > 3:
+                        medium.restore(image)
+                        return cost
+                    image = medium.image()
+    raise AssertionError("never split just there")
 
 
 def full():
@@ -389,7 +406,7 @@ def full():
     return attempt(1)
 
 
-STARTS = {f.__name__: f for f in (first, stored, compacting, relocating, crowded, full)}
+STARTS = {f.__name__: f for f in (first, stored, compacting, relocating, splitting, full)}
 
 
 def worn(wanted):
@@ -411,16 +428,14 @@ def worn(wanted):
 
 
 def attempt(old, undo=True):
-    """What writing version old + 1 costs in a life of its own: {old, ops, erases, failed: code or None}."""
+    """What writing version old + 1 costs in a life of its own: {old, ops, erases, moves, failed: code or None}."""
     before = medium.image() if undo else None
-    programs, erases = medium.cost()
+    start = medium.cost()
     failed = write(old + 1)
-    after = medium.cost()
+    ops, erases, moves = (b - a for a, b in zip(start, medium.cost()))
     if undo:
         medium.restore(before)
-    cost = {"old": old, "erases": after[1] - erases, "failed": failed}
-    cost["ops"] = after[0] - programs + cost["erases"]
-    return cost
+    return {"old": old, "ops": ops + erases, "erases": erases, "moves": moves, "failed": failed}
 
 
 def write(version):
@@ -482,13 +497,13 @@ def life_check(version, cut=None):
     """After a cut: read, write a version, read it, restart and read it again. With a cut: that write is cut too."""
     mounted().__enter__()
     answer = {"read": subject.read(), "codes": list(subject.codes), "counter": subject.counter}
-    before = sum(medium.cost())
+    before = medium.cost()
     if cut:
         medium.cut(*cut)
     answer["failed"] = try_write(version)
     if cut:
         chip.power_off()
-    answer["ops"] = sum(medium.cost()) - before
+    answer["ops"] = sum(b - a for a, b in zip(before[:2], medium.cost()))
     answer["counter_after"] = subject.counter
     answer["again"] = subject.read()
     vfs.umount("/")

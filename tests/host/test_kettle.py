@@ -6,7 +6,6 @@ import subprocess
 import aiocoap
 import cbor2
 import peers
-import pytest
 from aiocoap import GET, PUT, Context, Message
 from tosplus.sim.device import Device
 
@@ -39,11 +38,11 @@ class Wire:
         return self._context.request(Message(code=GET, uri=self.uri(path), observe=0))
 
 
-def kettle(tmp_path, test, rate=1, **more):
+def kettle(tmp_path, test, rate=1, app="kettle"):
     """Run test(device, wire) with a kettle that is ready."""
 
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle", rate=rate, **more) as device:
+        async with Device(app, state_dir=tmp_path / "state", rate=rate) as device:
             await device.ready()
             context = await Context.create_client_context()
             try:
@@ -147,42 +146,57 @@ def test_ten_thousand_requests_do_not_grow_the_heap(tmp_path):
     kettle(tmp_path, test)
 
 
-@pytest.mark.parametrize("broken", ["raises", "hangs"])
-def test_a_makers_callback_that_fails_leaves_the_output_safe(tmp_path, broken):
-    fault = {"raises": "raise ValueError('no such sensor')", "hangs": "while True: pass"}[broken]
+HEATER = """
+from tos import App
+
+app = App("heater", needs=("relay", "probe", "button"))
+
+@app.read("temp", period_ms=100)
+def temp(dev):
+    if dev.button() and {when}:
+        {fault}
+    return 20
+
+@app.write("power", initial=False)
+def power(dev, on):
+    dev.relay(on)
+
+@app.when("temp", above=98)
+def hot(dev, value):
+    app.set("power", False)
+"""
+
+
+def heating(tmp_path, when, fault, test):
+    """A maker's heater, on; its thermometer's code goes wrong while the button is pressed."""
+
+    async def then(device, wire):
+        await asyncio.sleep(0.1)
+        assert (await wire.ask(PUT, "s/power", True)).code == aiocoap.CHANGED
+        await device.control("set", signal="button", value=True)
+        await test(device, wire)
+
     app = tmp_path / "heater.py"
-    app.write_text(
-        "from tos import App\n"
-        "app = App('heater', needs=('relay', 'probe', 'button'))\n"
-        "@app.read('temp', period_ms=100)\n"
-        "def temp(dev):\n"
-        "    if dev.button():\n"
-        f"        {fault}\n"
-        "    return 20\n"
-        "@app.write('power', initial=False)\n"
-        "def power(dev, on):\n"
-        "    dev.relay(on)\n"
-        "@app.when('temp', above=98)\n"
-        "def hot(dev, value):\n"
-        "    app.set('power', False)\n"
-    )
+    app.write_text(HEATER.format(when=when, fault=fault))
+    kettle(tmp_path, then, rate=8, app=str(app))
 
-    async def main():
-        async with Device(str(app), state_dir=tmp_path / "heater", rate=8) as device:
-            await device.ready()
-            context = await Context.create_client_context()
-            wire = Wire(context, device)
-            await asyncio.sleep(0.1)
-            assert (await wire.ask(PUT, "s/power", True)).code == aiocoap.CHANGED
-            await device.control("set", signal="button", value=True)
-            if broken == "hangs":
-                await device.restarted()  # by the watchdog, into the same hang: the button is still pressed
-                return
-            while (await wire.get("s/power")) is True:
-                await asyncio.sleep(0.05)
-            assert (await device.control("get"))["signals"]["relay"] is False
-            assert (await wire.ask(PUT, "s/power", True)).code == aiocoap.SERVICE_UNAVAILABLE
-            assert "no such sensor" in (await wire.get("l"))[3]
-            await context.shutdown()
 
-    asyncio.run(main())
+def test_a_makers_callback_that_raises_leaves_the_output_safe(tmp_path):
+    async def test(device, wire):
+        while (await wire.get("s/power")) is True:
+            await asyncio.sleep(0.05)
+        assert (await device.control("get"))["signals"]["relay"] is False
+        assert (await wire.ask(PUT, "s/power", True)).code == aiocoap.SERVICE_UNAVAILABLE
+        assert "no such sensor" in (await wire.get("l"))[3]
+
+    heating(tmp_path, "True", "raise ValueError('no such sensor')", test)
+
+
+def test_a_makers_callback_that_hangs_is_ended_by_the_watchdog_and_leaves_the_output_safe(tmp_path):
+    async def test(device, wire):
+        await device.restarted()
+        assert (await device.control("get"))["signals"]["relay"] is False
+        assert await wire.get("s/power") is False
+        assert [201, 2, 0] in [entry[1:] for entry in (await wire.get("l"))[1]]
+
+    heating(tmp_path, "app.get('power')", "while True: pass", test)

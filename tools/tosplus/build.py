@@ -107,7 +107,7 @@ def build(app: str, board_name: str, out: Path | None = None) -> Report:
     source = app_source(app)
     check_needs(source, board)
     out = out or WORK / "build" / board.name / source.stem
-    if out.exists() and any(out.iterdir()) and not (out / "main.py").exists():
+    if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
         raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
     tree: dict[str, bytes] = {}
     modules = []

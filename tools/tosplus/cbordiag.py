@@ -8,6 +8,10 @@ from typing import Any
 
 import cbor2
 
+# Tags that cbor2 would turn into Python's dates, decimals and the like; here they are shown as they came.
+_TAGS = (0, 1, 4, 5, 30, 35, 36, 37, 43000, 100, 258, 260, 261, 1004, 55799)
+_AS_SENT = {tag: lambda value, immutable, tag=tag: cbor2.CBORTag(tag, value) for tag in _TAGS}
+
 
 class NotCbor(ValueError):
     """offset: the byte at which it stops to be CBOR."""
@@ -21,7 +25,7 @@ def load(data: bytes) -> Any:
     """Exactly one item. Raises NotCbor."""
     file = io.BytesIO(data)
     try:
-        value = cbor2.CBORDecoder(file, read_size=1).decode()
+        value = cbor2.CBORDecoder(file, read_size=1, semantic_decoders=_AS_SENT).decode()
     except cbor2.CBORDecodeEOF:
         raise NotCbor(len(data), "the item ends too early") from None
     except cbor2.CBORDecodeError as e:
@@ -56,4 +60,4 @@ def diagnostic(value: Any, keys: Mapping[int, str] | None = None, within: Mappin
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, (str, bool, int, float)) or value is None:
         return json.dumps(value, ensure_ascii=False)
-    return str(value)  # what cbor2 makes of a tag: a date, a decimal
+    return str(value)

@@ -16,15 +16,15 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        return importlib.import_module(f"tosplus.cmd.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"tosplus.cmd.{cmd_name}").command
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except HostError as e:
-            told = click.ClickException(str(e))
-            told.exit_code = e.exit_code
-            raise told from e
+            click.echo(f"Error: {e}", err=True)
+            ctx.exit(e.exit_code)
 
 
 @click.group(

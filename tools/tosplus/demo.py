@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class _Failed(HostError):
 class Story:
     """Runs the steps in order, up to the first that fails. A step returns what it has checked."""
 
-    async def run(self) -> AsyncIterator[Step]:
+    async def run(self) -> AsyncGenerator[Step, None]:
         steps: tuple[Callable[[], Awaitable[str]], ...] = (
             self._build,
             self._start,

@@ -22,7 +22,9 @@ WORDS = {
     202: Word("READY", "services are running, {a} ms after start"),
     203: Word("SENSOR_BACK", "sensor {a} answers again"),
     204: Word("SAVED", "kept state written to flash"),
-    205: Word("INTERRUPTED", "stopped from the console; outputs are safe", "soft-reset the board to start the app again"),
+    205: Word(
+        "INTERRUPTED", "stopped from the console; outputs are safe", "soft-reset the board to start the app again"
+    ),
     206: Word("RULE", "rule {a} fired"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
@@ -34,7 +36,9 @@ WORDS = {
     321: Word("COAP_SHORT", "the datagram is shorter than a CoAP message"),
     322: Word("COAP_VERSION", "not CoAP version 1"),
     323: Word("COAP_FORMAT", "not a well-formed CoAP message, at byte {a}", "RFC 7252 section 3"),
-    324: Word("DATAGRAM_TOO_LONG", "a datagram of {a} bytes was dropped", "at most 1152 bytes; larger bodies need blocks"),
+    324: Word(
+        "DATAGRAM_TOO_LONG", "a datagram of {a} bytes was dropped", "at most 1152 bytes; larger bodies need blocks"
+    ),
     325: Word("OBSERVERS_FULL", "no room for one more observer; the peer was answered without"),
     326: Word("OBSERVER_GONE", "an observer stopped answering and was dropped"),
     327: Word("BAD_OPTION", "a critical CoAP option that this device does not know"),
@@ -44,13 +48,18 @@ WORDS = {
     333: Word("ORIGIN", "this origin may not write this resource"),
     334: Word("WRONG_TYPE", "the value has the wrong type", "`tos dev get DEVICE --table` shows types"),
     335: Word("OUT_OF_RANGE", "the value is outside minimum and maximum, or not one of the options"),
-    336: Word("SENSOR_SILENT", "an output stays safe while a sensor it depends on is silent",
-              "mend the sensor; the log names it (402, 403)"),
+    336: Word(
+        "SENSOR_SILENT",
+        "an output stays safe while a sensor it depends on is silent",
+        "mend the sensor; the log names it (402, 403)",
+    ),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
     404: Word("OUTPUT_FAILED", "driving output {a} failed; it was told to be safe"),
-    405: Word("RECORD_BAD", "a stored record was damaged; defaults are used", "the damaged file is kept beside it as .bad"),
+    405: Word(
+        "RECORD_BAD", "a stored record was damaged; defaults are used", "the damaged file is kept beside it as .bad"
+    ),
     406: Word("STORE_FULL", "no room in flash; the old value stays"),
     407: Word("STORE_FAILED", "the file system refused, errno {a}; the old value stays"),
     408: Word("RULE_LOOP", "rules keep setting each other off; stopped at rule {a}"),

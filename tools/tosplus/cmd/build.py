@@ -8,7 +8,7 @@ import click
 from . import complete
 
 
-@click.command("build")
+@click.command("build", short_help="Compile an app for a board; its flash and heap.")
 @click.argument("app", shell_complete=complete.app)
 @click.option(
     "--board", "board_name", required=True, metavar="NAME", shell_complete=complete.board, help="boards/NAME."

@@ -19,7 +19,7 @@ _LOOK_S = 0.5
 _LOG_LINES = 8
 
 
-@click.command("demo")
+@click.command("demo", short_help="A kettle that boils, breaks and recovers.")
 @click.option("--once", is_flag=True, help="Tell the story, check each step, and end. Exits 1 at the first that fails.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object a line.")
 def command(once: bool, as_json: bool) -> None:

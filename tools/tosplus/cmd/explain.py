@@ -5,7 +5,7 @@ import json
 import click
 
 
-@click.command("explain")
+@click.command("explain", short_help="What a code, a frame or a CBOR item says.")
 @click.argument("what", nargs=-1, required=True, metavar="CODE|HEX...")
 @click.option("--path", help="The resource that a payload belongs to, such as /d, where the bytes do not say.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")

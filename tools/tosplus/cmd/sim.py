@@ -9,7 +9,7 @@ import click
 from . import complete
 
 
-@click.command("sim")
+@click.command("sim", short_help="Run an app as a simulated device.")
 @click.argument("app", shell_complete=complete.app)
 @click.option("--name", help="What `tos dev` calls it.  [default: the app's name]")
 @click.option("--board", default="UNIX", show_default=True, shell_complete=complete.board, help="boards/NAME.")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,7 @@ from .schema import Event, Identity, Log, Resource, Value
 
 _CBOR = 60  # content format, RFC 8949 section 9.4
 _ANSWER_S = 5.0
-_SILENT_S = 5.0  # an observed device that says nothing for this long is asked again
+_SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
 _TRANSPORTS = ["udp6" if sys.platform == "linux" else "simple6"]
 
@@ -94,7 +94,7 @@ class Client:
         request = Message(code=GET, uri=self._uri(".well-known/core"))
         return (await self._ask(self._context.request(request, handle_blockwise=False))).payload.decode()
 
-    async def watch(self) -> AsyncIterator[dict[str, Value] | None]:
+    async def watch(self) -> AsyncGenerator[dict[str, Value] | None, None]:
         """The state at once and after each change; None once when the device stops answering. Ends with the caller."""
         last: dict[str, Value] | None = {}
         while True:
@@ -112,7 +112,7 @@ class Client:
                     yield None
                 await asyncio.sleep(_RETRY_S)
 
-    async def _observe(self, path: str) -> AsyncIterator[Any]:
+    async def _observe(self, path: str) -> AsyncGenerator[Any, None]:
         """Payloads, until the device ends the observation or has forgotten it, as it does when it restarts."""
         request = self._context.request(Message(code=GET, uri=self._uri(path), observe=0), handle_blockwise=False)
         notifications = aiter(request.observation)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import termios
+import tty
 from pathlib import Path
 
 _LOG_B = 1_000_000  # then console.log becomes console.log.1
@@ -27,6 +28,7 @@ class Console:
         self._log = log.open("ab")
         self._host, slave = os.openpty()
         self.path = os.ttyname(slave)
+        tty.setraw(slave)  # whoever opens it need not
         os.close(slave)
         os.set_blocking(self._host, False)
         self._device: int | None = None

