@@ -19,6 +19,7 @@ _RULE_CRASHED = const(409)
 _NEEDS_FEATURE = const(412)
 
 _MAX_FIRINGS = const(16)
+_BOOT_MS = const(30000)  # until the services run, the watchdog waits this long
 
 
 class Devices:
@@ -224,11 +225,15 @@ class App:
     # Boot
 
     def run(self, board):
-        """Boot on a board and run until Ctrl-C. Outputs are safe before anything else is touched."""
+        """Boot on a board and run until Ctrl-C. Outputs are safe before anything else is touched.
+
+        Raises TosError for a feature that the board lacks. After any other crash the watchdog resets the board.
+        """
         self._bind(board)
         from tos.supervisor import Supervisor
 
         try:
+            board.watchdog.start(_BOOT_MS)
             asyncio.run(Supervisor(self).run(self._boot()))
         except KeyboardInterrupt:
             board.watchdog.stop()  # the maker has the REPL now

@@ -48,7 +48,10 @@ class Record:
             if magic == _MAGIC and crc == _crc(counter, data[_HEAD_B:]):
                 self.counter = counter
                 return cbor.loads(data[_HEAD_B:])
-        os.rename(self._path, self._path + ".bad")
+        try:
+            os.rename(self._path, self._path + ".bad")
+        except OSError as e:
+            raise StoreError(_STORE_FAILED, e.errno)
         raise StoreError(_RECORD_BAD, self._path)
 
     def save(self, value):

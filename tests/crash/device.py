@@ -46,6 +46,9 @@ class Medium:
         self._file.seek(0)
         self._file.write(image)
 
+    def power_off(self):
+        chip.power_off()
+
 
 class Nor(chip.NorFlash):
     """moves: how often a program was in another sector than the one before."""
@@ -114,13 +117,15 @@ class Bare(Medium):
         self._file.seek(0)
         self._file.write(text + "\n")
 
+    def power_off(self):
+        for data in self._open:
+            data[:] = {"clean": b"", "half": data[: len(data) // 2], "erased": b"\xff" * len(data)}[self._tear]
+        self._keep()
+        chip.power_off()
+
     def _op(self):
         if self._until_cut == 0:
-            for data in self._open:
-                left = {"clean": b"", "half": data[: len(data) // 2], "erased": b"\xff" * len(data)}[self._tear]
-                data[:] = left
-            self._keep()
-            chip.power_off()
+            self.power_off()
         self._until_cut -= 1
         self._ops += 1
 
@@ -254,6 +259,10 @@ class OfRecord:
         self._record.save(self.value(version))
         self.counter = self._record.counter
 
+    def live(self):
+        """The version that the running program sees, where it keeps one; None otherwise."""
+        return None
+
     def value(self, version):
         return {"version": version, "pad": bytes([version & 0xFF]) * self.pad_b}
 
@@ -282,7 +291,7 @@ class OfRecord:
         """Whether damage is noticed: what should be there is missing, and an error says so."""
         self.codes = {}
         value = self.read()
-        return value == {"code": 405} or (value == 0 and 405 in self.codes)
+        return value == {"code": 405} or (value == 0 and list(self.codes) == [405])
 
 
 class OfConfig(OfRecord):
@@ -297,6 +306,9 @@ class OfConfig(OfRecord):
 
     def write(self, version):
         self._config.update(self.value(version))
+
+    def live(self):
+        return self._config.get("version")
 
 
 class OfKeystore(OfRecord):
@@ -355,14 +367,14 @@ KINDS = {"record": OfRecord, "config": OfConfig, "keystore": OfKeystore, "state"
 
 def first():
     """Nothing is stored yet."""
-    return attempt(0)
+    return 0
 
 
 def stored():
     """An older version is stored."""
     for version in (1, 2):
         write(version)
-    return attempt(2)
+    return 2
 
 
 def compacting():
@@ -372,7 +384,7 @@ def compacting():
 
 def relocating():
     """That block is worn out by LittleFS's reckoning: the write moves the folder elsewhere, and tells its parent."""
-    return worn(lambda cost, least, usual: cost["old"] > _YOUNG and cost["ops"] > usual)
+    return worn(lambda cost, least, usual: cost["ops"] > usual, young=_YOUNG)
 
 
 def splitting():
@@ -393,7 +405,7 @@ def splitting():
                     cost = attempt(version - 1, undo=False)
                     if cost["moves"] > 3:
                         medium.restore(image)
-                        return cost
+                        return version - 1
                     image = medium.image()
     raise AssertionError("never split just there")
 
@@ -403,39 +415,38 @@ def full():
     write(1)
     with mounted():
         fill()
-    return attempt(1)
+    return 1
 
 
 STARTS = {f.__name__: f for f in (first, stored, compacting, relocating, splitting, full)}
 
 
-def worn(wanted):
+def worn(wanted, young=4):
     """Write version after version, each in a life of its own, until one has the wanted cost; undo that one.
 
-    least: erases of the cheapest so far. usual: the most operations of the first writes.
+    wanted(cost, least, usual): least, the fewest erases, and usual, the most operations, of the first young writes.
     """
-    least = _ENOUGH
-    usual = 0
+    least, usual = _ENOUGH, 0
     for version in range(1, _ENOUGH):
         before = medium.image()
         cost = attempt(version - 1, undo=False)
-        if version > 3 and wanted(cost, least, usual):
+        if version <= young:
+            least, usual = min(least, cost["erases"]), max(usual, cost["ops"])
+        elif wanted(cost, least, usual):
             medium.restore(before)
-            return cost
-        least = min(least, cost["erases"])
-        usual = max(usual, cost["ops"]) if version < _YOUNG else usual
+            return version - 1
     raise AssertionError("never that worn")
 
 
 def attempt(old, undo=True):
-    """What writing version old + 1 costs in a life of its own: {old, ops, erases, moves, failed: code or None}."""
-    before = medium.image() if undo else None
-    start = medium.cost()
+    """What writing version old + 1 costs in a life of its own: {ops, erases, moves, failed: code or None}."""
+    image = medium.image() if undo else None
+    before = medium.cost()
     failed = write(old + 1)
-    ops, erases, moves = (b - a for a, b in zip(start, medium.cost()))
+    ops, erases, moves = (b - a for a, b in zip(before, medium.cost()))
     if undo:
-        medium.restore(before)
-    return {"old": old, "ops": ops + erases, "erases": erases, "moves": moves, "failed": failed}
+        medium.restore(image)
+    return {"ops": ops + erases, "erases": erases, "moves": moves, "failed": failed}
 
 
 def write(version):
@@ -473,13 +484,18 @@ def fill():
 
 
 def life_prepare(start):
-    """Format and bring about a starting state; see attempt() for the answer."""
+    """Format and bring about a starting state; the version that is stored then."""
     medium.format()
     with mounted():
         Record("/Neighbour").save(_NEIGHBOUR)
         if start != "first" and subject.path.startswith("/nvs/"):
             os.mkdir("/nvs")
     return STARTS[start]()
+
+
+def life_count(old):
+    """What the write under test costs; the flash is left as it was."""
+    return attempt(old)
 
 
 def life_step(old, cut):
@@ -490,7 +506,7 @@ def life_step(old, cut):
         raise AssertionError("prepared %r, found %r" % (old, found))
     medium.cut(*cut)
     try_write(old + 1)
-    chip.power_off()
+    medium.power_off()
 
 
 def life_check(version, cut=None):
@@ -502,7 +518,7 @@ def life_check(version, cut=None):
         medium.cut(*cut)
     answer["failed"] = try_write(version)
     if cut:
-        chip.power_off()
+        medium.power_off()
     answer["ops"] = sum(b - a for a, b in zip(before[:2], medium.cost()))
     answer["counter_after"] = subject.counter
     answer["again"] = subject.read()
@@ -516,47 +532,53 @@ def life_check(version, cut=None):
 
 
 def life_read():
-    """What is stored: {read, refused, files}."""
+    """What a start finds, and the next: {read, codes, again, codes_again, files}."""
     with mounted():
-        refused = subject.refused()
-        return {"refused": refused, "read": subject.read(), "files": sorted(files("/"))}
+        answer = {"read": subject.read(), "codes": list(subject.codes)}
+        answer["again"] = subject.read()
+        answer["codes_again"] = list(subject.codes)
+        answer["files"] = sorted(files("/"))
+    return answer
 
 
-def life_flip(bits):
-    """Flip these bits of the record's file together, one list after the other: those that loading did not refuse.
+def life_damage(damages):
+    """Damage the record's file, one way after the other: [[damage, what came of it], ...] where that was wrong.
 
-    Answers [[bits, what was read], ...]; refused is what also kept the damaged file as .bad and finds nothing then.
+    A damage is a list of bits to flip together, or the number of bytes that are left. Right is that loading refuses
+    the file, once, and keeps it as .bad.
     """
     wrong = []
     with mounted():
-        with open(subject.path, "rb") as f:
-            good = f.read()
-        for flipped in bits:
+        good = slurp(subject.path)
+        for damage in damages:
             bad = bytearray(good)
-            for bit in flipped:
-                bad[bit >> 3] ^= 1 << (bit & 7)
+            if isinstance(damage, int):
+                bad = bad[:damage]
+            else:
+                for bit in damage:
+                    bad[bit >> 3] ^= 1 << (bit & 7)
             with open(subject.path, "wb") as f:
                 f.write(bad)
-            if not subject.refused():
-                wrong.append([flipped, subject.read()])
-                continue
-            kept = slurp(subject.path + ".bad")
-            if kept != bad:
-                wrong.append([flipped, "damaged file not kept"])
+            refused = subject.refused()
+            if not refused:
+                wrong.append([damage, subject.read()])
+            elif slurp(subject.path + ".bad") != bad:
+                wrong.append([damage, "the damaged file is not kept"])
             elif subject.read() != 0 or subject.codes:
-                wrong.append([flipped, "damage is found twice"])
+                wrong.append([damage, "the damage is found again"])
             else:
                 os.remove(subject.path + ".bad")
     return wrong
 
 
 def life_fill(old):
-    """Fill the disk and write: {failed, read, restarted, files, freed: failed, after}; then make room and write."""
+    """Fill the disk and write, then make room and write: {failed, live, read, restarted, files, freed, after}."""
     answer = {}
     with mounted():
         subject.read()
         paths = fill()
         answer["failed"] = try_write(old + 1)
+        answer["live"] = subject.live()
         answer["read"] = subject.read()
         answer["files"] = sorted(path for path in files("/") if "fill" not in path)
     with mounted():

@@ -279,3 +279,32 @@ def test_watchers_hear_of_changes_and_of_every_event():
     assert heard == [("mode", 1), ("pressed", "press"), ("pressed", "press")]
     raises(WireError, app.emit, "pressed", "kick")
     raises(WireError, app.emit, "mode", "press")
+
+
+def started(app, board, feed):
+    """app.run on a bench whose watchdog does this when it is fed."""
+    board.watchdog.feed = feed
+    app._boot = lambda: []
+    app.run(board)
+
+
+def test_ctrl_c_leaves_outputs_safe_and_the_watchdog_quiet_for_the_repl():
+    app, board, _ = heating()
+
+    def ctrl_c():
+        app.set("power", True)
+        raise KeyboardInterrupt
+
+    started(app, board, ctrl_c)
+    assert board.output.told[-2:] == [True, False]
+    assert not board.watchdog.running and app.log.counts[205] == 1
+
+
+def test_a_crash_of_the_core_leaves_outputs_safe_and_the_watchdog_to_reset():
+    app, board, _ = heating()
+
+    def crash():
+        raise MemoryError
+
+    raises(MemoryError, started, app, board, crash)
+    assert board.output.told[-1] is False and board.watchdog.running

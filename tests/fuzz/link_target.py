@@ -11,7 +11,8 @@ from binascii import hexlify
 from test_link import CBOR, GET, OBSERVE, PUT, Bench
 
 _GROWTH_B = 4096
-_SETTLE = 500  # datagrams until every bounded list is full
+_SETTLE = 10000  # datagrams until every bounded list is full
+_LOOK = 1000
 
 
 def seeds():
@@ -71,7 +72,7 @@ def main(cases, seed):
         except Exception as e:
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
-        if n % 1000 == _SETTLE or n == cases - 1:
+        if n >= _SETTLE and n % _LOOK == 0:
             bench.udp.sent.clear()
             gc.collect()
             if used is None:

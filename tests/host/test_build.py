@@ -13,6 +13,7 @@ BOARD = {
     "heap": {"free_b": 143000, "reserve_b": 51200},
     "features": ["relay"],
 }
+CORE = "$(TOS)/firmware/manifests/core.py"
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def project(tmp_path, monkeypatch):
         "firmware/manifests/core.py": "package('tos', ('__init__.py', 'app.py'), base_path='..')\n",
         "lib/fast.py": "import micropython\n@micropython.viper\ndef add(a: int, b: int) -> int:\n    return a + b\n",
         "boards/TOY/board.py": "NAME = 'TOY'\n",
-        "boards/TOY/manifest.py": "include('$(TOS)/firmware/manifests/core.py')\nmodule('fast.py', base_path='../../lib')\n",
+        "boards/TOY/manifest.py": f"include('{CORE}')\nmodule('fast.py', base_path='../../lib')\n",
         "boards/TOY/board.json": json.dumps(BOARD),
     }
     for name, text in files.items():
@@ -88,7 +89,7 @@ def test_only_what_changed_is_compiled(project):
 
 def test_what_is_no_longer_named_goes(project):
     out = build.build("fan", "TOY").out
-    (project / "boards/TOY/manifest.py").write_text("include('$(TOS)/firmware/manifests/core.py')\n")
+    (project / "boards/TOY/manifest.py").write_text(f"include('{CORE}')\n")
     assert build.build("fan", "TOY").removed == 1
     assert not (out / "lib/fast.mpy").exists() and (out / "lib/tos/app.mpy").exists()
 
@@ -113,7 +114,7 @@ def test_a_missed_heap_budget_names_the_biggest_modules(project):
 def test_a_missed_flash_budget_is_told(project):
     data = {**BOARD, "flash": {"vfs_offset": 2097152, "vfs_size": 32768}}
     (project / "boards/TOY/board.json").write_text(json.dumps(data))
-    with pytest.raises(HostError, match="does not fit TOY's flash: .* of 32768 B"):
+    with pytest.raises(HostError, match=r"does not fit TOY's flash: .* of 32768 B"):
         build.build("fan", "TOY").check_budget()
 
 
@@ -125,7 +126,9 @@ def test_a_missing_feature_is_found_before_it_is_flashed(project):
 
 
 def test_needs_that_are_computed_are_left_to_the_device(project):
-    (project / "firmware/apps/fan.py").write_text("from tos import App\nNEEDS = ('x',)\napp = App('fan', needs=NEEDS)\n")
+    (project / "firmware/apps/fan.py").write_text(
+        "from tos import App\nNEEDS = ('x',)\napp = App('fan', needs=NEEDS)\n"
+    )
     build.build("fan", "TOY")
 
 

@@ -6,7 +6,7 @@ import pytest
 from tosplus.board import Board
 from tosplus.errors import HostError
 from tosplus.sim import image
-from tosplus.sim.device import micropython
+from tosplus.sim.process import micropython
 
 SIZE = 2097152
 MOUNT = """

@@ -80,6 +80,8 @@ class Radio:
                 return verdict
             if verdict == ports.JOIN_SECURITY and 0 < len(password) < 8:
                 verdict = ports.JOIN_WRONG_PASSWORD  # too short for any WPA network
+            if verdict == ports.JOIN_NOT_FOUND and reason in (ports.JOIN_WRONG_PASSWORD, ports.JOIN_SECURITY):
+                continue  # it was there a moment ago; some fall silent after a refusal
             if verdict is not None:
                 reason = verdict
                 if verdict in seen:
@@ -104,6 +106,7 @@ class Radio:
             return None
         began = clock.ms()
         linked = None
+        fresh = False
         while True:
             await clock.sleep_ms(_POLL_MS)
             now = clock.ms()
@@ -115,8 +118,9 @@ class Radio:
             elif linked is None:
                 linked = now
             late = linked is None and now - began >= _ATTEMPT_MS
-            # The code of the attempt before stays until this one ends. If this one ends alike, only time tells.
-            if status not in _WAITING and (status != before or late):
+            # The code of the attempt before may stay until this one ends. If this one ends alike, only time tells.
+            fresh = fresh or status != before
+            if status not in _WAITING and (fresh or late):
                 return _VERDICTS.get(status)
             if late or now >= end:
                 waited = linked is not None and now - linked >= _LINGER_MS

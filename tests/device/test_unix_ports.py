@@ -1,0 +1,168 @@
+"""The Unix adapters keep the contracts of tos/ports. Unix port."""
+
+import asyncio
+from binascii import unhexlify
+
+import chip
+from helpers import raises
+from tos import ports
+
+chip.args = {"parent": 0}
+from tos.ports import unix  # noqa: E402  (it asks chip.args)
+
+ACCESS_POINTS = (
+    {"ssid": "home", "password": "right one", "rssi_dbm": -50},
+    {"ssid": "cafe", "password": None, "rssi_dbm": -70},
+    {"ssid": "broken", "password": None, "rssi_dbm": -60, "fault": "no address"},
+    {"ssid": "office", "password": "secret", "rssi_dbm": -60, "fault": "security"},
+    {"ssid": "far", "password": None, "rssi_dbm": -90, "fault": "deaf"},
+)
+
+
+class Clock:
+    """Counts how long somebody slept."""
+
+    def __init__(self):
+        self.now = 0
+
+    def sleep_ms(self, n):
+        self.now += n
+        return asyncio.sleep_ms(0)
+
+
+def radio():
+    return unix.Radio(Clock(), unix.Wire(), list(ACCESS_POINTS))
+
+
+def join(radio, ssid, password, timeout_ms=10000):
+    return asyncio.run(radio.join(ssid, password, timeout_ms))
+
+
+def test_a_scan_hears_every_access_point():
+    assert radio().scan()[:2] == [("home", -50, True), ("cafe", -70, False)]
+
+
+def test_joining_gives_a_reason():
+    for ssid, password, reason in (
+        ("home", "right one", ports.JOIN_OK),
+        ("cafe", None, ports.JOIN_OK),
+        ("home", "wrong one", ports.JOIN_WRONG_PASSWORD),
+        ("nowhere", "", ports.JOIN_NOT_FOUND),
+        ("office", "secret", ports.JOIN_SECURITY),
+        ("broken", None, ports.JOIN_NO_ADDRESS),
+        ("far", None, ports.JOIN_TIMEOUT),
+    ):
+        r = radio()
+        assert join(r, ssid, password) == reason, ssid
+        assert r.status()[0] == (reason == ports.JOIN_OK)
+
+
+def test_joining_takes_no_longer_than_it_may():
+    r = radio()
+    assert join(r, "home", "right one", timeout_ms=100) == ports.JOIN_TIMEOUT
+    assert r._clock.now == 100
+
+
+def test_an_access_point_that_goes_takes_the_station_with_it():
+    r = radio()
+    join(r, "home", "right one")
+    assert r.status() == (True, "127.0.0.1", -50)
+    r.access_points = []
+    assert r.status() == (False, None, None)
+
+
+def test_leaving():
+    r = radio()
+    join(r, "cafe", None)
+    r.leave()
+    assert r.status() == (False, None, None)
+
+
+def test_udp_carries_datagrams_and_cuts_long_ones_where_it_shows():
+    a, b = unix.Udp("127.0.0.1", 0), unix.Udp("127.0.0.1", 0)
+    port = free_port()
+    c = unix.Udp("127.0.0.1", port)
+    a.send(b"hello", address(port))
+    assert asyncio.run(c.recv())[0] == b"hello"
+    a.send(bytes(ports.DATAGRAM_B), address(port))
+    assert len(asyncio.run(c.recv())[0]) == ports.DATAGRAM_B
+    b.send(bytes(1400), address(port))
+    data, peer = asyncio.run(c.recv())
+    assert len(data) == ports.DATAGRAM_B + 1
+    c.send(b"back", peer)
+    assert asyncio.run(b.recv())[0] == b"back"
+    e = raises(OSError, unix.Udp, "127.0.0.1", port)
+    assert e.errno == 98
+    for udp in (a, b, c):
+        udp.close()
+
+
+def address(port):
+    import socket
+
+    return socket.getaddrinfo("127.0.0.1", port)[0][-1]
+
+
+def free_port():
+    """A port that nobody has now; there is no getsockname to ask for the one that bind chose."""
+    for port in range(40000, 60000):
+        try:
+            unix.Udp("127.0.0.1", port).close()
+            return port
+        except OSError:
+            continue
+
+
+def test_real_time_runs_and_the_wall_clock_follows():
+    clock = unix.Clock(1, 1000)
+    before = clock.ms()
+    assert 0 <= before < 1000 and clock.ms() >= before and clock.wall() == 1000
+    clock.set_wall(5000)
+    assert clock.wall() == 5000
+    assert unix.Clock(1, None).wall() is None
+
+
+def test_a_manual_clock_moves_only_when_told_and_asyncio_follows():
+    clock = unix.Clock(0, 0)
+    try:
+        woken = []
+
+        async def sleeper(ms):
+            await clock.sleep_ms(ms)
+            woken.append((ms, clock.ms()))
+
+        async def main():
+            tasks = [asyncio.create_task(sleeper(ms)) for ms in (86400000, 10, 3600000)]
+            await clock.advance(5)
+            assert woken == [] and clock.ms() == 5
+            await clock.advance(86400000)
+            for task in tasks:
+                await task
+
+        asyncio.run(main())
+        assert woken == [(10, 10), (3600000, 3600000), (86400000, 86400000)]
+        assert clock.ms() == 86400005 and clock.wall() == 86400
+    finally:
+        restore_asyncio()
+
+
+def restore_asyncio():
+    """A clock at another rate takes asyncio over for good; the other tests want it back."""
+    import time
+
+    asyncio.core.ticks = time.ticks_ms
+    asyncio.core.IOQueue = IO_QUEUE
+    asyncio.core.new_event_loop()
+
+
+IO_QUEUE = asyncio.core.IOQueue
+
+
+def test_fips_197_appendix_b():
+    key = unhexlify("2b7e151628aed2a6abf7158809cf4f3c")
+    plain = unhexlify("3243f6a8885a308d313198a2e0370734")
+    assert unix.aes(key, 1).encrypt(plain) == unhexlify("3925841d02dc09fbdc118597196a0b32")
+
+
+def test_random_numbers_have_the_asked_length_and_differ():
+    assert len(unix.rng(16)) == 16 and unix.rng(16) != unix.rng(16)

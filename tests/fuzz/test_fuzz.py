@@ -1,0 +1,17 @@
+"""The fuzzers, for as long as `make test` can wait, with seeds that repeat."""
+
+import pytest
+from fuzz import fuzz_cbor, fuzz_link
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_datagrams_into_a_device(seed):
+    fuzz_link.fuzz_link(20000, seed)
+
+
+def test_the_coap_decoder_beside_aiocoaps():
+    fuzz_link.fuzz_coap(10000, 3)
+
+
+def test_the_cbor_codec_beside_cbor2():
+    fuzz_cbor.fuzz(3000, 4)
