@@ -25,7 +25,7 @@ demo: $(VENV)/demo/.ready
 
 test: $(VENV)/test/.ready
 	@failed=0; \
-	MICROPYPATH=lib:firmware:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>&1 >/dev/null || failed=1; \
+	MICROPYPATH=lib:firmware:firmware/tos/ports/unix:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>&1 >/dev/null || failed=1; \
 	$(VENV)/test/bin/python -m pytest || failed=1; \
 	exit $$failed
 
@@ -39,7 +39,7 @@ bench: $(VENV)/test/.ready
 	@$(IN_TEST) tests/bench/run.py
 
 fuzz: $(VENV)/test/.ready
-	@$(IN_TEST) -m fuzz.run
+	@$(IN_TEST) -m fuzz
 
 # MicroPython's stubs stand in for typeshed, and come before lib/, whose micropython.py is CPython's.
 lint: $(VENV)/lint/.ready $(VENV)/lint/stubs/.ready
@@ -59,14 +59,15 @@ clean:
 # An environment is ready when all of it was made, from this lock, here and by this Python; otherwise it is remade.
 MADE_BY := $(CURDIR) $(shell $(PYTHON) -VV)
 $(shell for ready in $(VENV)/*/.ready; do \
-    grep -sqxF '$(MADE_BY)' $$ready && $${ready%.ready}bin/python -c 'import tosplus' 2>/dev/null || rm -f $$ready; done)
+    grep -sqxF '$(MADE_BY)' $$ready && \
+    $${ready%.ready}bin/python -c 'import tosplus' 2>/dev/null || rm -f $$ready; done)
 
 # Wheels only, each with the hash that the lock has of it; their names are the progress shown.
 PIP = pip install --disable-pip-version-check --require-hashes --only-binary :all: --requirement
 NAMES = sed -un 's/^Collecting \([^ ;]*\).*/  \1/p'
 
 $(VENV)/%/.ready: requirements/%.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "TOS+ needs Python 3.10 or newer; choose one with PYTHON=")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "TOS+ needs Python 3.10 or newer, see PYTHON=")'
 	@echo 'Making $(@D), once'
 	@$(PYTHON) -m venv --clear $(@D) || { echo 'Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@$(@D)/bin/$(PIP) $< | $(NAMES)

@@ -209,7 +209,7 @@ class Link:
     # Observers
 
     def _changed(self, r):
-        """The app's watcher: mark who must hear of it; the notifier sends, so that a chain of changes is one datagram."""
+        """The app's watcher: marks who must hear of it. The notifier sends, and makes one datagram of a chain."""
         if r.type == "event":
             self._event_n += 1
             self._events = self._events[1 - _EVENTS :] + [[self._event_n, self._app.clock.ms(), r.index, r.value]]

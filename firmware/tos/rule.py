@@ -4,8 +4,8 @@
 class Rule:
     """path: the resource watched. One of above, below, equals. action(dev, value) is called when it comes true.
 
-    A rule fires when its condition comes true. It is armed again when that goes false, and when anyone but a rule writes
-    an output that depends on this path: nobody can hold a kettle on above its limit by writing once more.
+    A rule fires when its condition comes true. It is armed again when that goes false, and when anyone but a rule
+    writes an output that depends on this path: nobody can hold a kettle on above its limit by writing once more.
     """
 
     def __init__(self, path, action, above=None, below=None, equals=None):

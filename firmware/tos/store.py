@@ -34,7 +34,7 @@ class Record:
     def load(self, default=None):
         """The value; default when there is no file.
 
-        Raises StoreError when the file is damaged, and then it is kept beside as .bad, so that the next load finds none.
+        Raises StoreError when the file is damaged; it is then kept beside as .bad, and the next load finds none.
         """
         try:
             with open(self._path, "rb") as f:

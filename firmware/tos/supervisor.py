@@ -1,4 +1,4 @@
-"""The supervisor: services run, crash, and are started again; the watchdog hears that the loop is alive. MicroPython."""
+"""The supervisor: services run, crash, and are started again; the watchdog hears that the loop lives. MicroPython."""
 
 import asyncio
 

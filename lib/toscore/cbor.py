@@ -23,6 +23,7 @@ _CBOR_NO_ROOM = const(307)
 _DEPTH = const(16)  # arrays, maps and tags inside one another
 
 # Major types, section 3.1, in the three high bits of an item's first byte.
+_NEGATIVE = const(0x20)
 _BYTES = const(0x40)
 _STR = const(0x60)
 _ARRAY = const(0x80)
@@ -184,13 +185,17 @@ def _int(out, value):
         _head(out, _BYTES, len(raw))
         out.extend(raw)
     else:
-        _head(out, 0x20 if negative else 0, value)
+        _head(out, _NEGATIVE if negative else 0, value)
 
 
 def _float(out, value):
     """The shortest of half, single and double that holds the value exactly; every NaN is f97e00."""
     if value != value:
         out.extend(b"\xf9\x7e\x00")
+        return
+    units = abs(value) * 16777216.0  # of the smallest half; MicroPython's struct cannot write subnormal ones
+    if 0 < units < 1024 and units == int(units):
+        out.extend(struct.pack(">BH", 0xF9, int(units) | (0x8000 if value < 0 else 0)))
         return
     for head, form in _FLOATS:
         try:
@@ -204,40 +209,70 @@ def _float(out, value):
 
 
 def _item(data, offset, end, depth):
-    """The item at data[offset], which ends by end -> (value, next offset). An error tells its item's first byte."""
-    if offset == end:
-        raise WireError(_CBOR_TRUNCATED, offset)
-    major = data[offset] & 0xE0
-    info = number = data[offset] & 0x1F
-    p = offset + 1
-    if info == _INDEFINITE:
-        if major < _BYTES or major > _MAP:
-            raise WireError(_CBOR_MALFORMED, offset)
-        number = -1
-    elif info > 27:
-        raise WireError(_CBOR_MALFORMED, offset)
-    elif info > 23:
-        p += 1 << (info - 24)
-        if p > end:
-            raise WireError(_CBOR_TRUNCATED, offset)
-        number = int.from_bytes(data[offset + 1 : p], "big")
+    """The item at data[offset], which ends by end -> (value, next offset). An error tells its item's first byte.
 
+    One call for each level: a chip's stack has room for some fifty.
+    """
+    major, info, number, p = _first(data, offset, end)
     if major == 0:
         return number, p
-    if major == 0x20:
+    if major == _NEGATIVE:
         return ~number, p
     if major == _SIMPLE:
         return _simple(data, offset, info, number), p
-    if major == _TAG:
-        return _tagged(data, offset, number, p, end, depth)
     # Each element takes a byte at least, so what cannot be there is refused before memory is taken for it.
-    if number * (2 if major == _MAP else 1) > end - p:
+    if major < _TAG and number * (2 if major == _MAP else 1) > end - p:
         raise WireError(_CBOR_TRUNCATED, offset)
     if major < _ARRAY:
         return _string(data, offset, major, number, p, end)
     if depth < 1:
         raise WireError(_CBOR_TOO_DEEP, offset)
-    return (_map if major == _MAP else _array)(data, number, p, end, depth - 1)
+    depth -= 1
+    if major == _TAG:
+        value, p = _item(data, p, end, depth)
+        return _tagged(offset, number, value), p
+    items = {} if major == _MAP else []
+    while number:
+        if number < 0 and _broken(data, p, end):
+            p += 1
+            break
+        at = p
+        item, p = _item(data, p, end, depth)
+        if major == _ARRAY:
+            items.append(item)
+        # NaN equals nothing, so that it could neither be looked up nor be seen to come twice.
+        elif isinstance(item, (list, dict, Tag, Simple)) or item != item or item in items:
+            raise WireError(_CBOR_KEY, at)
+        else:
+            items[item], p = _item(data, p, end, depth)
+        number -= 1
+    return items, p
+
+
+def _first(data, offset, end):
+    """-> (major type, additional information, argument, offset behind it); -1 is an indefinite length (section 3.2)."""
+    if offset == end:
+        raise WireError(_CBOR_TRUNCATED, offset)
+    major = data[offset] & 0xE0
+    info = data[offset] & 0x1F
+    p = offset + 1
+    if info < 24:
+        return major, info, info, p
+    if info == _INDEFINITE and _BYTES <= major <= _MAP:
+        return major, info, -1, p
+    if info > 27:
+        raise WireError(_CBOR_MALFORMED, offset)
+    p += 1 << (info - 24)
+    if p > end:
+        raise WireError(_CBOR_TRUNCATED, offset)
+    return major, info, int.from_bytes(data[offset + 1 : p], "big"), p
+
+
+def _broken(data, p, end):
+    """Whether an indefinite length ends at p (section 3.2.1)."""
+    if p == end:
+        raise WireError(_CBOR_TRUNCATED, p)
+    return data[p] == _BREAK
 
 
 def _simple(data, offset, info, number):
@@ -251,27 +286,17 @@ def _simple(data, offset, info, number):
     return undefined if number == 23 else Simple(number)
 
 
-def _tagged(data, offset, number, p, end, depth):
-    if depth < 1:
-        raise WireError(_CBOR_TOO_DEEP, offset)
-    value, p = _item(data, p, end, depth - 1)
+def _tagged(offset, number, value):
     if number != 2 and number != 3:
-        return Tag(number, value), p
+        return Tag(number, value)
     if not isinstance(value, bytes):
         raise WireError(_CBOR_MALFORMED, offset)
     value = int.from_bytes(value, "big")
-    return (value if number == 2 else ~value), p
-
-
-def _broken(data, p, end):
-    """Whether an indefinite length ends at p (section 3.2.1)."""
-    if p == end:
-        raise WireError(_CBOR_TRUNCATED, p)
-    return data[p] == _BREAK
+    return value if number == 2 else ~value
 
 
 def _string(data, offset, major, number, p, end):
-    """number: its length, -1 for chunks up to a break (section 3.2.3), each of them a whole string."""
+    """number: its length, or -1 for chunks up to a break (section 3.2.3), each of them a whole string."""
     if number < 0:
         chunks = []
         while not _broken(data, p, end):
@@ -300,31 +325,3 @@ def _text(raw, offset):
         if length != len(raw):
             raise WireError(_CBOR_TEXT, offset)
     return text
-
-
-def _array(data, number, p, end, depth):
-    """number: how many items, -1 for as many as come before a break."""
-    items = []
-    while number:
-        if number < 0 and _broken(data, p, end):
-            return items, p + 1
-        item, p = _item(data, p, end, depth)
-        items.append(item)
-        number -= 1
-    return items, p
-
-
-def _map(data, number, p, end, depth):
-    """number: how many pairs, -1 for as many as come before a break."""
-    pairs = {}
-    while number:
-        if number < 0 and _broken(data, p, end):
-            return pairs, p + 1
-        at = p
-        key, p = _item(data, p, end, depth)
-        # NaN equals nothing, so that it could neither be looked up nor be seen to come twice.
-        if isinstance(key, (list, dict, Tag, Simple)) or key != key or key in pairs:
-            raise WireError(_CBOR_KEY, at)
-        pairs[key], p = _item(data, p, end, depth)
-        number -= 1
-    return pairs, p

@@ -15,7 +15,7 @@ _CBOR_TRAILING = const(306)
 _CBOR_NO_ROOM = const(307)
 
 _DEPTH = const(16)
-_DATAGRAM_B = const(256)  # what dumps tries first
+_FIRST_B = const(256)  # the room that dumps tries first
 _VIEWS = const(24)
 
 # viper reads `int(x)` as a cast; by another name it is the builtin, which makes an object of a native number.
@@ -41,7 +41,7 @@ _low = -(1 << 30)
 _high = 1 << 30
 _max = (1 << 64) - 1
 
-_out = memoryview(bytearray(_DATAGRAM_B))
+_out = memoryview(bytearray(_FIRST_B))
 _short = bytearray(_VIEWS)  # a short string on its way into an object; _views[n] are its first n bytes
 _views = [memoryview(_short)[:n] for n in range(_VIEWS)]
 # Empty, but with room for eight pairs: its copies need not grow five times on the way there.

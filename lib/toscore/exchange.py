@@ -1,7 +1,7 @@
 """The CoAP message layer and requests, RFC 7252 sections 4 and 5. Pure: datagrams and time in, datagrams out.
 
-What a request means is not known here. `handler(peer, code, token, options, payload) -> (code, options, payload)` answers
-one, and is the seam: OSCORE and block-wise transfer are handlers around the server's own.
+What a request means is not known here. `handler(peer, code, token, options, payload) -> (code, options, payload)`
+answers one, and is the seam: OSCORE and block-wise transfer are handlers around the server's own.
 """
 
 from micropython import const
@@ -94,7 +94,7 @@ class Exchange:
         self._transmit(now, peer, mid, data, confirmable, settled)
 
     def notify(self, now, peer, token, options, payload, confirmable, settled):
-        """Send a notification (RFC 7641); returns its message id. A confirmable one ends in settled(acknowledged: bool)."""
+        """Send a notification (RFC 7641) -> its message id. A confirmable one ends in settled(acknowledged: bool)."""
         mid = self._next_mid()
         data = coap.encode(coap.CON if confirmable else coap.NON, coap.CONTENT, mid, token, options, payload)
         self._transmit(now, peer, mid, data, confirmable, settled)

@@ -1,4 +1,4 @@
-"""What each module costs the heap when it is imported from .mpy, on MicroPython: `micropython heap_target.py TREE MODULE...`
+"""What each module costs the heap when it is imported from .mpy. MicroPython: `heap_target.py TREE MODULE...`
 
 Prints one JSON line a module: {"module", "heap_b"}. 64-bit: about twice what a chip needs for tables and objects.
 """

@@ -1,7 +1,7 @@
 """Power cuts at every operation: run one write, count its operations, then replay it with the supply failing at each.
 
-CPython. Every life of a device is one process of the Unix port (device.py) with a flash file of its own, and a cut is
-a SIGKILL that the device sends itself from inside its flash driver: nothing is unwound, nothing is flushed.
+CPython. Every life of a device is one process of the Unix port (device/main.py) with a flash file of its own, and a cut
+is a SIGKILL that the device sends itself from inside its flash driver: nothing is unwound, nothing is flushed.
 
 What is claimed. After a cut at any operation of a write of Record, Config, State or the Unix port's Keystore, the next
 start reads the old value or the new one, logs nothing, writes again, and reads that back; a write that has returned is
@@ -12,7 +12,7 @@ durable. What that rests on:
   it did not begin (clean); its first half is done, the rest of the bytes are as before (half); an erase is complete,
   a program left its bytes erased (erased). Programming what is not erased is refused and counted, so that no result
   depends on what a chip makes of it.
-- LittleFS 2 as MicroPython ships it, in the states of STARTS in device.py: new, in use, at a compaction of the folder's
+- LittleFS 2 as MicroPython ships it, in the states of device/starts.py: new, in use, at a compaction of the folder's
   log, at its relocation for wear, at a split of the folder between the two names of the rename, and on a full disk.
 - Record asks for less than LittleFS gives. `bare` is a file system that keeps two promises, a closed file is durable
   and a rename replaces in one step, and breaks every other. LittleFS forgives a truncation in place, because it
@@ -22,8 +22,9 @@ What is not modelled: cells that read differently from one time to the next afte
 finer grain, or in another order, than first half and rest; a supply that browns out and lets later operations fail
 while the CPU runs on; disturbed neighbours, worn-out cells; caches between driver and chip; esp32.NVS, which is the
 keystore on the chip. Bits that flip on their own are not a power cut: they are tried apart (flips), because no cut ever
-misses a check that is not there. LittleFS guards its folders with a CRC of its own and drops damaged entries, so a flip
-there can bring back an older version of a small record, which no check in Record can see.
+misses a check that is not there. LittleFS guards the logs of its folders with a CRC of its own and drops what follows a
+damaged entry, so that one flipped bit can bring back any older version of a small record, or none, in silence. No check
+in Record can see that: what must never go back, such as a counter of nonces, cannot rest on a small record alone.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ from littlefs import LittleFS, LittleFSError, UserContext
 ROOT = Path(__file__).resolve().parents[2]
 TEARS = ("clean", "half", "erased")
 
-_FLASH_B = 65536  # the same in device.py
+_FLASH_B = 65536  # the same in device/on_flash.py
 _SECTOR_B = 4096
 _ERASED = b"\xff"
 _LIFE_S = 50
@@ -67,6 +68,10 @@ class Scenario:
     start: str
     medium: str = "flash"
 
+    @property
+    def full(self):
+        return self.start in ("full", "brimful")
+
     def __str__(self):
         return f"{self.kind}-{self.pad_b}B-{self.start}" + ("" if self.medium == "flash" else f"-{self.medium}")
 
@@ -76,18 +81,20 @@ class Died(Exception):
 
 
 class Lab:
-    """Devices with one firmware. folder: scratch space. starts: a Lab whose prepared starting states are used."""
+    """Devices with one firmware. folder: scratch space. starts: a Lab whose prepared starting states are used.
 
-    def __init__(self, folder, firmware=ROOT / "firmware", starts=None):
+    firmware: a copy made by copied(); when not given, one is made, so that edits do not reach a sweep that is running.
+    """
+
+    def __init__(self, folder, firmware=None, starts=None):
         self._folder = Path(folder)
+        firmware = firmware or copied(self._folder / "firmware")
         self._starts = starts or self
         self._prepared = {}
         self._serial = itertools.count()
         self._env = {
             **os.environ,
-            "MICROPYPATH": os.pathsep.join(
-                [str(ROOT / "lib"), str(firmware), str(firmware / "tos" / "ports" / "unix"), ".frozen"]
-            ),
+            "MICROPYPATH": os.pathsep.join([str(firmware), str(firmware / "tos" / "ports" / "unix"), ".frozen"]),
         }
         self._program = micropython()
 
@@ -117,11 +124,21 @@ class Lab:
         path.write_bytes(image)
         about = {"medium": scenario.medium, "kind": scenario.kind, "pad_b": scenario.pad_b}
         order = json.dumps({"life": life, "image": str(path), **about, **args})
-        command = [self._program, str(Path(__file__).with_name("device.py")), order]
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=_LIFE_S)
+        command = [self._program, str(Path(__file__).with_name("device") / "main.py")]
+        done = subprocess.run(
+            command, input=order + "\n", env=self._env, capture_output=True, text=True, timeout=_LIFE_S
+        )
         image = path.read_bytes()
         path.unlink()
         return done.returncode, done.stdout, done.stderr, image
+
+
+def copied(firmware):
+    """A folder made with all of our code that a device imports."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "firmware" / "tos", firmware / "tos", ignore=ignore)
+    shutil.copytree(ROOT / "lib" / "toscore", firmware / "toscore", ignore=ignore)
+    return firmware
 
 
 def micropython():
@@ -157,7 +174,7 @@ def sweep(lab, scenario, twice=False, workers=2):
     new = old + 1
     cost, _ = lab.life(image, scenario, "count", old=old)
     result = Sweep(cost["ops"], cost["erases"])
-    full = scenario.start == "full"
+    full = scenario.full
     if full and cost["failed"] != _STORE_FULL:
         result.faults.append(((), f"a write on a full disk: {cost['failed']}, not {_STORE_FULL}"))
     last = (cost["ops"], "clean")  # when the write has returned
@@ -171,8 +188,8 @@ def sweep(lab, scenario, twice=False, workers=2):
 
     def allowed(point):
         if full or point == (0, "clean"):
-            return {old}
-        return {new} if point == last else {old, new}
+            return [old]
+        return [new] if point == last else [old, new]
 
     with ThreadPoolExecutor(workers) as pool:
         after = dict(zip(points, pool.map(cut, points), strict=True))
@@ -192,10 +209,21 @@ def sweep(lab, scenario, twice=False, workers=2):
     return result
 
 
+def remains(lab, scenario):
+    """Erase what is stored after a cut at every operation of a write: the files of its name that are left then."""
+    image, old = lab.start(scenario)
+    cost, _ = lab.life(image, scenario, "count", old=old)
+    left = set()
+    for n in range(cost["ops"] + 1):
+        after = lab.cut_life(image, scenario, "step", old=old, cut=(n, "clean"))
+        left.update(lab.life(after, scenario, "erase")[0])
+    return sorted(path for path in left if path.startswith(_PATHS[scenario.kind]))
+
+
 def _again(lab, scenario, result, pool, point, image, answer, old):
     """Cut the write that follows the cut at `point`, which left this image; see sweep()."""
     points = [(n, tear) for n in range(answer["ops"]) for tear in TEARS]
-    allowed = {answer["read"], old + 2} if answer["failed"] is None else {answer["read"]}
+    allowed = [answer["read"], old + 2] if answer["failed"] is None else [answer["read"]]
 
     def cut(second):
         return lab.cut_life(image, scenario, "check", version=old + 2, cut=second)
@@ -235,7 +263,7 @@ def _faults(scenario, allowed, version, witness, answer, first=True):
         return
     read = answer["read"]
     if read not in allowed:
-        yield f"{shown(read)} is read, not {' or '.join(str(v) for v in sorted(allowed))}"
+        yield f"{shown(read)} is read, not {' or '.join(shown(version) for version in allowed)}"
     elif witness is not None and witness != read:
         yield f"{shown(read)} is read, but littlefs-python finds {shown(witness)}"
     if answer["codes"]:
@@ -244,7 +272,7 @@ def _faults(scenario, allowed, version, witness, answer, first=True):
         final = version
     else:
         final = read
-        if scenario.start != "full" or answer["failed"] != _STORE_FULL:
+        if not scenario.full or answer["failed"] != _STORE_FULL:
             yield f"a further write fails with {answer['failed']}"
     for when in ("again", "restarted"):
         if answer[when] != final:
@@ -274,28 +302,44 @@ def shown(read):
 
 
 def damage(lab, scenario, pairs=()):
-    """Flip every bit of the record's file, cut it to every length, flip these pairs of bits: [(damage, what is wrong)]."""
+    """Flip bits of the record's file, cut it short, flip these pairs of bits together: [(damage, what is wrong)].
+
+    In a big record every bit of the first 32 bytes and every 29th of the rest, and every 7th length.
+    """
     image, _ = lab.start(scenario)
     size_b = len(stored(scenario, image))
-    damages = [[bit] for bit in range(8 * size_b)] + list(range(size_b)) + [list(pair) for pair in pairs]
+    bits = [*range(8 * min(size_b, 32)), *range(8 * 32, 8 * size_b, 1 if size_b < 100 else 29)]
+    lengths = range(0, size_b, 1 if size_b < 100 else 7)
+    damages = [*([bit] for bit in bits), *lengths, *(list(pair) for pair in pairs)]
     answer, _ = lab.life(image, scenario, "damage", damages=damages)
     return [(damage, f"{shown(what)} after damage") for damage, what in answer]
 
 
 def full_disk(lab, scenario):
-    """Write on a full disk, restart, make room, write: [(when, what is wrong)]."""
+    """Write on a full disk, restart, make room, write: [((how full, when), what is wrong)].
+
+    On a disk that is full to the brim no name fits; a big record is also tried where only its content finds no room.
+    """
     image, old = lab.start(scenario)
-    answer, _ = lab.life(image, scenario, "fill", old=old)
+    levels = {"brim": (4096, 512, 100, 10, 0)}
+    if scenario.pad_b > 128:
+        levels["sectors"] = (4096, 512)
     wanted = {
         "failed": _STORE_FULL,
         "live": old if scenario.kind == "config" else None,
         "read": old,
         "restarted": old,
-        "files": sorted(["/Neighbour", _PATHS[scenario.kind]]),
+        "files": ["/Neighbour", *([_PATHS[scenario.kind]] if old else [])],
         "freed": None,
         "after": old + 1,
     }
-    return [(when, f"{answer[when]}, not {right}") for when, right in wanted.items() if answer[when] != right]
+    faults = []
+    for level, sizes_b in levels.items():
+        answer, _ = lab.life(image, scenario, "fill", old=old, sizes_b=sizes_b)
+        for when, right in wanted.items():
+            if answer[when] != right:
+                faults.append(((level, when), f"{answer[when]}, not {right}"))
+    return faults
 
 
 # The third party
@@ -324,7 +368,10 @@ def mounted(image):
     """The image's file system in littlefs-python's own build of littlefs; its buffer is a copy."""
     context = Nor(buffer=bytearray(image))
     geometry = {"block_size": _SECTOR_B, "read_size": 32, "prog_size": 32, "cache_size": 128, "lookahead_size": 32}
-    return LittleFS(context, block_count=_FLASH_B // _SECTOR_B, **geometry)
+    # Left to itself it formats what it cannot mount.
+    fs = LittleFS(context, mount=False, block_count=_FLASH_B // _SECTOR_B, **geometry)
+    fs.mount()
+    return fs
 
 
 def third_party(scenario, image):
@@ -341,7 +388,7 @@ def third_party(scenario, image):
             _slurp(fs, f"{folder.rstrip('/')}/{name}")
     if not 0 < fs.used_block_count <= _FLASH_B // _SECTOR_B:
         raise ValueError(f"{fs.used_block_count} sectors in use")
-    if scenario.start != "full":
+    if not scenario.full:
         with fs.open("/third", "wb") as file:
             file.write(b"party")
         fs.unmount()
@@ -382,5 +429,3 @@ def edited(scenario, image, data):
         file.write(data)
     fs.unmount()
     return bytes(fs.context.buffer)
-
-

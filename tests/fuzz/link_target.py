@@ -6,8 +6,8 @@ Ends with exit status 1 and the datagram when the link raises, when memory grows
 import gc
 import random
 import sys
-
 from binascii import hexlify
+
 from test_link import CBOR, GET, OBSERVE, PUT, Bench
 
 _GROWTH_B = 4096

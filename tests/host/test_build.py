@@ -65,6 +65,7 @@ def test_the_tree_is_what_the_flash_will_hold(project):
     assert tree["main.py"] == (project / "firmware/main.py").read_bytes()  # stock firmware starts text only
     assert tree["app.mpy"][:1] == b"M"
     assert b"tos/app.py" in tree["lib/tos/app.mpy"]  # what a traceback on the device names
+    assert not [name for name, text in tree.items() if str(project).encode() in text]
 
 
 def test_a_path_is_an_app_too(project):
@@ -168,7 +169,7 @@ def test_a_package_without_files_is_all_of_it_and_a_folder_is_its_manifest(proje
     (folder / "pkg/sub").mkdir(parents=True)
     for name in ("pkg/__init__.py", "pkg/sub/x.py", "pkg/notes.txt"):
         (folder / name).write_text("")
-    (folder / "manifest.py").write_text("package('pkg', opt=3)\n")
-    (project / "boards/TOY/manifest.py").write_text("include(('../../more', '../../more'))\n")
+    (folder / "manifest.py").write_text("include('manifest.py')\npackage('pkg', opt=3)\n")
+    (project / "boards/TOY/manifest.py").write_text("include(('../../more', '../../more'))\n")  # each is read once
     sources = manifest.read(project / "boards/TOY/manifest.py")
     assert [(source.target, source.opt) for source in sources] == [("pkg/__init__.py", 3), ("pkg/sub/x.py", 3)]

@@ -140,6 +140,8 @@ def test_watch_tells_each_change():
         assert await anext(states) == {"boils": 0, "temp": 20, "power": False}
         server.set(1, 21)
         assert (await asyncio.wait_for(anext(states), 2))["temp"] == 21
+        server.set(1, 21)  # a notification without a change
+        await asyncio.sleep(0.05)
         server.set(2, True)
         assert (await asyncio.wait_for(anext(states), 2))["power"] is True
         await states.aclose()
@@ -158,9 +160,11 @@ def test_watch_outlives_the_device(monkeypatch):
             async with server:
                 assert (await anext(states))["temp"] == 20
             assert await asyncio.wait_for(anext(states), 5) is None  # it is off, and that is told once
+            back = asyncio.ensure_future(anext(states))
+            await asyncio.sleep(0.2)
             server.values[1] = 50
             async with server:
-                assert (await asyncio.wait_for(anext(states), 5))["temp"] == 50
+                assert (await asyncio.wait_for(back, 5))["temp"] == 50
                 server.set(1, 51)
                 assert (await asyncio.wait_for(anext(states), 5))["temp"] == 51
             await states.aclose()
@@ -183,6 +187,24 @@ def test_watch_notices_that_a_quick_restart_has_forgotten_it(monkeypatch):
             await states.aclose()
 
     asyncio.run(main())
+
+
+def test_watch_polls_where_there_is_no_room_for_an_observer(monkeypatch):
+    monkeypatch.setattr(client_module, "_RETRY_S", 0.05)
+
+    async def deny(self, request, observation):
+        """The answer comes without the Observe option."""
+
+    monkeypatch.setattr(State, "add_observation", deny)
+
+    async def test(server, client):
+        states = client.watch()
+        assert (await anext(states))["temp"] == 20
+        server.values[1] = 25
+        assert (await asyncio.wait_for(anext(states), 2))["temp"] == 25
+        await states.aclose()
+
+    talk(test)
 
 
 def test_no_answer_is_told_with_the_address():

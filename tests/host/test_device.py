@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,16 +16,19 @@ from tosplus.sim.device import Device
 
 
 def run(tmp_path, test, app="kettle", **options):
-    """Run test(device) with a device that is ready; returns what its supply had to say."""
+    """Run test(device) with a device that is ready; returns what its supply had to say. Nothing may fail unseen."""
     said = []
+    unseen = []
 
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: unseen.append(context))
         device = Device(app, state_dir=tmp_path / "kettle", say=lambda what, details: said.append(what), **options)
         async with device:
             await device.ready()
             await test(device)
 
     asyncio.run(main())
+    assert not unseen
     return said
 
 
@@ -227,6 +231,10 @@ def test_ctrl_c_stops_the_app_and_ctrl_d_starts_it_again(tmp_path):
             await printed(">>> ")
             await asyncio.sleep(0.1)
             assert device.starts == 1
+            port.write(b"print(6 * 7)\r")
+            await printed("42")
+            await asyncio.sleep(0.1)
+            assert b"\r\n42\r\n>>> " in os.read(port.fileno(), 4096)
             port.write(b"\x04")
             await device.restarted()
             await printed("MPY: soft reboot\n")

@@ -113,9 +113,11 @@ def test_a_request_in_an_acknowledgement_is_ignored():
 def asks(server, now=0, confirmable=True):
     """The server asks PEER; returns (its message, the list that collects answers)."""
     answers = []
-    server.exchange.request(
-        now, PEER, coap.GET, [(11, b"d")], b"", lambda code, options, payload: answers.append((code, payload)), confirmable
-    )
+
+    def done(code, options, payload):
+        answers.append((code, payload))
+
+    server.exchange.request(now, PEER, coap.GET, [(11, b"d")], b"", done, confirmable)
     return server.take()[0][1], answers
 
 

@@ -36,7 +36,10 @@ class _Failed(HostError):
 
 
 class Story:
-    """Runs the steps in order, up to the first that fails. A step returns what it has checked."""
+    """Runs the steps in order, up to the first that fails. began: called with the title of each as it begins."""
+
+    def __init__(self, began: Callable[[str], None] = lambda title: None) -> None:
+        self._began = began
 
     async def run(self) -> AsyncGenerator[Step, None]:
         steps: tuple[Callable[[], Awaitable[str]], ...] = (
@@ -55,6 +58,7 @@ class Story:
         async with contextlib.AsyncExitStack() as self._stack:
             for step in steps:
                 title = (step.__doc__ or "").strip()
+                self._began(title)
                 began = time.monotonic()
                 try:
                     checked = await step()

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import json
+import shutil
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -46,15 +49,19 @@ def command(once: bool, as_json: bool) -> None:
 async def _once(as_json: bool) -> bool:
     from ..demo import Story
 
+    def began(title: str) -> None:
+        if not as_json and sys.stdout.isatty():
+            click.echo(f"           {title} ...\r", nl=False)
+
     ok, seconds = True, 0.0
-    async with contextlib.aclosing(Story().run()) as steps:
+    async with contextlib.aclosing(Story(began).run()) as steps:
         async for step in steps:
             ok, seconds = step.ok, seconds + step.seconds
             if as_json:
                 click.echo(json.dumps(asdict(step), ensure_ascii=False))
             else:
                 tick = click.style("✓", fg="green") if step.ok else click.style("✗", fg="red")
-                click.echo(f"{tick} {step.seconds:5.1f} s  {step.title}\n           {step.checked}")
+                click.echo(f"{tick} {step.seconds:5.1f} s  {step.title}    \n           {step.checked}")
     if not as_json:
         click.echo(f"{'All of it works' if ok else 'It stopped here'}, {seconds:.1f} s.")
     return ok
@@ -88,8 +95,9 @@ async def _view(device: "Device", client: "Client") -> "RenderableType":
     from ..demo import APP, HOUSE
     from ..errors import Unreachable
     from ..link import tell
+    from ..link.find import run_of
+    from ..paths import shown
 
-    name = f"{HOUSE}/{APP}"
     readings, lines = Table.grid(padding=(0, 2)), Table.grid(padding=(0, 2))
     try:
         resources = (await client.identity()).resources
@@ -100,12 +108,12 @@ async def _view(device: "Device", client: "Client") -> "RenderableType":
             lines.add_row(f"{told['ms'] / 1000:.1f} s", told["level"], f"{told['code']}", told["text"])
     except Unreachable:
         readings.add_row("no answer: it restarts, or somebody has stopped its app")
-    tries = "\n".join(
-        (
-            f"tos dev set {name} power on",
-            f"tos dev watch {name}",
-            f"tos dev repl {name}      (Ctrl-C there stops the app, Ctrl-D starts it again)",
-        )
+    tos = "tos" if shutil.which("tos") else shown(Path(sys.argv[0]))
+    name = APP if run_of(APP).tty == device.tty else f"{HOUSE}/{APP}"
+    tries = (
+        f"{tos} dev set {name} power on\n"
+        f"{tos} dev watch {name}\n"
+        f"{tos} dev repl {name}      (Ctrl-C there stops the app, Ctrl-D starts it again)"
     )
     return Group(
         Panel(readings, title=f"{APP} at {device.address}, {_RATE} times as fast as life", title_align="left"),

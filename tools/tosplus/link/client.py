@@ -110,7 +110,7 @@ class Client:
                 if last is not None:
                     last = None
                     yield None
-                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(_RETRY_S)  # a device with too many observers answers each time, and no more
 
     async def _observe(self, path: str) -> AsyncGenerator[Any, None]:
         """Payloads, until the device ends the observation or has forgotten it, as it does when it restarts."""

@@ -83,6 +83,7 @@ class Console:
 
     async def close(self) -> None:
         self._from_host.cancel()
+        await asyncio.wait({self._from_host})
         await self.drained()
         os.close(self._host)
         self._log.close()

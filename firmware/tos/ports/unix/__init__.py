@@ -1,13 +1,13 @@
 """The adapters for the Unix port: the contracts of tos/ports over a simulated chip. Unix port only."""
 
 import asyncio
-import cryptolib
 import json
 import os
 import socket
 import time
 
 import chip
+import cryptolib
 from micropython import const
 from tos import ports
 

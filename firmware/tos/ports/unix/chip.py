@@ -1,14 +1,14 @@
 """The silicon that the Unix port simulates: NOR flash, world and supply. Unix port only; plays the part of `machine`.
 
-`TOS_CHIP='{json}' micropython -i -m chip` starts a device: it mounts the flash file as the only file system there is and
-runs boot.py and main.py from it, as stock firmware does. The keys are in tools/tosplus/sim/device.py.
+`TOS_CHIP='{json}' micropython -i -m chip` starts a device: it mounts the flash file as the only file system there is
+and runs boot.py and main.py from it, as stock firmware does. The keys are in tools/tosplus/sim/device.py.
 """
 
 import json
 import os
 import sys
-import vfs
 
+import vfs
 from micropython import const
 
 _SECTOR = const(4096)

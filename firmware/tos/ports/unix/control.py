@@ -33,7 +33,7 @@ class Control:
                 op = getattr(self, "op_" + request.pop("op"))
                 answer = {"id": request.pop("id"), "ok": True}
             except (ValueError, KeyError, AttributeError, TypeError):
-                self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}; see tos/ports/unix/control.py"}', peer)
+                self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}, see ports/unix/control.py"}', peer)
                 continue
             try:
                 answer.update(await op(**request) or {})

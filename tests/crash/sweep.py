@@ -1,0 +1,71 @@
+"""Power cuts, many of them: `PYTHONPATH=tests python -m crash.sweep [--full] [--only WORD]` prints a table.
+
+Without --full these are the sweeps of test_cuts.py. With it there are more sizes and starting states, and the write
+that follows a cut is cut as well, at every operation and in every way. Ends with 1 when anything was wrong.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+
+from crash.lab import Lab, Scenario, sweep
+
+KINDS = ("record", "config", "keystore", "state")
+
+QUICK = [
+    *(Scenario(kind, 4, start) for kind in KINDS for start in ("first", "stored", "compacting")),
+    *(Scenario(kind, 700, "stored") for kind in KINDS),
+    *(Scenario(kind, 700, "compacting") for kind in ("record", "keystore")),
+    *(Scenario(kind, 4, "stored", "bare") for kind in KINDS),
+    Scenario("keystore", 4, "first", "bare"),
+    Scenario("keystore", 4, "relocating"),
+    *(Scenario(kind, 700, "full") for kind in ("record", "keystore")),
+]
+
+# (scenario, whether the write after the cut is cut as well)
+FULL = [
+    *((Scenario(kind, 4, start, "bare"), True) for kind in KINDS for start in ("first", "stored")),
+    *((Scenario(kind, 4, start), True) for kind in KINDS for start in ("first", "stored", "compacting", "relocating")),
+    *((Scenario(kind, 100, start), True) for kind in KINDS for start in ("stored", "compacting")),
+    *((Scenario(kind, 700, start), True) for kind in KINDS for start in ("first", "stored", "compacting")),
+    *((Scenario(kind, 4, "splitting"), False) for kind in KINDS),
+    *((Scenario(kind, 700, "full"), True) for kind in KINDS),
+    *((Scenario(kind, 4, "brimful"), False) for kind in KINDS),
+    *((Scenario(kind, 700, "relocating"), False) for kind in ("record", "keystore")),
+    *((Scenario(kind, 700, "splitting"), False) for kind in ("record", "keystore")),
+    *((Scenario(kind, 3000, start), False) for kind in KINDS for start in ("stored", "compacting")),
+    *((Scenario(kind, 9000, "compacting"), False) for kind in ("record", "config", "keystore")),
+    (Scenario("record", 4, "splitting"), True),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="minutes instead of seconds")
+    parser.add_argument("--only", default="", metavar="WORD", help="scenarios with this in their names")
+    args = parser.parse_args()
+    table = FULL if args.full else [(scenario, False) for scenario in QUICK]
+    table = [row for row in table if args.only in str(row[0])]
+    print(f"{'scenario':32} {'operations':>10} {'erases':>6} {'cuts':>7} {'images':>7} {'faults':>7} {'s':>6}")
+    points = images = faults = 0
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        lab = Lab(folder)
+        for scenario, twice in table:
+            start = time.monotonic()
+            result = sweep(lab, scenario, twice)
+            name = f"{scenario}{' twice' if twice else ''}"
+            counts = f"{result.ops:10} {result.erases:6} {result.points:7} {result.images:7} {len(result.faults):7}"
+            print(f"{name:32} {counts} {time.monotonic() - start:6.1f}", flush=True)
+            for point, what in result.faults[:10]:
+                print(f"    {point}: {what}")
+            points += result.points
+            images += result.images
+            faults += len(result.faults)
+    print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""`make fuzz`: every fuzzer, for more cases than `make test` takes. `python -m fuzz [--cases N] [--seed N]`."""
+
+import argparse
+import random
+import time
+
+from fuzz import fuzz_cbor, fuzz_link
+
+FUZZERS = (fuzz_cbor.fuzz_cbor, fuzz_link.fuzz_coap, fuzz_link.fuzz_link)
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--cases", type=int, default=100_000)
+parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help="repeats a run")
+args = parser.parse_args()
+for fuzz in FUZZERS:
+    began = time.monotonic()
+    print(f"{fuzz.__name__}: {args.cases} cases, seed {args.seed} ...", flush=True)
+    fuzz(args.cases, args.seed)
+    print(f"{fuzz.__name__}: held, {time.monotonic() - began:.0f} s", flush=True)

