@@ -13,7 +13,7 @@ clock = unix.Clock(chip.args["rate"], chip.args.get("wall"))
 _wire = unix.Wire()
 _world = World(chip.args["model"], clock, chip.world)
 
-watchdog = unix.Watchdog(_wire)
+watchdog = unix.Watchdog(_wire, chip.args["rate"])
 radio = unix.Radio(clock, _wire, chip.args.get("access_points", []))
 keystore = unix.Keystore()
 rng = unix.rng

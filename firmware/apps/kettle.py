@@ -18,5 +18,6 @@ def power(dev, on):
 
 @app.when("temp", above=98)
 def boiled(dev, value):
+    if app.get("power"):
+        app.set("boils", app.get("boils") + 1)
     app.set("power", False)
-    app.set("boils", app.get("boils") + 1)

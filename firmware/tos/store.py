@@ -42,7 +42,7 @@ class Record:
         except OSError as e:
             if e.errno == errno.ENOENT:
                 return default
-            raise StoreError(_STORE_FAILED, e.errno)
+            raise _store_error(e)
         if len(data) > _HEAD_B:
             magic, counter, crc = struct.unpack(_HEAD, data)
             if magic == _MAGIC and crc == _crc(counter, data[_HEAD_B:]):
@@ -51,7 +51,7 @@ class Record:
         try:
             os.rename(self._path, self._path + ".bad")
         except OSError as e:
-            raise StoreError(_STORE_FAILED, e.errno)
+            raise _store_error(e)
         raise StoreError(_RECORD_BAD, self._path)
 
     def save(self, value):
@@ -66,17 +66,31 @@ class Record:
             os.rename(new, self._path)
         except OSError as e:
             _remove(new)
-            raise StoreError(_STORE_FULL if e.errno in _FULL else _STORE_FAILED, e.errno)
+            raise _store_error(e)
         self.counter = counter
 
     def erase(self):
-        """Forget the value. Nothing happens when there is none."""
+        """Forget the value, and what a write that was cut off may have left of it. Nothing happens when there is none."""
+        _remove(self._path + ".new")
         _remove(self._path)
 
 
+def make_folder(path):
+    """Nothing happens when there is one. Raises StoreError."""
+    try:
+        os.mkdir(path)
+    except OSError as e:
+        if e.errno != errno.EEXIST:
+            raise _store_error(e)
+
+
 def _crc(counter, payload):
-    # The counter is the CRC's start value, so that it is covered without joining the two.
-    return binascii.crc32(payload, counter)
+    return binascii.crc32(payload, binascii.crc32(struct.pack("<I", counter)))
+
+
+def _store_error(e):
+    """What a file system's OSError means to the caller."""
+    return StoreError(_STORE_FULL if e.errno in _FULL else _STORE_FAILED, e.errno)
 
 
 def _remove(path):
@@ -84,4 +98,4 @@ def _remove(path):
         os.remove(path)
     except OSError as e:
         if e.errno != errno.ENOENT:
-            raise StoreError(_STORE_FAILED, e.errno)
+            raise _store_error(e)

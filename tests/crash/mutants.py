@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .lab import Lab, Scenario, copied, damage, full_disk, sweep
+from .checks import damage, full_disk, sweep
+from .lab import Lab, Scenario, copied
 
 BARE = Scenario("record", 4, "stored", "bare")
 SMALL = Scenario("record", 4, "stored")
@@ -64,6 +65,7 @@ _FAILED = "            _remove(new)\n            raise"
 _LOG = "        log.event(e.code)\n"
 _SAVE = "        self._record.save(values)\n"
 _SAVED = "        self._values = values\n"
+_COUNTED = 'binascii.crc32(payload, binascii.crc32(struct.pack("<I", counter)))'
 _CRC = " and crc == _crc(counter, data[_HEAD_B:])"
 
 _TORN = "error 405 is read"
@@ -89,7 +91,7 @@ MUTANTS = [
     # What only damage shows
     Mutant("checks no CRC", damage, SMALL, "version", _CRC, ""),
     Mutant("checks no CRC in big records", damage, BIG, "version", _CRC, ""),
-    Mutant("leaves out the counter", damage, SMALL, _DAMAGED, "crc32(payload, counter)", "crc32(payload)"),
+    Mutant("leaves out the counter", damage, SMALL, _DAMAGED, _COUNTED, "binascii.crc32(payload)"),
     Mutant("checks no magic", damage, SMALL, _DAMAGED, "magic == _MAGIC and ", ""),
     Mutant("checks no length", damage, SMALL, "ValueError", "if len(data) > _HEAD_B", "if True"),
     Mutant("throws damage away", damage, SMALL, "not kept", _KEEP, "os.remove(self._path)"),

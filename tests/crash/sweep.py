@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 
-from crash.lab import Lab, Scenario, sweep
+from crash.checks import sweep
+from crash.lab import Lab, Scenario
 
 KINDS = ("record", "config", "keystore", "state")
 

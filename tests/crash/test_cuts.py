@@ -1,9 +1,11 @@
 """Whatever the moment of a power cut, a stored value is the old or the new one. What this rests on: lab.py."""
 
 import pytest
-from crash.lab import TEARS, Lab, Scenario, damage, edited, full_disk, mounted, remains, stored, sweep, third_party
+from crash.checks import TEARS, damage, full_disk, remains, sweep
+from crash.lab import Lab, Scenario
 from crash.mutants import MUTANTS
 from crash.sweep import KINDS, QUICK
+from crash.witness import edited, found, mounted, stored
 from littlefs import LittleFSError
 
 RECORD = Scenario("record", 4, "stored")
@@ -19,8 +21,8 @@ def test_a_cut_anywhere_leaves_old_or_new(lab, scenario):
     result = sweep(lab, scenario)
     assert result.faults == []
     assert result.points == len(TEARS) * result.ops + 1 >= 7
-    found = {"old"} if scenario.full else {"old", "new"}  # a sweep that always finds the same cuts nothing
-    assert len(result.reads) == len(found)
+    # A sweep that always finds the same cuts nothing.
+    assert len(result.reads) == (1 if scenario.full else 2)
     if scenario.start in ("compacting", "relocating"):
         assert result.erases > (scenario.pad_b > 128)  # beyond the sector of a big record's content
 
@@ -31,7 +33,6 @@ def test_a_cut_during_the_write_after_a_cut_leaves_old_or_new(lab):
     assert result.points > 50
 
 
-@pytest.mark.xfail(strict=True, reason="Record.erase() leaves the .new of a write that was cut off, key and all")
 def test_nothing_of_a_key_is_left_when_it_is_erased_after_a_cut(lab):
     assert remains(lab, Scenario("keystore", 4, "stored")) == []
 
@@ -50,7 +51,6 @@ def test_a_flipped_bit_or_a_lost_end_is_refused_and_kept_as_bad(lab, kind, pad_b
     assert damage(lab, Scenario(kind, pad_b, "stored")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the counter as the CRC's start value cancels the same flips in the payload")
 def test_two_flipped_bits_are_refused(lab):
     counter, payload = 4 * 8, 12 * 8  # where they begin, in bits
     pairs = [(counter + i, payload + j) for i in range(32) for j in (i, (i + 1) % 32)]
@@ -71,7 +71,7 @@ def test_a_bit_that_flips_in_the_flash_never_becomes_a_wrong_value(lab, scenario
         assert answer["read"] == {"code": 405} or (answer["read"], answer["codes"]) == (0, [405])
         assert (answer["again"], answer["codes_again"]) == (0, [])
         assert [path for path in answer["files"] if path.endswith(".bad")] != []
-        assert third_party(scenario, after) == 0
+        assert found(scenario, after) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,7 +113,6 @@ def test_a_full_disk_is_an_error_and_the_old_value_stays(lab, kind, pad_b):
     assert full_disk(lab, Scenario(kind, pad_b, "stored")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="Keystore.put raises OSError where /nvs itself finds no room")
 def test_the_first_key_on_a_full_disk(lab):
     assert full_disk(lab, Scenario("keystore", 4, "first")) == []
 
@@ -154,9 +153,9 @@ def test_a_torn_erase(lab, tear, left):
 
 def test_littlefs_python_finds_the_value_and_would_find_a_broken_file_system(lab):
     image, old = lab.start(RECORD)
-    assert third_party(RECORD, image) == old
+    assert found(RECORD, image) == old
     with pytest.raises(LittleFSError):
-        third_party(RECORD, bytes(8192) + image[8192:])
+        found(RECORD, bytes(8192) + image[8192:])
     flipped = bytearray(stored(RECORD, image))
     flipped[-1] ^= 1
-    assert third_party(RECORD, edited(RECORD, image, flipped)) == {"code": 405}
+    assert found(RECORD, edited(RECORD, image, flipped)) == {"code": 405}

@@ -1,5 +1,6 @@
 """Fuzzing the CBOR codec on CPython against cbor2, and its viper twin on MicroPython against the plain one."""
 
+import argparse
 import collections
 import io
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import cbor2
 from fuzz.cbor_target import outcome, shown
-from fuzz.run import command
 from toscore import cbor
 from toscore.cbor import Simple, Tag, undefined
 from tosplus.sim.process import micropython
@@ -191,7 +191,7 @@ def read_by_twin(inputs):
     return done.stdout.splitlines()
 
 
-def fuzz(cases, seed):
+def fuzz_cbor(cases: int, seed: int) -> None:
     """Random values and bytes: cbor2, the plain codec and the viper twin write and read them alike."""
     rng = random.Random(seed)
     inputs = []
@@ -212,5 +212,12 @@ def fuzz(cases, seed):
         assert verdicts[verdict] > cases // 500, f"seed {seed}: hardly any input was {verdict}"
 
 
+fuzz = fuzz_cbor
+
+
 if __name__ == "__main__":
-    command(fuzz)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    args = parser.parse_args()
+    fuzz(args.cases, args.seed)

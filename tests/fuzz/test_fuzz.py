@@ -14,4 +14,4 @@ def test_the_coap_decoder_beside_aiocoaps():
 
 
 def test_the_cbor_codec_beside_cbor2():
-    fuzz_cbor.fuzz(3000, 4)
+    fuzz_cbor.fuzz_cbor(3000, 4)

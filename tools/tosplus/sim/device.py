@@ -29,7 +29,6 @@ _POWER, _WATCHDOG, _SOFT_RESET = 0, 2, 3
 _READY_S = 10.0
 _ANSWER_S = 5.0
 _RESEND_S = 0.5
-_SLICE_MS = 100_000  # of a manual clock: 100 feeds of the watchdog
 _SUPPLY_BACK_S = 0.2  # doubled after each start that did not last _LASTED_S
 _LASTED_S = 5.0
 _LONGEST_BACK_OFF_S = 10.0
@@ -150,29 +149,17 @@ class Device:
         Raises HostError if the device refuses, Unreachable if it does not answer.
         """
         deadline = time.monotonic() + timeout_s
-        if op == "advance":
-            # The device feeds its watchdog on the way; more feeds than the wire can hold would drown the answer.
-            while arguments["ms"] > _SLICE_MS:
-                await self._ask(op, {"ms": _SLICE_MS}, deadline)
-                arguments["ms"] -= _SLICE_MS
-        return await self._ask(op, arguments, deadline)
-
-    async def _ask(self, op: str, arguments: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """A lost datagram is sent again until the deadline; but not advance, which must not happen twice."""
         self._asked += 1
         request = {"id": self._asked, "op": op, **arguments}
         answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[self._asked] = answered
         try:
             while not answered.done():
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
+                if time.monotonic() > deadline:
                     raise Unreachable(f"{self.name} does not answer {op!r}; its console says:\n{self._console.tail()}")
-                wait_s = min(left_s, _RESEND_S)
                 if self._wire and self._control:
                     self._wire.sendto(json.dumps(request).encode(), self._control)
-                    wait_s = left_s if op == "advance" else wait_s
-                await asyncio.wait({answered}, timeout=wait_s)
+                await asyncio.wait({answered}, timeout=_RESEND_S)
         finally:
             del self._answers[request["id"]]
         answer = answered.result()

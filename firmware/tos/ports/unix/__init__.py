@@ -10,9 +10,9 @@ import chip
 import cryptolib
 from micropython import const
 from tos import ports
+from tos.store import Record, make_folder
 
 _EAGAIN = const(11)
-_EEXIST = const(17)
 _COAP_PORT = const(5683)
 _BASE = const(1 << 40)  # ahead of the real ticks, with which asyncio's C code marks what is to run at once
 
@@ -101,10 +101,12 @@ class Wire:
 
 
 class Watchdog:
-    """The board's supply is the watchdog: it resets the process when it hears no feed."""
+    """The board's supply is the watchdog: it resets the process when it hears no feed. It has no manual clock: at rate 0
+    it is silent."""
 
-    def __init__(self, wire):
+    def __init__(self, wire, rate):
         self._wire = wire
+        self._rate = rate
         self._timeout_ms = 0
 
     def start(self, timeout_ms):
@@ -112,7 +114,8 @@ class Watchdog:
         self.feed()
 
     def feed(self):
-        self._wire.tell(self._wire.udp, {"feed": self._timeout_ms})
+        if self._rate:
+            self._wire.tell(self._wire.udp, {"feed": self._timeout_ms})
 
     def stop(self):
         self._timeout_ms = 0
@@ -206,8 +209,6 @@ class Keystore:
         self._root = root
 
     def _record(self, name):
-        from tos.store import Record
-
         if not 0 < len(name) <= 15 or "/" in name:
             raise ValueError(name)
         return Record(self._root + "/" + name)
@@ -216,11 +217,7 @@ class Keystore:
         return self._record(name).load()
 
     def put(self, name, value):
-        try:
-            os.mkdir(self._root)
-        except OSError as e:
-            if e.errno != _EEXIST:
-                raise
+        make_folder(self._root)
         self._record(name).save(bytes(value))
 
     def erase(self, name):

@@ -17,6 +17,8 @@ class Control:
     heap                    free_b and alloc_b after a collection
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
+
+    A request that comes again, from the same peer with the same id, is answered again and not done again.
     """
 
     def __init__(self, udp, world, clock, radio):
@@ -24,6 +26,8 @@ class Control:
         self._world = world
         self._clock = clock
         self._radio = radio
+        self._last = None  # peer, id
+        self._answer = None
 
     async def run(self, app):
         while True:
@@ -35,11 +39,14 @@ class Control:
             except (ValueError, KeyError, AttributeError, TypeError):
                 self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}, see ports/unix/control.py"}', peer)
                 continue
-            try:
-                answer.update(await op(**request) or {})
-            except (ValueError, TypeError, KeyError) as e:
-                answer = {"id": answer["id"], "ok": False, "error": str(e)}
-            self._udp.send(json.dumps(answer), peer)
+            if self._last != (peer, answer["id"]):
+                self._last = peer, answer["id"]
+                try:
+                    answer.update(await op(**request) or {})
+                except (ValueError, TypeError, KeyError) as e:
+                    answer = {"id": answer["id"], "ok": False, "error": str(e)}
+                self._answer = json.dumps(answer)
+            self._udp.send(self._answer, peer)
 
     async def op_get(self):
         return {"signals": self._world.signals(), "ms": self._clock.ms()}
