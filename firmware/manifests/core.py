@@ -7,8 +7,17 @@ package(
 package(
     "tos",
     (
-        "__init__.py", "app.py", "resource.py", "rule.py", "log.py", "store.py", "state.py", "reader.py",
-        "supervisor.py", "link.py", "ports/__init__.py",
+        "__init__.py",
+        "app.py",
+        "resource.py",
+        "rule.py",
+        "log.py",
+        "store.py",
+        "state.py",
+        "reader.py",
+        "supervisor.py",
+        "link.py",
+        "ports/__init__.py",
     ),
     base_path="..",
 )

@@ -76,19 +76,23 @@ class App:
         """
         if safe is None:
             safe = initial
-        if type is None:
-            type = "select" if about.get("options") else _type_of(initial, "switch", "text", "number")
 
         def declare(fn):
-            self.table.add(Resource(path, type, fn, initial=initial, safe=safe, writable=True, **about))
+            self._declare(path, type, initial, fn=fn, safe=safe, writable=True, **about)
             return fn
 
         return declare
 
-    def value(self, path, initial, type=None, **about):
-        """A value that only the app sets, such as a counter or what is now showing."""
-        type = type or _type_of(initial, "binary_sensor", "text", "sensor")
+    def _declare(self, path, type, initial, **about):
+        if type is None:
+            type = "select" if about.get("options") else _type_of(initial, "switch", "text", "number")
         self.table.add(Resource(path, type, initial=initial, **about))
+
+    def value(self, path, initial, type=None, writable=False, **about):
+        """A value that drives no hardware: a counter, what is now showing; with writable=True a setting."""
+        if type is None and not writable:
+            type = _type_of(initial, "binary_sensor", "text", "sensor")
+        self._declare(path, type, initial, writable=writable, **about)
 
     def event(self, path, options, **about):
         """Something that happens rather than lasts. options: the kinds, such as ("press", "hold")."""
@@ -132,7 +136,8 @@ class App:
 
     def drive(self, r, value):
         """Write a resource whose value has been checked; raises as `set` does."""
-        if r.writable:
+        r.waiting = None
+        if r.is_output:
             self._drive_hardware(r, value)
             if not self._settling:
                 self._arm(self._depends(r))
@@ -155,7 +160,7 @@ class App:
     def make_safe(self, sensor=None):
         """Drive every output to its safe value, or those that depend on one sensor."""
         for r in self.table.rows:
-            if r.writable and (sensor is None or sensor.path in self._depends(r)):
+            if r.is_output and (sensor is None or sensor.path in self._depends(r)):
                 self._drive_safe(r)
 
     def _drive_hardware(self, r, value):

@@ -27,7 +27,7 @@ _PORT = 5683
 
 _EVENTS = const(8)
 _DETAIL_CHARS = const(64)
-_OVERHEAD_B = const(32)  # header, token and options of an answer
+_BODY_B = DATAGRAM_B - 32  # less header, token and options
 _FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
 _FORMAT_LINK = ((coap.CONTENT_FORMAT, bytes((coap.LINK_FORMAT,))),)
 
@@ -69,7 +69,7 @@ class Link:
     def _receive(self, datagram, peer):
         log = self._app.log
         if len(datagram) > DATAGRAM_B:
-            log.event(_DATAGRAM_TOO_LONG, len(datagram))
+            log.event(_DATAGRAM_TOO_LONG)
             return
         try:
             self._exchange.receive(self._app.clock.ms(), peer, datagram)
@@ -130,7 +130,7 @@ class Link:
 
     def _get(self, peer, token, path, options, produce, form):
         body = produce()
-        if len(body) > DATAGRAM_B - _OVERHEAD_B:
+        if len(body) > _BODY_B:
             self._app.log.event(_TOO_LONG_TO_SEND, len(body))
             return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         observe = coap.option(options, coap.OBSERVE)
@@ -164,7 +164,7 @@ class Link:
 
     def _row(self, index):
         rows = self._app.table.rows
-        if isinstance(index, int) and 0 <= index < len(rows):
+        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rows):
             return rows[index]
         raise WireError(_NO_SUCH_PATH, index)
 
@@ -194,10 +194,15 @@ class Link:
 
     def _log(self):
         log = self._app.log
-        body = {0: self._app.clock.ms(), 1: log.entries(), 2: log.counts}
-        if log.crash:
-            body[3] = log.crash
-        return cbor.dumps(body)
+        entries = log.entries()
+        while True:
+            body = {0: self._app.clock.ms(), 1: entries, 2: log.counts}
+            if log.crash:
+                body[3] = log.crash
+            data = cbor.dumps(body)
+            if len(data) <= _BODY_B:
+                return data
+            entries = entries[4:]  # the oldest go, so that a long log can still be read
 
     def _core(self):
         links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</l>;ct=60"]
@@ -239,6 +244,11 @@ class Link:
 
     def _send_to(self, now, observer):
         produce, _, form = self._find(observer.path)
+        body = produce()
+        if len(body) > _BODY_B:
+            self._app.log.event(_TOO_LONG_TO_SEND, len(body))
+            self._observers.remove(observer.peer, observer.token)
+            return
         confirmable = self._observers.begin(now, observer)
         options = self._observe_option() + form
 
@@ -247,9 +257,7 @@ class Link:
                 self._app.log.event(_OBSERVER_GONE)
             self._wake.set()
 
-        observer.mid = self._exchange.notify(
-            now, observer.peer, observer.token, options, produce(), confirmable, settled
-        )
+        observer.mid = self._exchange.notify(now, observer.peer, observer.token, options, body, confirmable, settled)
 
     def _reset(self, peer, mid):
         if self._observers.reset(peer, mid):

@@ -35,11 +35,11 @@ class Log:
             print("tos", now, code, a, b)
 
     def crashed(self, exc):
-        """Keep the end of a traceback for `/l`, and show it on the console."""
+        """Keep the end of a traceback for `/l`, in ASCII, and show it on the console."""
         sys.print_exception(exc)
         text = io.StringIO()
         sys.print_exception(exc, text)
-        self.crash = text.getvalue()[-_CRASH_CHARS:]
+        self.crash = "".join([c if " " <= c <= "~" or c == "\n" else "?" for c in text.getvalue()[-_CRASH_CHARS:]])
 
     def entries(self):
         """[[ms since boot, code, a, b], ...], oldest first."""

@@ -44,12 +44,14 @@ class Resource:
         self.options = options
         self.keep = keep
         self.value = self.initial = initial
+        self.waiting = None  # what a kept output will be when the sensors that it depends on have answered
         self.safe = safe
         self.device_class = device_class
         self.origins = origins
         self.depends = depends
         self.writable = writable
         self.period_ms = period_ms
+        self.is_output = writable and fn is not None
 
     def fault(self, value):
         """What is wrong with a value: a code, or 0 when it fits type and bounds."""
@@ -88,7 +90,7 @@ class Resource:
         ):  # fmt: skip
             if value is not None and value is not False:
                 row[key] = value
-        if self.writable:
+        if self.is_output:
             row[11] = self.safe
         return row
 
@@ -104,7 +106,7 @@ class Table:
         if resource.path in self._by_path:
             raise ValueError("%s: declared twice" % resource.path)
         fault = resource.value is not None and resource.type != "event" and resource.fault(resource.value)
-        if fault or (resource.writable and resource.fault(resource.safe)):
+        if fault or (resource.is_output and resource.fault(resource.safe)):
             raise ValueError("%s: initial and safe must fit its type and bounds" % resource.path)
         resource.index = len(self.rows)
         self.rows.append(resource)

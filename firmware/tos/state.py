@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 from tos.store import Record
-from toscore.errors import StoreError, TosError
+from toscore.errors import Busy, StoreError, TosError
 
 _SAVED = const(204)
 
@@ -41,29 +41,37 @@ class Config:
 class State:
     """A service: {path: value} of the kept resources in /state.rec.
 
-    Made at boot, it gives every resource its stored or its initial value. A change is written at once, and later ones
-    at most every 10 s.
+    Made at boot, it gives every resource its stored or its initial value; an output that depends on a sensor gets it
+    when the sensor has answered, unless somebody wrote it before. A change is written at once, and later ones at most
+    every 10 s.
     """
 
     def __init__(self, app, path="/state.rec"):
+        self._app = app
         self._record = Record(path)
         self._stored = _load(self._record, app.log)
         self._changed = asyncio.Event()
         for r in app.table.rows:
-            self._restore(app, r)
+            value = self._stored.get(r.path) if r.keep else None
+            if value is None or r.fault(value):
+                value = r.initial
+            if value != r.value:
+                self._restore(r, value)
         app.watch(self._notice)
 
-    def _restore(self, app, r):
-        value = self._stored.get(r.path) if r.keep else None
-        if value is None or r.fault(value):
-            value = r.initial
-        if value != r.value:
-            try:
-                app.drive(r, value)
-            except TosError as e:
-                app.log.event(e.code, r.index)
+    def _restore(self, r, value):
+        try:
+            self._app.drive(r, value)
+        except Busy:
+            r.waiting = value
+        except TosError as e:
+            self._app.log.event(e.code, r.index)
 
     def _notice(self, r):
+        if r.period_ms:
+            for output in self._app.table.rows:
+                if output.waiting is not None:
+                    self._restore(output, output.waiting)
         if r.keep:
             self._changed.set()
 
@@ -71,7 +79,7 @@ class State:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            values = {r.path: r.value for r in app.table.rows if r.keep}
+            values = {r.path: r.value if r.waiting is None else r.waiting for r in app.table.rows if r.keep}
             if values != self._stored:
                 try:
                     self._record.save(values)

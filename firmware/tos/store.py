@@ -70,7 +70,7 @@ class Record:
         self.counter = counter
 
     def erase(self):
-        """Forget the value, and what a write that was cut off may have left of it. Nothing happens when there is none."""
+        """Forget the value, and what a write that was cut off may have left of it; nothing if there is none."""
         _remove(self._path + ".new")
         _remove(self._path)
 

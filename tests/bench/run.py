@@ -22,10 +22,9 @@ from tosplus.sim.process import micropython
 
 HERE = Path(__file__).parent
 ROUNDS = 7
-IMPORTS = (  # in the order in which a device meets them; a module pays for those that it is the first to import
-    "toscore.errors tos tos.supervisor toscore.cbor_viper toscore.coap "
-    "toscore.exchange toscore.observe tos.link tos.reader tos.store tos.state toscore.cbor"
-).split()
+# In the order in which a device meets them; a module pays for those that it is the first to import.
+IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "toscore.coap", "toscore.exchange"]
+IMPORTS += ["toscore.observe", "tos.link", "tos.reader", "tos.store", "tos.state", "toscore.cbor"]
 SLACK = float(os.environ.get("TOS_BENCH_SLACK", "0"))
 missed = []
 

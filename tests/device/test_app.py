@@ -245,7 +245,7 @@ def test_mistakes_in_a_declaration_are_told_at_once():
         lambda: app.value("x", initial=0) or app.value("x", initial=0),
         lambda: app.value("a", initial=0, type="thermostat"),
         lambda: app.value("b", initial=200, maximum=100),
-        lambda: app.write("c", initial=5, safe=50, maximum=10)(None),
+        lambda: app.write("c", initial=5, safe=50, maximum=10)(print),
         lambda: app.write("d", initial=False, origins=("everyone",))(None),
         lambda: app.when("x", above=1, below=2)(None),
         lambda: app.when("x")(None),
@@ -308,3 +308,16 @@ def test_a_crash_of_the_core_leaves_outputs_safe_and_the_watchdog_to_reset():
 
     raises(MemoryError, started, app, board, crash)
     assert board.output.told[-1] is False and board.watchdog.running
+
+
+def test_a_setting_is_written_by_anyone_and_touches_no_hardware():
+    app = App("heater")
+    app.value("target", initial=21, minimum=5, maximum=30, writable=True)
+    app.value("mode", initial="eco", options=("eco", "comfort"), writable=True)
+    app, _ = bound(app)
+    assert [(r.type, r.is_output) for r in app.table.rows] == [("number", False), ("select", False)]
+    app.set("target", 19, "link")
+    app.make_safe()
+    assert app.get("target") == 19
+    raises(WireError, app.set, "target", 31, "link")
+    raises(WireError, app.set, "mode", "warp", "link")

@@ -1,6 +1,5 @@
 """Fuzzing the CBOR codec on CPython against cbor2, and its viper twin on MicroPython against the plain one."""
 
-import argparse
 import collections
 import io
 import os
@@ -191,7 +190,7 @@ def read_by_twin(inputs):
     return done.stdout.splitlines()
 
 
-def fuzz_cbor(cases: int, seed: int) -> None:
+def fuzz_cbor(cases, seed):
     """Random values and bytes: cbor2, the plain codec and the viper twin write and read them alike."""
     rng = random.Random(seed)
     inputs = []
@@ -210,14 +209,3 @@ def fuzz_cbor(cases: int, seed: int) -> None:
     print(", ".join(f"{name} {count}" for name, count in verdicts.most_common()))
     for verdict in ("accepted", "rejected", "odd key", "deeper than 16"):
         assert verdicts[verdict] > cases // 500, f"seed {seed}: hardly any input was {verdict}"
-
-
-fuzz = fuzz_cbor
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
-    args = parser.parse_args()
-    fuzz(args.cases, args.seed)

@@ -6,9 +6,9 @@ import subprocess
 
 import aiocoap
 import aiocoap.error
-from tosplus.sim.process import micropython
 from toscore import coap
 from toscore.errors import WireError
+from tosplus.sim.process import micropython
 
 MICROPYPATH = "lib:firmware:tests/unit:tests/device:.frozen"
 

@@ -37,7 +37,7 @@ WORDS = {
     322: Word("COAP_VERSION", "not CoAP version 1"),
     323: Word("COAP_FORMAT", "not a well-formed CoAP message, at byte {a}", "RFC 7252 section 3"),
     324: Word(
-        "DATAGRAM_TOO_LONG", "a datagram of {a} bytes was dropped", "at most 1152 bytes; larger bodies need blocks"
+        "DATAGRAM_TOO_LONG", "a datagram of more than 1152 bytes was dropped", "larger bodies need blocks"
     ),
     325: Word("OBSERVERS_FULL", "no room for one more observer; the peer was answered without"),
     326: Word("OBSERVER_GONE", "an observer stopped answering and was dropped"),

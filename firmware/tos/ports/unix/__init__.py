@@ -101,8 +101,8 @@ class Wire:
 
 
 class Watchdog:
-    """The board's supply is the watchdog: it resets the process when it hears no feed. It has no manual clock: at rate 0
-    it is silent."""
+    """The board's supply is the watchdog: it resets the process when it hears no feed. At rate 0 there is no watchdog,
+    because the supply lives in real time."""
 
     def __init__(self, wire, rate):
         self._wire = wire
