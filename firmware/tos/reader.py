@@ -41,7 +41,8 @@ class Reader:
             if failures == 0:
                 app.log.crashed(e)
             failures += 1
-            app.log.event(_SENSOR_FAILED, r.index, failures)
+            if failures <= _FAILURES:  # more would push everything else out of the ring
+                app.log.event(_SENSOR_FAILED, r.index, failures)
             if failures == _FAILURES:
                 app.log.event(_SENSOR_STALE, r.index)
                 app.put(r, None)

@@ -117,12 +117,31 @@ async def bench_device():
             report("kettle_heap_free_of_192k", heap["free_b"], "B")
 
 
+async def bench_day():
+    """What a day with 24 boils, under the manual clock, writes to flash."""
+    with tempfile.TemporaryDirectory() as state:
+        async with Device("kettle", state_dir=Path(state), rate=0) as kettle:
+            await kettle.ready()
+            async with Client(*kettle.link) as client:
+                before = await kettle.control("flash")
+                for _ in range(24):
+                    await kettle.control("advance", ms=3_600_000, timeout_s=30)
+                    await client.set("power", True)
+                await kettle.control("advance", ms=600_000, timeout_s=30)
+                after = await kettle.control("flash")
+                boils = await client.get("boils")
+    report("day_of_kettle_boils", boils, "boils")
+    report("day_of_kettle_programmed", after["programmed_b"] - before["programmed_b"], "B")
+    report("day_of_kettle_erases", after["erases"] - before["erases"], "sectors")
+
+
 def main():
     bench_help()
     bench_codec()
     bench_sizes()
     bench_imports()
     asyncio.run(bench_device())
+    asyncio.run(bench_day())
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)
         sys.exit(1)
