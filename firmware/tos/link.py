@@ -164,7 +164,7 @@ class Link:
 
     def _row(self, index):
         rows = self._app.table.rows
-        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rows):
+        if isinstance(index, int) and 0 <= index < len(rows):
             return rows[index]
         raise WireError(_NO_SUCH_PATH, index)
 

@@ -64,7 +64,7 @@ class Resource:
             if not isinstance(value, str):
                 return _WRONG_TYPE
             return 0 if len(value) <= (self.maximum or _TEXT_CHARS) else _OUT_OF_RANGE
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not isinstance(value, (int, float)):  # which a bool is not, in MicroPython
             return _WRONG_TYPE
         if value != value or (self.minimum is not None and value < self.minimum):
             return _OUT_OF_RANGE

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from .lab import STORE_FULL, Died
 from .witness import found, stored
 
 TEARS = ("clean", "half", "erased")
+WORKERS = os.cpu_count() or 2
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Sweep:
     faults: list = field(default_factory=list)
 
 
-def sweep(lab, scenario, twice=False, workers=2):
+def sweep(lab, scenario, twice=False):
     """Count the operations of a write, then replay it with the supply failing at each, in every way, and just after.
 
     twice: for every flash content that this leaves, do the same to the write that comes next.
@@ -49,7 +51,7 @@ def sweep(lab, scenario, twice=False, workers=2):
             return [old]
         return [old + 1] if point == returned else [old, old + 1]
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         outcomes = _cut(lab, scenario, pool, result, points, cut, old + 2)
         for point, (_, witness, answer) in outcomes.items():
             faults = _faults(scenario, allowed(point), old + 2, witness, answer)
@@ -148,19 +150,48 @@ def shown(read):
     return {0: "nothing", "0": "nothing"}.get(read, str(read))
 
 
-def remains(lab, scenario):
-    """Erase what is stored after a cut at every operation of a write: the files of its name that are left then."""
+def erase(lab, scenario):
+    """Erase after a cut at every operation of a write, and cut that too: [((cut, cut or None), what is wrong)].
+
+    What was to be erased is there as it was or is gone, and once erasing has returned no file of its name is left.
+    """
     image, old = lab.start(scenario)
     cost, _ = lab.life(image, scenario, "count", old=old)
-    left = set()
-    for n in range(cost["ops"] + 1):
-        after = lab.cut_life(image, scenario, "step", old=old, cut=(n, "clean"))
-        left.update(lab.life(after, scenario, "erase")[0])
-    return sorted(path for path in left if path.startswith(scenario.path))
+    faults = []
+
+    def erase(first):
+        after = lab.cut_life(image, scenario, "step", old=old, cut=first)
+        there = lab.life(after, scenario, "read")[0]["read"]
+        done, _ = lab.life(after, scenario, "erase")
+        left = [path for path in done["files"] if path.startswith(scenario.path)]
+        if left:
+            faults.append(((first, None), f"{left} is left"))
+        for second in _points(done["ops"]):
+            torn = lab.cut_life(after, scenario, "erase", cut=second)
+            answer, _ = lab.life(torn, scenario, "read")
+            if answer["read"] not in (there, 0) or answer["codes"]:
+                faults.append(((first, second), f"{shown(answer['read'])} is read, not {there} or nothing"))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(erase, [(n, "clean") for n in range(cost["ops"] + 1)]))
+    return faults
 
 
-def damage(lab, scenario, pairs=()):
-    """Flip bits of the record's file, cut it short, flip these pairs of bits together: [(damage, what is wrong)].
+def rot(lab, scenario, bits):
+    """Flip one bit of the flash, one start for each: [(answer of the start, image after it)]."""
+    image, _ = lab.start(scenario)
+
+    def start(bit):
+        flash = bytearray(image)
+        flash[bit // 8] ^= 1 << bit % 8
+        return lab.life(flash, scenario, "read")
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(start, bits))
+
+
+def damage(lab, scenario):
+    """Flip bits of the record's file, one at a time, and cut it short: [(damage, what is wrong)].
 
     In a big record every bit of the first 32 bytes and every 29th of the rest, and every 7th length.
     """
@@ -168,7 +199,17 @@ def damage(lab, scenario, pairs=()):
     size_b = len(stored(scenario, image))
     bits = [*range(8 * min(size_b, 32)), *range(8 * 32, 8 * size_b, 1 if size_b < 100 else 29)]
     lengths = range(0, size_b, 1 if size_b < 100 else 7)
-    damages = [*([bit] for bit in bits), *lengths, *(list(pair) for pair in pairs)]
+    return _damage(lab, scenario, [*([bit] for bit in bits), *lengths])
+
+
+def damage_twice(lab, scenario):
+    """Flip a bit of the counter and one of the payload, in the same place of its word or the next: as damage()."""
+    counter, payload = 4 * 8, 12 * 8  # where they begin, in bits
+    return _damage(lab, scenario, [(counter + i, payload + j) for i in range(32) for j in (i, (i + 1) % 32)])
+
+
+def _damage(lab, scenario, damages):
+    image, _ = lab.start(scenario)
     answer, _ = lab.life(image, scenario, "damage", damages=damages)
     return [(damage, f"{shown(what)} after damage") for damage, what in answer]
 

@@ -5,7 +5,7 @@ is a SIGKILL that the device sends itself from inside its flash driver: nothing 
 
 What is claimed. After a cut at any operation of a write of Record, Config, State or the Unix port's Keystore, the next
 start reads the old value or the new one, logs nothing, writes again, and reads that back; a write that has returned is
-durable. What that rests on:
+durable. After a cut in erasing, the value is there or gone. What that rests on:
 
 - NOR flash with sectors of 4,096 B as chip.NorFlash models it. Programs and erases are done in the order in which they
   are asked for, and an operation that is reported done is done. The one that is cut off is torn in one of three ways:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checks import damage, full_disk, sweep
+from .checks import damage, damage_twice, erase, full_disk, sweep
 from .lab import Lab, Scenario, copied
 
 BARE = Scenario("record", 4, "stored", "bare")
 SMALL = Scenario("record", 4, "stored")
 BIG = Scenario("record", 700, "stored")
 FULL = Scenario("record", 700, "full")
+KEY = Scenario("keystore", 4, "stored")
 CONFIG = Scenario("config", 4, "stored")
 BIG_CONFIG = Scenario("config", 700, "stored")
 
@@ -60,6 +61,7 @@ _READ = '        try:\n            with open(self._path, "rb") as f:'
 _FINISH = (
     '        try:\n            os.rename(self._path + ".new", self._path)\n        except OSError:\n            pass\n'
 )
+_TIDY = '        _remove(self._path + ".new")\n'
 _KEEP = 'os.rename(self._path, self._path + ".bad")'
 _FAILED = "            _remove(new)\n            raise"
 _LOG = "        log.event(e.code)\n"
@@ -67,6 +69,7 @@ _SAVE = "        self._record.save(values)\n"
 _SAVED = "        self._values = values\n"
 _COUNTED = 'binascii.crc32(payload, binascii.crc32(struct.pack("<I", counter)))'
 _CRC = " and crc == _crc(counter, data[_HEAD_B:])"
+_SEEDED = "binascii.crc32(payload, counter)"
 
 _TORN = "error 405 is read"
 _LOST = "nothing is read"
@@ -88,10 +91,12 @@ MUTANTS = [
     Mutant("leaves the rename to the next start", cuts, SMALL, "2 is read, not 3", _RENAME, ""),
     Mutant("has the name of another's file", cuts, SMALL, "another record", _NEW, 'new = "/Neighbour"'),
     Mutant("counts from zero", cuts, SMALL, "the counter goes", "counter = self.counter + 1 &", "counter = 1 &"),
+    Mutant("forgets what was cut off when it erases", erase, KEY, "is left", _TIDY, ""),
     # What only damage shows
     Mutant("checks no CRC", damage, SMALL, "version", _CRC, ""),
     Mutant("checks no CRC in big records", damage, BIG, "version", _CRC, ""),
     Mutant("leaves out the counter", damage, SMALL, _DAMAGED, _COUNTED, "binascii.crc32(payload)"),
+    Mutant("starts the CRC with the counter", damage_twice, SMALL, "version", _COUNTED, _SEEDED),
     Mutant("checks no magic", damage, SMALL, _DAMAGED, "magic == _MAGIC and ", ""),
     Mutant("checks no length", damage, SMALL, "ValueError", "if len(data) > _HEAD_B", "if True"),
     Mutant("throws damage away", damage, SMALL, "not kept", _KEEP, "os.remove(self._path)"),

@@ -127,7 +127,6 @@ def test_an_output_may_declare_that_it_depends_on_no_sensor():
 
 def test_an_output_that_fails_is_told_to_be_safe_and_the_caller_hears():
     app, board, readings = heating()
-    app.set("power", False)
     board.output.broken = (True,)
     e = raises(TosError, app.set, "power", True, "link")
     assert e.code == 404 and e.detail == "power" and e.coap == 160
@@ -309,6 +308,10 @@ def test_a_crash_of_the_core_leaves_outputs_safe_and_the_watchdog_to_reset():
         raise MemoryError
 
     raises(MemoryError, started, app, board, crash)
+    assert board.output.told[-1] is False and board.watchdog.running
+    app, board, _ = heating()
+    app._boot = crash
+    raises(MemoryError, app.run, board)
     assert board.output.told[-1] is False and board.watchdog.running
 
 

@@ -91,9 +91,27 @@ def test_a_map_is_written_all_or_none():
     assert bench.ask(PUT, "s", CBOR, payload=b"\xa1\x01\xf5") == ("2.04", b"")
     assert bench.app.get("power") is True
     assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x00\x05") == ("4.03", b"332 temp")
+    assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x02\x05") == ("4.03", b"332 clicked")
     assert bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf4\x18\x63\x05") == ("4.00", b"331 99")
+    assert bench.ask(PUT, "s", CBOR, payload=b"\xa1\xf5\xf4") == ("4.00", b"331 True")
     assert bench.ask(PUT, "s", CBOR, payload=b"\xf4") == ("4.00", b"334 s")
     assert bench.app.get("power") is True
+
+
+def test_nothing_of_a_map_is_written_in_whatever_order_it_comes():
+    app = App("outputs", needs=("output",))
+    for path in ("out_0", "in_1", "out_2", "in_3"):
+        if path[0] == "o":
+            app.write(path, initial=False)(lambda dev, on: dev.output(on))
+        else:
+            app.value(path, initial=False)
+    bench = Bench(app)
+    for out in (0, 2):
+        for read_only in (1, 3):
+            for pair in ((out, read_only), (read_only, out)):
+                payload = b"\xa2" + bytes((pair[0], 0xF5, pair[1], 0xF5))
+                assert bench.ask(PUT, "s", CBOR, payload=payload)[0] == "4.03"
+    assert True not in bench.board.output.told
 
 
 def test_what_cannot_be_asked():
@@ -238,6 +256,28 @@ def test_an_answer_that_does_not_fit_a_datagram_is_an_error_not_a_piece():
     bench = Bench(app)
     assert bench.ask(GET, "d") == ("5.00", b"411 d")
     assert bench.ask(GET, "s")[0] == "2.05"
+
+
+def test_a_notification_that_has_grown_too_long_ends_the_interest():
+    app = App("texts")
+    for n in range(20):
+        app.value("text_%d" % n, initial="")
+    bench = Bench(app)
+    bench.ask(GET, "s", before=OBSERVE)
+    for n in range(20):
+        app.set("text_%d" % n, "x" * 64)
+    assert bench.notified() == [] and app.log.counts[411] == 1
+    app.set("text_0", "")
+    assert bench.notified() == []
+
+
+def test_a_long_log_is_read_without_its_oldest_lines():
+    bench = Bench()
+    bench.app.log.crashed(ValueError("x" * 400))
+    for n in range(40):
+        bench.app.log.event(101, 1 << 60, (1 << 60) + n)
+    code, body = bench.ask(GET, "l")
+    assert code == "2.05" and b"\x1b\x10\0\0\0\0\0\0\x27" in body and b"xxx" in body  # 39, the latest
 
 
 def test_garbage_is_dropped_and_counted():

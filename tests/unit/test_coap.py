@@ -61,6 +61,8 @@ def test_malformed_messages_say_where():
         ("40010001ff", 323),  # a payload marker without a payload
         ("40010001f0", 323),  # option delta 15
         ("400100010f", 323),  # option length 15
+        ("40010001f0000000", 323),
+        ("400100010f000000" + "00" * 400, 323),
         ("40010001d0", 323),  # extension missing
         ("40010001e000", 323),
         ("40010001b4746573", 323),  # value shorter than it says

@@ -130,6 +130,14 @@ def test_our_request_and_its_piggybacked_answer():
     assert server.exchange.tick(1000000) is None
 
 
+def test_a_separate_answer_settles_a_request_whose_acknowledgement_was_lost():
+    server = Server()
+    (_, _, _, token, _, _), answers = asks(server)
+    server.hears(99, coap.CON, coap.CONTENT, 444, token, (), b"late")
+    assert server.exchange.tick(5000) is None and server.take() == []
+    assert answers == [(coap.CONTENT, b"late")]
+
+
 def test_our_request_and_its_separate_answer_which_we_acknowledge():
     server = Server()
     (_, _, mid, token, _, _), answers = asks(server)
@@ -184,6 +192,8 @@ def test_a_confirmable_notification_says_whether_it_arrived():
     settled = []
     mid = server.exchange.notify(0, PEER, b"ob", [(6, b"\x02")], b"v", True, settled.append)
     assert server.take()[0][1] == (coap.CON, coap.CONTENT, mid, b"ob", [(6, b"\x02")], b"v")
+    server.hears(1, coap.ACK, coap.EMPTY, mid, peer=OTHER)
+    assert settled == []
     server.hears(1, coap.ACK, coap.EMPTY, mid)
     assert settled == [True]
     mid = server.exchange.notify(0, PEER, b"ob", [], b"v", True, settled.append)

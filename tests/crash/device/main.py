@@ -84,13 +84,17 @@ def read(bench):
     return answer
 
 
-def erase(bench):
-    """Erase what is stored: the paths of the files that are left."""
+def erase(bench, cut=None):
+    """Erase what is stored: {ops, files: the paths that are left}. With a cut the supply fails there."""
     bench.unplug_host()
     with bench.on():
         bench.subject.read()
+        before = bench.medium.cost()
+        if cut:
+            bench.medium.cut(*cut)
         bench.subject.erase()
-        return sorted(files("/"))
+        ops = sum(b - a for a, b in zip(before[:2], bench.medium.cost()))
+        return {"ops": ops, "files": sorted(files("/"))}
 
 
 def damage(bench, damages):
