@@ -2,6 +2,7 @@
 
 import asyncio
 
+import tos.log
 from helpers import raises
 from rig import bound
 from tos import App
@@ -175,6 +176,23 @@ def test_the_log_keeps_the_latest_and_counts_all():
     assert len(log.entries()) == 32
     assert log.entries()[0] == [7, 101, 68, -68] and log.entries()[-1] == [7, 101, 99, -99]
     assert log.counts == {101: 100}
+
+
+def test_a_peer_that_misbehaves_cannot_keep_the_console_busy():
+    class Clock:
+        def ms(self):
+            return 0
+
+    shown = []
+    tos.log.print = lambda *line: shown.append(line[2])
+    try:
+        log = Log(Clock())
+        for code in (101, 201, 321, 401):
+            for _ in range(100):
+                log.event(code)
+    finally:
+        del tos.log.print
+    assert {code: shown.count(code) for code in set(shown)} == {201: 100, 321: 7, 401: 100}
 
 
 def test_the_crash_text_is_bounded():
