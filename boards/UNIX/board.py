@@ -3,7 +3,7 @@
 import chip
 from tos.ports import unix
 from tos.ports.unix.control import Control
-from tos.ports.unix.world import Adc, Button, Led, Switch, World
+from tos.ports.unix.world import Adc, Button, Keys, Level, Output, World
 
 NAME = "UNIX"
 uid = bytes.fromhex(chip.args["uid"])
@@ -11,7 +11,7 @@ cause = chip.args["cause"]
 
 clock = unix.Clock(chip.args["rate"], chip.args.get("wall"))
 _wire = unix.Wire()
-_world = World(chip.args["model"], clock, chip.world)
+_world = World(chip.args["model"], clock, chip.world, chip.args.get("ambient_c", 20.0))
 
 watchdog = unix.Watchdog(_wire, chip.args["rate"])
 radio = unix.Radio(clock, _wire, chip.args.get("access_points", []))
@@ -20,10 +20,18 @@ rng = unix.rng
 aes = unix.aes
 
 features = {
-    "relay": lambda: Switch(_world, "relay"),
+    "relay": lambda: Output(_world, "relay"),
     "probe": lambda: Adc(_world, "probe_mv"),
-    "led": lambda: Led(_world, "led_percent"),
+    "led": lambda: Level(_world, "led_percent"),
     "button": lambda: Button(_world, "button"),
+    "door": lambda: Button(_world, "door"),
+    "display": lambda: Output(_world, "display"),
+    "button_a": lambda: Button(_world, "button_a"),
+    "button_b": lambda: Button(_world, "button_b"),
+    "battery": lambda: Adc(_world, "battery_mv"),
+    "vibration": lambda: Output(_world, "vibration"),
+    "speaker": lambda: Level(_world, "speaker_percent"),
+    "keys": lambda: Keys(_world, "keys"),
 }
 
 

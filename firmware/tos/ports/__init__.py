@@ -27,8 +27,10 @@ services()      [service]: what the platform itself needs to run beside the app;
 Features, as `dev.<name>` in an app:
 
 switch          switch(on: bool). Off until told otherwise.
-led             led(percent: 0..100).
-button          button() -> bool, True while pressed.
+level           level(percent: 0..100): a led's brightness, a speaker's volume. 0 until told otherwise.
+display         display(text): replaces what was shown. Empty until told otherwise.
+button          button() -> bool, True while pressed, or while a door is open.
+keys            keys() -> the name of the next key pressed since the last call, "5" or "ok"; None when there is none.
 adc             read_mv() -> int millivolts.
 """
 

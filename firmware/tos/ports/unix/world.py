@@ -1,68 +1,44 @@
-"""The physical world around a simulated device: named signals, their physics, the pins on them. Unix port only.
+"""The world around a simulated device: named signals, kept while it is off, and the pins on them. Unix port only.
 
-The world outlives the device: it is kept in a host file, so water stays hot while a kettle restarts.
+What changes by itself is in physics.py. The world outlives the device: it is kept in a host file, so water stays hot
+while a kettle restarts.
 """
 
 import errno
 import json
-import math
 
+from tos.ports.unix.physics import MODELS, Room
 
-class Room:
-    """Nothing changes by itself."""
-
-    initial = {"relay": False, "probe_mv": 200, "led_percent": 0, "button": False}
-
-    def step(self, signals, s):
-        pass
-
-
-class Kettle:
-    """Water heated by a relay's element, watched by a 10 mV/K thermometer. Newton's law of cooling, solved exactly."""
-
-    AMBIENT = 20.0
-    ELEMENT_W = 2000.0
-    LOSS_W_PER_K = 1.5
-    LITRE_J_PER_K = 4186.0
-
-    initial = {"water_c": AMBIENT, "litres": 1.0}
-
-    def step(self, signals, s):
-        steady = self.AMBIENT + (self.ELEMENT_W if signals["relay"] else 0) / self.LOSS_W_PER_K
-        decay = math.exp(-s * self.LOSS_W_PER_K / (signals["litres"] * self.LITRE_J_PER_K))
-        signals["water_c"] = min(100.0, steady + (signals["water_c"] - steady) * decay)
-        signals["probe_mv"] = int(signals["water_c"] * 10)
-
-
-_MODELS = {"kettle": Kettle}
-_OUTPUTS = ("relay", "led_percent")
 _SAVE_EVERY_MS = 500
 
 
 class World:
     """Signals by name, stepped by the clock whenever one is looked at.
 
+    model: the app's name, which chooses the physics. ambient_c: the room at this start.
     file: open host file in which the signals are kept, JSON with the wall time of the last step.
     """
 
-    def __init__(self, model, clock, file):
-        self._physics = _MODELS.get(model, Room)()
+    def __init__(self, model, clock, file, ambient_c):
+        self._physics = MODELS.get(model, Room)()
         self._clock = clock
         self._file = file
         self._at = clock.ms()
         self._saved = 0
         self._failing = set()
-        self._signals = dict(Room.initial)
-        self._signals.update(self._physics.initial)
+        kept = dict(Room.inputs)
+        kept.update(self._physics.initial)
         file.seek(0)
-        kept = file.read()
-        if kept:
-            past = json.loads(kept)
-            for name in self._signals:
-                if name not in _OUTPUTS:  # an output has no power while the device is off
-                    self._signals[name] = past["signals"][name]
-            if clock.wall() is not None:
-                self._physics.step(self._signals, max(0, clock.wall() - past["wall"]))
+        text = file.read()
+        past = json.loads(text) if text else {"wall": 0, "signals": {}}
+        for name in kept:  # a file from before a signal was invented lacks it
+            kept[name] = past["signals"].get(name, kept[name])
+        kept["ambient_c"] = ambient_c
+        self._signals = dict(Room.outputs)  # an output has no power while the device is off
+        self._signals.update(kept)
+        self._kept = kept.keys()
+        if text and clock.wall() is not None:
+            self._physics.step(self._signals, max(0, clock.wall() - past["wall"]))
 
     def get(self, name):
         """The signal's value; OSError(EIO) while it is made to fail."""
@@ -98,22 +74,24 @@ class World:
 
     def _save(self):
         self._saved = self._at
-        text = json.dumps({"wall": self._clock.wall() or 0, "signals": self._signals})
+        signals = {name: self._signals[name] for name in self._kept}
+        text = json.dumps({"wall": self._clock.wall() or 0, "signals": signals})
         self._file.seek(0)
-        self._file.write("{:<511}\n".format(text))
+        self._file.write("{:<1023}\n".format(text))  # this Python cannot truncate: spaces cover what was there
 
 
-class Switch:
+class Output:
+    """A pin or a screen that takes what it is given: switch, display."""
+
     def __init__(self, world, signal):
         self._world = world
         self._signal = signal
-        self(False)
 
-    def __call__(self, on):
-        self._world.put(self._signal, on)
+    def __call__(self, value):
+        self._world.put(self._signal, value)
 
 
-class Led(Switch):
+class Level(Output):
     def __call__(self, percent):
         self._world.put(self._signal, int(percent))
 
@@ -127,6 +105,16 @@ class Button:
         return self._world.get(self._signal)
 
 
+class Keys(Button):
+    """The signal is a list of keys; each call takes the first."""
+
+    def __call__(self):
+        keys = self._world.get(self._signal)
+        if keys:
+            self._world.put(self._signal, keys[1:])
+            return keys[0]
+
+
 class Adc(Button):
     def read_mv(self):
-        return self._world.get(self._signal)
+        return round(self._world.get(self._signal))

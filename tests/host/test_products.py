@@ -1,0 +1,224 @@
+"""The products beside kettle and lamp, each as a process: its physics, its events, its outputs when something fails.
+
+A manual clock makes every figure exact and every wait short.
+"""
+
+import asyncio
+
+import pytest
+from tosplus.link.client import Client, LinkError
+from tosplus.sim.device import Device
+
+PRODUCTS = ("fridge", "watch", "tv", "till")
+MINUTE_MS = 60_000
+HEAP_B = 104 * 1024  # of the 192 KB of a simulated device, whose objects are 64-bit
+
+
+class Bench:
+    """A device, its link, and the world around it."""
+
+    def __init__(self, device, link):
+        self.device = device
+        self.link = link
+
+    async def put(self, signal, value, ms=300):
+        """The world changes, and the device has time to notice."""
+        await self.device.control("set", signal=signal, value=value)
+        await self.passes(ms)
+
+    async def passes(self, ms):
+        await self.device.control("advance", ms=ms, timeout_s=30)
+
+    async def signal(self, name):
+        return (await self.device.control("get"))["signals"][name]
+
+    async def events(self):
+        return [(event.path, event.value) for event in await self.link.events()]
+
+
+def product(tmp_path, app, test):
+    """Run test(bench) with the product ready and its sensors read once."""
+
+    async def main():
+        async with Device(app, state_dir=tmp_path / app, rate=0) as device:
+            await device.ready()
+            async with Client(*device.link) as link:
+                bench = Bench(device, link)
+                await bench.passes(100)
+                await test(bench)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("app", PRODUCTS)
+def test_it_fits_is_quiet_and_its_table_fits_a_datagram(tmp_path, app):
+    async def test(bench):
+        await bench.passes(MINUTE_MS)
+        assert (await bench.link.identity()).model == app
+        log = await bench.link.log()
+        assert log.crash is None and not [code for code in log.counts if code >= 300]
+        assert (await bench.device.control("heap"))["alloc_b"] < HEAP_B
+
+    product(tmp_path, app, test)
+
+
+# Fridge
+
+
+def test_a_fridge_cools_down_and_stays_between_two_and_seven_degrees(tmp_path):
+    async def test(bench):
+        assert await bench.link.get("compressor") is True
+        await bench.passes(90 * MINUTE_MS)
+        seen = []
+        for _ in range(60):
+            await bench.passes(5 * MINUTE_MS)
+            seen.append((await bench.signal("inside_c"), await bench.signal("relay")))
+        assert 2 < min(seen)[0] < 4 and 5 < max(seen)[0] < 7
+        assert {on for _, on in seen} == {True, False}
+
+    product(tmp_path, "fridge", test)
+
+
+def test_an_open_door_lights_a_fridge_and_warms_it_more_than_it_can_cool(tmp_path):
+    async def test(bench):
+        await bench.put("inside_c", 4.0)
+        await bench.put("door", True)
+        assert await bench.link.get("door") is True and await bench.signal("led_percent") == 100
+        await bench.passes(15 * MINUTE_MS)
+        assert await bench.link.get("compressor") is True and await bench.link.get("temp") > 7
+        await bench.put("door", False)
+        assert await bench.signal("led_percent") == 0
+        await bench.passes(15 * MINUTE_MS)
+        assert await bench.link.get("temp") < 7
+
+    product(tmp_path, "fridge", test)
+
+
+def test_each_output_of_a_fridge_depends_on_its_own_sensor(tmp_path):
+    async def test(bench):
+        await bench.put("door", True)
+        await bench.device.control("fail", signal="probe_mv", failing=True)
+        await bench.passes(MINUTE_MS)
+        assert await bench.signal("relay") is False and await bench.signal("led_percent") == 100
+        await bench.device.control("fail", signal="probe_mv", failing=False)
+        await bench.device.control("fail", signal="door", failing=True)
+        await bench.passes(MINUTE_MS)
+        assert await bench.signal("relay") is True and await bench.signal("led_percent") == 0
+
+    product(tmp_path, "fridge", test)
+
+
+def test_nobody_outside_drives_a_fridges_compressor(tmp_path):
+    async def test(bench):
+        with pytest.raises(LinkError, match="4.03"):
+            await bench.link.set("compressor", False)
+
+    product(tmp_path, "fridge", test)
+
+
+# Watch
+
+
+def test_a_watchs_buttons_are_events(tmp_path):
+    async def test(bench):
+        for name in ("button_a", "button_b", "button_a"):
+            await bench.put(name, True)
+            await bench.put(name, False)
+        assert await bench.events() == [("pressed", "a"), ("pressed", "b"), ("pressed", "a")]
+
+    product(tmp_path, "watch", test)
+
+
+def test_a_watch_shows_text_and_taps_the_wrist_whatever_its_sensors_do(tmp_path):
+    async def test(bench):
+        for name in ("button_a", "button_b", "battery_mv"):
+            await bench.device.control("fail", signal=name, failing=True)
+        await bench.passes(5 * MINUTE_MS)
+        assert await bench.link.get("battery") is None
+        await bench.link.set("text", "Tea is ready ☕")
+        await bench.link.set("vibration", True)
+        assert await bench.signal("display") == "Tea is ready ☕" and await bench.signal("vibration") is True
+
+    product(tmp_path, "watch", test)
+
+
+def test_a_watchs_battery_empties_faster_while_the_screen_is_on(tmp_path):
+    async def test(bench):
+        assert await bench.link.get("battery") == 100
+        await bench.passes(600 * MINUTE_MS)
+        assert await bench.link.get("battery") == 95
+        await bench.link.set("text", "on")
+        await bench.passes(600 * MINUTE_MS)
+        assert await bench.link.get("battery") == 65
+        async with Client(*bench.device.link) as stranger:
+            assert (await stranger.identity()).battery == 65
+
+    product(tmp_path, "watch", test)
+
+
+# TV
+
+
+def test_a_tv_obeys_the_link(tmp_path):
+    async def test(bench):
+        for path, value in (("power", True), ("volume", 70), ("now_showing", "News")):
+            await bench.link.set(path, value)
+        signals = (await bench.device.control("get"))["signals"]
+        assert (signals["relay"], signals["speaker_percent"], signals["display"]) == (True, 70, "News")
+        with pytest.raises(LinkError, match="4.00"):
+            await bench.link.set("volume", 101)
+
+    product(tmp_path, "tv", test)
+
+
+def test_a_tv_remembers_its_volume_but_does_not_switch_itself_on(tmp_path):
+    async def test(bench):
+        await bench.link.set("power", True)
+        await bench.link.set("volume", 70)
+        await bench.passes(MINUTE_MS)
+        await bench.device.kill()
+        await bench.device.restarted()
+        signals = (await bench.device.control("get"))["signals"]
+        assert (signals["relay"], signals["speaker_percent"]) == (False, 70)
+
+    product(tmp_path, "tv", test)
+
+
+def test_a_remotes_keys_are_events_and_unknown_keys_are_nothing(tmp_path):
+    async def test(bench):
+        await bench.put("keys", ["up", "up", "netflix", "ok"], ms=500)
+        assert await bench.events() == [("input", "up"), ("input", "up"), ("input", "ok")]
+
+    product(tmp_path, "tv", test)
+
+
+# Till
+
+
+def test_an_amount_is_typed_cleared_and_entered(tmp_path):
+    async def test(bench):
+        assert await bench.signal("display") == "0.00"
+        await bench.put("keys", ["9", "clear", "1", "2", "x", "5", "0"], ms=1000)
+        assert await bench.link.get("amount") == 1250 and await bench.signal("display") == "12.50"
+        await bench.put("keys", ["ok"])
+        assert await bench.events() == [("entered", "ok")] and await bench.link.get("amount") == 1250
+
+    product(tmp_path, "till", test)
+
+
+def test_an_amount_has_six_digits(tmp_path):
+    async def test(bench):
+        await bench.put("keys", list("1234567"), ms=1000)
+        assert await bench.link.get("amount") == 123456 and await bench.signal("display") == "1234.56"
+
+    product(tmp_path, "till", test)
+
+
+def test_a_till_takes_an_amount_and_a_text_over_the_link(tmp_path):
+    async def test(bench):
+        await bench.link.set("amount", 305)
+        assert await bench.signal("display") == "3.05"
+        await bench.link.set("text", "Thank you")
+        assert await bench.signal("display") == "Thank you"
+
+    product(tmp_path, "till", test)
