@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +24,7 @@ _BYTECODE_HEAP = 1.3
 _NATIVE_HEAP = 0.3  # native and viper code lives in a heap of its own; this one holds its tables
 _NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
 _SECTOR_B = 4096
+_BUILDING = threading.Lock()  # the threads of a process would write the same scratch files
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,22 @@ def build(app: str, board_name: str, out: Path | None = None) -> Report:
     out = out or WORK / "build" / board.name / source.stem
     if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
         raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
-    tree: dict[str, bytes] = {}
-    modules = []
-    compiled = 0
-    for target, path, opt in _sources(source, board):
-        text = path.read_bytes()
-        mpy, fresh = _compile(path, text, target, board.march, opt)
-        compiled += fresh
-        # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
-        if target not in ("boot.py", "main.py"):
-            target, text = target.removesuffix(".py") + ".mpy", mpy
-        native = bool(_NATIVE.search(path.read_bytes()))
-        heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
-        tree[target] = text
-        modules.append(Module(target, len(text), heap_b, native))
-    removed = _sync(out, tree)
+    with _BUILDING:
+        tree: dict[str, bytes] = {}
+        modules = []
+        compiled = 0
+        for target, path, opt in _sources(source, board):
+            text = path.read_bytes()
+            mpy, fresh = _compile(path, text, target, board.march, opt)
+            compiled += fresh
+            # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
+            if target not in ("boot.py", "main.py"):
+                target, text = target.removesuffix(".py") + ".mpy", mpy
+            native = bool(_NATIVE.search(path.read_bytes()))
+            heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
+            tree[target] = text
+            modules.append(Module(target, len(text), heap_b, native))
+        removed = _sync(out, tree)
     return Report(source.stem, board, out, modules, compiled, removed)
 
 

@@ -1,40 +1,65 @@
-"""`tos sim`: one device as a process, in the foreground."""
+"""`tos sim`: one device, or a house of them, as processes in the foreground."""
 
 import asyncio
 import contextlib
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from . import complete
 
 
-@click.command("sim", short_help="Run an app as a simulated device.")
-@click.argument("app", shell_complete=complete.app)
+@click.command("sim", short_help="Run an app, or a house of them, as simulated devices.")
+@click.argument("app", required=False, shell_complete=complete.app)
+@click.option("--house", type=click.Path(path_type=Path), help="A TOML file with several devices, instead of APP.")
 @click.option("--name", help="What `tos dev` calls it.  [default: the app's name]")
 @click.option("--board", default="UNIX", show_default=True, shell_complete=complete.board, help="boards/NAME.")
 @click.option("--rate", type=click.FloatRange(0), default=1, show_default=True, help="Time-lapse; 0 is a manual clock.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="UDP port; 0 is any free one."
 )
-@click.option(
-    "--state", "folder", type=click.Path(path_type=Path), help="Its flash and world.  [default: .tos/home/NAME]"
-)
-@click.option("--fresh", is_flag=True, help="Forget its flash and its world first.")
-def command(app: str, name: str | None, board: str, rate: float, port: int, folder: Path | None, fresh: bool) -> None:
+@click.option("--state", type=click.Path(path_type=Path), help="Its flash and world.  [default: .tos/home/NAME]")
+@click.option("--fresh", is_flag=True, help="Forget flash and world first.")
+def command(
+    app: str | None,
+    house: Path | None,
+    name: str | None,
+    board: str,
+    rate: float,
+    port: int,
+    state: Path | None,
+    fresh: bool,
+) -> None:
     """Run APP as a simulated device until Ctrl-C.
 
     APP is a name from firmware/apps or the path of your own .py file. It is built, put into a flash image and started
     on MicroPython's Unix port. What the device keeps in its flash survives; --fresh makes it new. Press its buttons
     and read its sensors from another terminal with `tos dev`.
 
+    A house is several devices, whose state is kept in .tos/HOUSE/DEVICE; docs/simulator.md says what its file holds.
+
     \b
       tos sim kettle
       tos sim kettle --name office --rate 30
       tos sim ~/heater.py --fresh
+      tos sim --house houses/demo.toml
     """
+    if (app is None) == (house is None):
+        raise click.UsageError("give an APP or --house FILE, one of the two")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(app, name, board, rate, port, folder, fresh))
+        if house:
+            _refuse_options_of_one_device()
+            asyncio.run(_run_house(house, fresh))
+        elif app:
+            asyncio.run(_run(app, name, board, rate, port, state, fresh))
+
+
+def _refuse_options_of_one_device() -> None:
+    context = click.get_current_context()
+    for option in ("name", "board", "rate", "port", "state"):
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} is for one device; a house says such things in its file")
 
 
 async def _run(
@@ -43,10 +68,24 @@ async def _run(
     from ..sim.device import Device
 
     def say(what: str, details: str) -> None:
-        click.echo(f"{device.name}  {what}  {details}".rstrip())
+        _say(device.name, what, details)
 
     device = Device(app, name, folder, board, rate, port, fresh=fresh, say=say)
     async with device:
         await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")
         await asyncio.Event().wait()
+
+
+async def _run_house(file: Path, fresh: bool) -> None:
+    from ..paths import WORK
+    from ..sim.house import House, read
+
+    plan = read(file)
+    async with House(plan, fresh, _say):
+        click.echo(f"{plan.name}  all {len(plan.devices)} ready  state in {WORK / plan.name}; Ctrl-C ends them")
+        await asyncio.Event().wait()
+
+
+def _say(device: str, what: str, details: str) -> None:
+    click.echo(f"{device}  {what}  {details}".rstrip())

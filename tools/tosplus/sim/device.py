@@ -62,6 +62,7 @@ class Device:
         port: int = 0,
         wall: int | None = None,
         access_points: tuple[dict[str, Any], ...] = (),
+        ambient_c: float = 20.0,
         restart: bool = True,
         fresh: bool = False,
         say: Say = lambda what, details: None,
@@ -77,6 +78,7 @@ class Device:
         self._rate = rate
         self._wall = wall
         self._access_points = access_points
+        self._ambient_c = ambient_c
         self._restart = restart
         self._fresh = fresh
         self._say = say
@@ -239,6 +241,7 @@ class Device:
             "rate": self._rate,
             "wall": self._wall,
             "access_points": self._access_points,
+            "ambient_c": self._ambient_c,
             "link_port": self.link[1],
             "cause": cause,
             "cut": None,
