@@ -81,6 +81,8 @@ KETTLE = '[[device]]\napp = "kettle"\n'
         (KETTLE + '[world]\nrate = "fast"\n', "world.rate: give a number, not 'fast'"),
         (KETTLE + "[world]\nrate = true\n", "world.rate: give a number, not True"),
         (KETTLE + "[world]\nrate = -1\n", "world.rate: give 1 for real time"),
+        (KETTLE + "[world]\nrain = true\n", "world.rain: not a key of a house"),
+        (KETTLE + '[[access_point]]\nssid = "a"\nssdi = "b"\n', "access_point[0].ssdi: not a key of a house"),
         (KETTLE + "[[access_point]]\n", "access_point[0].ssid: missing"),
         (KETTLE + '[[access_point]]\nssid = "a"\nrssi_dbm = 1.5\n', "access_point[0].rssi_dbm: give a whole number"),
         (KETTLE + '[[access_point]]\nssid = "a"\nfault = "slow"\n', "access_point[0].fault: give one of security"),
@@ -117,6 +119,36 @@ def test_devices_share_a_world_and_keep_apart_what_is_theirs(plan):
         assert not [path for path in Path(".tos/den").glob("*/run.json")]
 
     asyncio.run(main())
+
+
+def test_radios_hear_the_access_points_of_the_house(plan, tmp_path):
+    (tmp_path / "ear.py").write_text(
+        "from tos import App\n"
+        "app = App('ear')\n"
+        "@app.read('heard', period_ms=50, type='text')\n"
+        "def heard(dev):\n"
+        "    return ' '.join(ssid for ssid, rssi_dbm, secure in app.board.radio.scan())\n"
+    )
+
+    async def main():
+        two = '[[device]]\napp = "ear.py"\n[[access_point]]\nssid = "home"\n[[access_point]]\nssid = "cafe"\n'
+        async with House(plan(two)) as den, Client(*den.devices["ear"].link) as client:
+            while await client.get("heard") is None:
+                await asyncio.sleep(0.01)
+            assert await client.get("heard") == "home cafe"
+
+    asyncio.run(main())
+
+
+def test_a_fresh_house_has_forgotten(plan):
+    async def water_c(heat_to=None, fresh=False):
+        async with House(plan("[world]\nrate = 0\n" + KETTLE), fresh) as den:
+            if heat_to:
+                await den.devices["kettle"].control("set", signal="water_c", value=heat_to)
+            return (await den.devices["kettle"].control("get"))["signals"]["water_c"]
+
+    assert asyncio.run(water_c(heat_to=77)) == asyncio.run(water_c()) == 77
+    assert asyncio.run(water_c(fresh=True)) == 20
 
 
 def test_a_device_that_does_not_come_up_ends_the_house(plan, tmp_path):
