@@ -36,7 +36,9 @@ def test_help_imports_nothing_big():
     assert float(cpu_s) < 0.3
 
 
-@pytest.mark.parametrize("command", [(), ("build",), ("sim",), ("explain",), ("demo",), ("dev", "get"), ("dev", "set")])
+@pytest.mark.parametrize(
+    "command", [(), ("new",), ("build",), ("sim",), ("explain",), ("demo",), ("dev", "get"), ("dev", "set")]
+)
 def test_help_teaches_with_examples(tos, command):
     done = tos(*command, "--help")
     assert done.exit_code == 0 and f"\n  {' '.join(('tos', *command[:1]))}" in done.output.replace("    tos", "  tos")

@@ -6,7 +6,7 @@ import click
 
 from .errors import HostError
 
-_COMMANDS = ("demo", "build", "sim", "dev", "explain")
+_COMMANDS = ("demo", "new", "build", "sim", "dev", "explain")
 
 
 class _Commands(click.Group):
@@ -43,6 +43,7 @@ def cli() -> None:
       tos demo                    a kettle boils, breaks and recovers, live
       tos sim kettle              a kettle in this terminal ...
       tos dev set kettle power on ... and a switch for it in another
+      tos new night_light         a product of your own, with its test
       tos explain 334             what a number in a log means
     """
 
