@@ -18,7 +18,7 @@ aes = esp32.aes
 # read at reset to choose how the chip starts.
 features = {
     "relay": lambda: esp32.Switch(26),  # an input until then: a relay that must not chatter needs a pull-down
-    "led": lambda: esp32.Led(25),
+    "led": lambda: esp32.Level(25),
     "button": lambda: esp32.Button(0),  # the BOOT button, which strapping pin 0 has anyway
     "probe": lambda: esp32.Adc(34),  # ADC1; Wi-Fi needs ADC2 for itself
 }

@@ -3,7 +3,7 @@
 import chip
 from tos.ports import unix
 from tos.ports.unix.control import Control
-from tos.ports.unix.world import Adc, Button, Keys, Level, Output, World
+from tos.ports.unix.world import Adc, Button, Display, Keys, Level, Switch, World
 
 NAME = "UNIX"
 uid = bytes.fromhex(chip.args["uid"])
@@ -20,16 +20,16 @@ rng = unix.rng
 aes = unix.aes
 
 features = {
-    "relay": lambda: Output(_world, "relay"),
+    "relay": lambda: Switch(_world, "relay"),
     "probe": lambda: Adc(_world, "probe_mv"),
     "led": lambda: Level(_world, "led_percent"),
     "button": lambda: Button(_world, "button"),
     "door": lambda: Button(_world, "door"),
-    "display": lambda: Output(_world, "display"),
+    "display": lambda: Display(_world, "display"),
     "button_a": lambda: Button(_world, "button_a"),
     "button_b": lambda: Button(_world, "button_b"),
     "battery": lambda: Adc(_world, "battery_mv"),
-    "vibration": lambda: Output(_world, "vibration"),
+    "vibration": lambda: Switch(_world, "vibration"),
     "speaker": lambda: Level(_world, "speaker_percent"),
     "keys": lambda: Keys(_world, "keys"),
 }

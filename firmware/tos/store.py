@@ -70,9 +70,9 @@ class Record:
         self.counter = counter
 
     def erase(self):
-        """Forget the value, and what a write that was cut off may have left of it; nothing if there is none."""
-        _remove(self._path + ".new")
-        _remove(self._path)
+        """Forget the value, and what damage or a write that was cut off left of it; nothing if there is none."""
+        for left in (".bad", ".new", ""):
+            _remove(self._path + left)
 
 
 def make_folder(path):

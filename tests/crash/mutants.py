@@ -61,7 +61,7 @@ _READ = '        try:\n            with open(self._path, "rb") as f:'
 _FINISH = (
     '        try:\n            os.rename(self._path + ".new", self._path)\n        except OSError:\n            pass\n'
 )
-_TIDY = '        _remove(self._path + ".new")\n'
+_TIDY = ' ".new",'
 _KEEP = 'os.rename(self._path, self._path + ".bad")'
 _FAILED = "            _remove(new)\n            raise"
 _LOG = "        log.event(e.code)\n"

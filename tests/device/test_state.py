@@ -6,6 +6,7 @@ import os
 from rig import Readings, bound
 from tos import App
 from tos.state import Config, State
+from tos.store import make_folder
 
 FOLDER = ".tos/test"
 
@@ -13,8 +14,7 @@ FOLDER = ".tos/test"
 def fresh(name):
     """The path of a record that does not exist yet."""
     for folder in (".tos", FOLDER):
-        if folder.rsplit("/")[-1] not in os.listdir(folder.rsplit("/", 1)[0] if "/" in folder else "."):
-            os.mkdir(folder)
+        make_folder(folder)
     path = FOLDER + "/" + name
     for file in os.listdir(FOLDER):
         if file.startswith(name):

@@ -1,11 +1,14 @@
 """The Unix adapters keep the contracts of tos/ports. Unix port."""
 
 import asyncio
+import os
 from binascii import unhexlify
 
 import chip
 from helpers import raises
 from tos import ports
+from tos.store import make_folder
+from toscore.errors import StoreError
 
 chip.args = {"parent": 0}
 from tos.ports import unix  # noqa: E402  (it asks chip.args)
@@ -76,6 +79,22 @@ def test_leaving():
     join(r, "cafe", None)
     r.leave()
     assert r.status() == (False, None, None)
+
+
+def test_keys_are_kept_by_name_and_leave_nothing_behind():
+    for folder in (".tos", ".tos/test"):
+        make_folder(folder)
+    keystore = unix.Keystore(".tos/test/nvs")
+    keystore.put("master", b"\x01\x02")
+    assert unix.Keystore(".tos/test/nvs").get("master") == b"\x01\x02"
+    with open(".tos/test/nvs/master", "ab") as f:
+        f.write(b"damage")
+    raises(StoreError, keystore.get, "master")
+    keystore.put("master", b"\x03")
+    keystore.erase("master")
+    assert keystore.get("master") is None and os.listdir(".tos/test/nvs") == []
+    for name in ("", "x" * 16, "a/b", "a.new", "a\0b"):
+        raises(ValueError, keystore.put, name, b"")
 
 
 def test_udp_carries_datagrams_and_cuts_long_ones_where_it_shows():

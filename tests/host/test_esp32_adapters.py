@@ -75,12 +75,17 @@ def _awaitable(f):
     return isinstance(last, ast.Return) and ast.unparse(last.value or f).startswith("asyncio.")
 
 
-def broken(sources):
+# Drivers that no ESP32 board needs yet: displays and keypads come with the boards that have them.
+NOT_YET = {"esp32": {"Display", "Keys"}, "unix": set()}
+
+
+def broken(sources, port):
     """["Class.method: what is wrong"]."""
     offered = offers(sources)
     return [
         f"{name}.{method}: {offered.get(name, {}).get(method)} instead of {promise}"
         for name, methods in contracts()[1].items()
+        if name not in NOT_YET[port]
         for method, promise in methods.items()
         if offered.get(name, {}).get(method) != promise
     ]
@@ -102,7 +107,7 @@ def bound(path):
 def test_the_page_is_read_as_a_person_reads_it():
     board, classes = contracts()
     assert " ".join(sorted(board)) == "NAME aes cause clock features keystore radio rng services uid watchdog"
-    assert " ".join(sorted(classes)) == "Adc Button Clock Keystore Led Radio Switch Udp Watchdog"
+    assert " ".join(sorted(classes)) == "Adc Button Clock Display Keys Keystore Level Radio Switch Udp Watchdog"
     assert classes["Radio"] == {
         "scan": ([], False),
         "join": (["ssid", "password", "timeout_ms"], True),
@@ -117,7 +122,9 @@ def test_the_page_is_read_as_a_person_reads_it():
 
 @pytest.mark.parametrize("port", ["esp32", "unix"])
 def test_a_port_keeps_its_contracts(port):
-    assert broken([p.read_text() for p in sorted((PORTS / port).glob("*.py"))]) == []
+    sources = [p.read_text() for p in sorted((PORTS / port).glob("*.py"))]
+    assert broken(sources, port) == []
+    assert not NOT_YET[port] & set(offers(sources))
 
 
 @pytest.mark.parametrize(
@@ -127,14 +134,14 @@ def test_a_port_keeps_its_contracts(port):
         ("timeout_ms):", "ms):", "Radio.join"),
         ("def scan(", "async def scan(", "Radio.scan"),
         ("yield core", "core", "Udp.recv"),
-        ("def __call__(self, percent)", "def set(self, percent)", "Led.__call__"),
+        ("def __call__(self, percent)", "def set(self, percent)", "Level.__call__"),
         ("class Adc", "class Analog", "Adc.read_mv"),
     ],
 )
 def test_a_broken_contract_is_found(old, new, culprit):
     sources = [p.read_text() for p in ADAPTERS]
     assert any(old in s for s in sources)
-    assert any(line.startswith(culprit) for line in broken([s.replace(old, new) for s in sources]))
+    assert any(line.startswith(culprit) for line in broken([s.replace(old, new) for s in sources], "esp32"))
 
 
 # The boards
@@ -161,10 +168,10 @@ def test_the_pins_of_esp32_generic_are_free_for_their_use():
     pins = {use: int(pin) for use, pin in pins.items()}
     strapping = {0, 2, 5, 12, 15}
     taken = {1, 3, *range(6, 12), 16, 17}
-    assert sorted(pins) == ["Adc", "Button", "Led", "Switch"]
+    assert sorted(pins) == ["Adc", "Button", "Level", "Switch"]
     assert not taken & set(pins.values())
-    assert pins["Button"] == 0 and not strapping & {pins["Adc"], pins["Led"], pins["Switch"]}
-    assert max(pins["Led"], pins["Switch"]) < 34, "34 to 39 are inputs"
+    assert pins["Button"] == 0 and not strapping & {pins["Adc"], pins["Level"], pins["Switch"]}
+    assert max(pins["Level"], pins["Switch"]) < 34, "34 to 39 are inputs"
     assert 32 <= pins["Adc"] <= 39, "only ADC1 works beside Wi-Fi"
 
 

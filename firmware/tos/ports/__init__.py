@@ -19,7 +19,7 @@ radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool)].
 Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
                 send(datagram, peer). A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes. close().
 keystore        get(name) -> bytes or None. put(name, value): durable when it returns; old or new after a power cut,
-                never a mixture. erase(name). name: at most 15 characters. Values never reach a log.
+                never a mixture. erase(name). name: at most 15 letters, digits, _ or -. Values never reach a log.
 rng(n)          n random bytes fit for keys.
 aes(key, mode, iv=None) -> a cipher as in MicroPython's cryptolib: mode 1 ECB, 2 CBC; encrypt(data[, into]).
 services()      [service]: what the platform itself needs to run beside the app; often empty.

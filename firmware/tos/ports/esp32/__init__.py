@@ -135,7 +135,7 @@ class Switch:
         self._pin(bool(on) == self._active_high)
 
 
-class Led:
+class Level:
     def __init__(self, pin):
         self._pwm = machine.PWM(machine.Pin(pin), freq=1000, duty_u16=0)
 

@@ -209,7 +209,7 @@ class Keystore:
         self._root = root
 
     def _record(self, name):
-        if not 0 < len(name) <= 15 or "/" in name:
+        if not 0 < len(name) <= 15 or any(c in name for c in "/.\0"):  # Record keeps .new and .bad beside
             raise ValueError(name)
         return Record(self._root + "/" + name)
 

@@ -80,27 +80,28 @@ class World:
         self._file.write("{:<1023}\n".format(text))  # this Python cannot truncate: spaces cover what was there
 
 
-class Output:
-    """A pin or a screen that takes what it is given: switch, display."""
-
+class Pin:
     def __init__(self, world, signal):
         self._world = world
         self._signal = signal
 
-    def __call__(self, value):
-        self._world.put(self._signal, value)
+
+class Switch(Pin):
+    def __call__(self, on):
+        self._world.put(self._signal, on)
 
 
-class Level(Output):
+class Level(Pin):
     def __call__(self, percent):
         self._world.put(self._signal, int(percent))
 
 
-class Button:
-    def __init__(self, world, signal):
-        self._world = world
-        self._signal = signal
+class Display(Pin):
+    def __call__(self, text):
+        self._world.put(self._signal, text)
 
+
+class Button(Pin):
     def __call__(self):
         return self._world.get(self._signal)
 
