@@ -1,0 +1,42 @@
+"""docs/making-a-product.md: what it shows is true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tosplus.build import build
+from tosplus.sim.house import read
+
+ROOT = Path(__file__).parents[2]
+
+
+def shown(language):
+    text = (ROOT / "docs/making-a-product.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_every_stage_of_the_kettle_compiles_and_the_last_is_the_product(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    begun, rule, product, _ = shown("python")
+    for stage in (begun, begun + rule, product):
+        Path("kettle.py").write_text(stage)
+        build("./kettle.py", "ESP32_GENERIC")
+    assert product == (ROOT / "firmware/apps/kettle.py").read_text()
+
+
+def test_its_test_passes_and_needs_the_rule(tmp_path):
+    begun, _, product, test = shown("python")
+    (tmp_path / "test_kettle.py").write_text(test)
+    for app, passes in ((product, True), (begun.replace("\n\n\n", "\napp.value('boils', initial=0)\n\n", 1), False)):
+        (tmp_path / "kettle.py").write_text(app)
+        command = [sys.executable, "-m", "pytest", "-q"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
+        assert (done.returncode == 0) is passes, done.stdout
+
+
+def test_its_house_can_be_read(tmp_path):
+    [house] = shown("toml")
+    (tmp_path / "kettle.py").write_text("")
+    (tmp_path / "house.toml").write_text(house)
+    assert list(read(tmp_path / "house.toml").devices) == ["kettle", "fridge"]
