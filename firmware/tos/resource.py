@@ -18,7 +18,8 @@ class Resource:
     """One reading, output, value or event. Types, units and device classes have Home Assistant's names.
 
     path: text without a leading slash. type: one of the seven types of docs/protocol.md.
-    minimum, maximum: of a number; maximum also the most characters of a text (64 if None).
+    minimum, maximum: of a number; maximum also the most characters of a text (64 if None). step: of a number; an int
+    means that the number is whole.
     options: the choices of a select, the kinds of an event. initial: value at the first start.
     safe: what an output becomes at boot, on a crash, while a sensor that it depends on is silent, during an update.
     keep: the value survives a restart. origins: who may write. depends: paths of sensors, see App.write.
@@ -65,6 +66,8 @@ class Resource:
                 return _WRONG_TYPE
             return 0 if len(value) <= (self.maximum or _TEXT_CHARS) else _OUT_OF_RANGE
         if not isinstance(value, (int, float)):  # which a bool is not, in MicroPython
+            return _WRONG_TYPE
+        if isinstance(self.step, int) and not isinstance(value, int):
             return _WRONG_TYPE
         if value != value or (self.minimum is not None and value < self.minimum):
             return _OUT_OF_RANGE

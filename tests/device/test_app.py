@@ -209,6 +209,7 @@ def test_values_are_checked_by_type_and_bounds():
     for path, about in (
         ("switch", {"initial": False}),
         ("number", {"initial": 5, "minimum": 0, "maximum": 10}),
+        ("cents", {"initial": 0, "minimum": 0, "maximum": 10, "step": 1}),
         ("select", {"initial": "low", "options": ("low", "high")}),
         ("text", {"initial": "", "maximum": 4}),
     ):
@@ -218,10 +219,11 @@ def test_values_are_checked_by_type_and_bounds():
             dev.output(value)
 
     app, board = bound(app)
-    assert [r.type for r in app.table.rows] == ["switch", "number", "select", "text"]
+    assert [r.type for r in app.table.rows] == ["switch", "number", "number", "select", "text"]
     for path, good, bad in (
         ("switch", (True, False), (1, 0, None, "on", 1.0)),
         ("number", (0, 10, 2.5), (-1, 11, True, None, "5", float("nan"), float("inf"))),
+        ("cents", (0, 10), (-1, 11, 2.5, 2.0)),
         ("select", ("low", "high"), ("mid", 0, None, True)),
         ("text", ("", "four"), ("fifth", 4, None, False, b"four")),
     ):

@@ -34,8 +34,8 @@ def command(
     """Run APP as a simulated device until Ctrl-C.
 
     APP is a name from firmware/apps or the path of your own .py file. It is built, put into a flash image and started
-    on MicroPython's Unix port. What the device keeps in its flash survives; --fresh makes it new. Press its buttons
-    and read its sensors from another terminal with `tos dev`.
+    on MicroPython's Unix port. What the device keeps in its flash survives; --fresh makes it new. Read and switch
+    it from another terminal with `tos dev`.
 
     A house is several devices, whose state is kept in .tos/HOUSE/DEVICE; docs/simulator.md says what its file holds.
 
