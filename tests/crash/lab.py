@@ -35,9 +35,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tosplus.sim.process import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
 FLASH_B = 65536  # the same in device/on_flash.py
@@ -136,12 +137,3 @@ def copied(firmware):
     shutil.copytree(ROOT / "firmware" / "tos", firmware / "tos", ignore=ignore)
     shutil.copytree(ROOT / "lib" / "toscore", firmware / "toscore", ignore=ignore)
     return firmware
-
-
-def micropython():
-    """The Unix port: $MICROPYTHON, else beside this Python, else on PATH."""
-    beside = Path(sys.executable).with_name("micropython")
-    program = os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
-    if not program:
-        raise FileNotFoundError("no micropython; set MICROPYTHON")
-    return program
