@@ -45,6 +45,7 @@ class App:
         self.table = Table()
         self.dev = Devices()
         self.id = name
+        self.boot = 0  # random, new at each start
         self.board = None
         self.clock = None
         self.log = None
@@ -252,6 +253,7 @@ class App:
         self.clock = board.clock
         self.log = Log(board.clock)
         self.id = "%s-%s" % (self.name, board.uid.hex())
+        self.boot = int.from_bytes(board.rng(4), "big")
         for name in self.needs:
             if name not in board.features:
                 has = ", ".join(sorted(board.features))

@@ -190,7 +190,7 @@ class Link:
         return cbor.dumps(self._app.table.state())
 
     def _latest(self):
-        return cbor.dumps(self._events)
+        return cbor.dumps({0: self._app.boot, 1: self._app.clock.ms(), 2: self._events})
 
     def _log(self):
         log = self._app.log

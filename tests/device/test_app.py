@@ -42,6 +42,11 @@ def test_a_board_that_lacks_a_feature_fails_by_name():
     assert e.code == 412 and e.detail == "kettle needs relay; board BENCH has output, sensor"
 
 
+def test_each_start_has_its_own_random_number():
+    starts = [kettle()[0].boot for _ in range(4)]
+    assert len(set(starts)) == 4 and max(starts) >> 16 and max(starts) < 1 << 32
+
+
 def test_outputs_are_safe_before_anything_else():
     app, board, _ = kettle()
     assert board.output.told == [False]

@@ -233,12 +233,15 @@ def test_observers_are_bounded_and_the_next_is_answered_without():
 
 def test_events_are_kept_latest_eight_with_their_numbers():
     bench = Bench()
-    assert bench.ask(GET, "e", before=OBSERVE) == ("2.05", b"\x80")
+    bench.app.boot = 7
+    assert bench.ask(GET, "e", before=OBSERVE) == ("2.05", b"\xa3\x00\x07\x01\x00\x02\x80")
+    bench.board.clock.now = 9
     for n in range(10):
         bench.app.emit("clicked", "on" if n % 2 else "off")
     (data,) = bench.notified()
     body = data.split(b"\xff", 1)[1]
-    assert body[0] == 0x88 and body[1:8] == b"\x84\x03\x00\x02\x63of" and body.endswith(b"\x84\x0a\x00\x02\x62on")
+    assert body.startswith(b"\xa3\x00\x07\x01\x09\x02\x88\x84\x03\x09\x02\x63of")
+    assert body.endswith(b"\x84\x0a\x09\x02\x62on")
 
 
 def test_the_log_is_read_over_the_link():

@@ -10,7 +10,7 @@ from aiocoap import resource
 from tosplus.errors import Unreachable
 from tosplus.link import client as client_module
 from tosplus.link.client import Client, LinkError
-from tosplus.link.schema import Entry, Event
+from tosplus.link.schema import Entry, Event, Events
 
 TABLE = [
     {0: 0, 1: "boils", 2: "sensor", 10: True},
@@ -19,7 +19,7 @@ TABLE = [
     {0: 3, 1: "pressed", 2: "event", 7: ["press", "hold"], 9: True},
 ]
 IDENTITY = {0: "kettle-1", 1: "kettle", 2: "0.1.0", 3: "TOY", 4: ["relay"], 5: TABLE, 77: "newer"}
-EVENTS = [[7, 1500, 3, "press"], [8, 1600, 3, "hold"]]
+EVENTS = {0: 0xC0FFEE, 1: 5000, 2: [[7, 1500, 3, "press"], [8, 1600, 3, "hold"]]}
 LOG = {0: 5000, 1: [[10, 201, 0, 0], [900, 403, 1, 0]], 2: {201: 1, 403: 1}, 3: "Traceback ..."}
 
 
@@ -109,7 +109,8 @@ def test_values_have_the_names_of_the_table():
 
 def test_events_and_log():
     async def test(server, client):
-        assert await client.events() == [Event(7, 1500, "pressed", "press"), Event(8, 1600, "pressed", "hold")]
+        latest = [Event(7, 1500, "pressed", "press"), Event(8, 1600, "pressed", "hold")]
+        assert await client.events() == Events(0xC0FFEE, 5000, latest)
         log = await client.log()
         assert log.ring[1] == Entry(900, 403, 1, 0) and log.counts[403] == 1 and log.crash == "Traceback ..."
 

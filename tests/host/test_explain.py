@@ -54,6 +54,7 @@ def test_a_payload_has_the_names_of_its_keys():
     put = "40 03 00 01 b1 64 11 3c ff" + identity  # PUT /d, content format 60
     assert explain(put).data["payload"] == names
     assert explain("60 45 00 01 c1 3c ff" + identity, path="/d").data["payload"] == names
+    assert explain("a2 00 07 01 09", path="/e").details == ["{/boot/ 0: 7, /ms/ 1: 9}"]
 
 
 @pytest.mark.parametrize(

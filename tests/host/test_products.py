@@ -33,7 +33,7 @@ class Bench:
         return (await self.device.control("get"))["signals"][name]
 
     async def events(self):
-        return [(event.path, event.value) for event in await self.link.events()]
+        return [(event.path, event.value) for event in (await self.link.events()).latest]
 
 
 def product(tmp_path, app, test):

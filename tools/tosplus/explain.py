@@ -113,7 +113,7 @@ def _payload(message: aiocoap.Message, path: str) -> str:
 
 
 def _diagnostic(item: bytes, path: str | None) -> str:
-    keys = {"/d": schema.IDENTITY, "/l": schema.LOG}.get(path or "")
+    keys = {"/d": schema.IDENTITY, "/e": schema.EVENTS, "/l": schema.LOG}.get(path or "")
     return cbordiag.diagnostic(cbordiag.load(item), keys, {_ROWS_KEY: schema.ROW} if path == "/d" else None)
 
 

@@ -15,7 +15,7 @@ from aiocoap import GET, PUT, Message
 
 from ..errors import HostError, Unreachable
 from ..words import WORDS
-from .schema import Event, Identity, Log, Resource, Value
+from .schema import Events, Identity, Log, Resource, Value
 
 _CBOR = 60  # content format, RFC 8949 section 9.4
 _ANSWER_S = 5.0
@@ -81,10 +81,9 @@ class Client:
         request = Message(code=PUT, uri=self._uri(f"s/{path}"), payload=cbor2.dumps(value), content_format=_CBOR)
         await self._ask(self._context.request(request, handle_blockwise=False))
 
-    async def events(self) -> list[Event]:
-        """The latest, oldest first."""
-        paths = {row.index: row.path for row in (await self.identity()).resources}
-        return [Event(n, ms, paths.get(index, str(index)), value) for n, ms, index, value in await self._get("e")]
+    async def events(self) -> Events:
+        """`/e`, the latest that happened."""
+        return Events.from_wire(await self._get("e"), (await self.identity()).resources)
 
     async def log(self) -> Log:
         return Log.from_wire(await self._get("l"))

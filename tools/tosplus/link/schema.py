@@ -1,6 +1,6 @@
 """The integer keys of docs/protocol.md, once, and what the maps become here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ ROW = {
     12: "device_class",
     13: "origins",
 }
+EVENTS = {0: "boot", 1: "ms", 2: "latest"}
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
 
 Value = bool | int | float | str | None
@@ -85,6 +86,22 @@ class Event:
     ms: int
     path: str
     value: Value
+
+
+@dataclass(frozen=True)
+class Events:
+    """`/e`. boot: random, new at each start; with an event's sequence it names that event. ms is since boot, now."""
+
+    boot: int
+    ms: int
+    latest: list[Event]
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[int, Any], resources: Sequence[Resource]) -> "Events":
+        fields = named(wire, EVENTS)
+        paths = {row.index: row.path for row in resources}
+        fields["latest"] = [Event(n, ms, paths.get(index, str(index)), v) for n, ms, index, v in fields["latest"]]
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
