@@ -26,6 +26,7 @@ class Config:
     def __init__(self, log, path="/config.rec"):
         self._record = Record(path)
         self._values = _load(self._record, log)
+        self._watchers = []
 
     def get(self, key, default=None):
         return self._values.get(key, default)
@@ -36,6 +37,12 @@ class Config:
         values.update(changes)
         self._record.save(values)
         self._values = values
+        for watcher in self._watchers:
+            watcher(changes)
+
+    def watch(self, fn):
+        """fn(changes) is called after each update; it must not block."""
+        self._watchers.append(fn)
 
 
 class State:

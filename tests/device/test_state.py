@@ -3,10 +3,12 @@
 import asyncio
 import os
 
+from helpers import raises
 from rig import Readings, bound
 from tos import App
 from tos.state import Config, State
 from tos.store import make_folder
+from toscore.errors import StoreError
 
 FOLDER = ".tos/test"
 
@@ -166,3 +168,17 @@ def test_config_is_updated_whole_and_survives():
     config.update({"port": 5701})
     again = Config(app.log, path)
     assert again.get("name") == "kitchen" and again.get("port") == 5701
+
+
+def test_who_watches_the_config_learns_of_what_was_written():
+    config = Config(heater()[0].log, fresh("watched"))
+    seen = []
+    config.watch(lambda changes: seen.append((changes, config.get("hub"))))
+    config.update({"hub": "192.0.2.1:5683"})
+
+    def full(values):
+        raise StoreError(406)
+
+    config._record.save = full
+    raises(StoreError, config.update, {"hub": "elsewhere"})
+    assert seen == [({"hub": "192.0.2.1:5683"}, "192.0.2.1:5683")]

@@ -181,6 +181,21 @@ def test_control_tells_what_is_wrong(tmp_path):
     run(tmp_path, test)
 
 
+def test_the_control_socket_writes_config_and_spares_the_flash(tmp_path):
+    async def test(device):
+        async def written(**changes):
+            before = (await device.control("flash"))["programs"]
+            await device.control("config", changes=changes)
+            return (await device.control("flash"))["programs"] > before
+
+        assert await written(hub="127.0.0.1:1") and not await written(hub="127.0.0.1:1")
+        await device.kill()
+        await device.restarted()
+        assert not await written(hub="127.0.0.1:1") and await written(hub="")
+
+    run(tmp_path, test)
+
+
 # The serial port
 
 

@@ -4,6 +4,7 @@ import gc
 import json
 
 import chip
+from toscore.errors import TosError
 
 
 class Control:
@@ -17,6 +18,7 @@ class Control:
     heap                    free_b and alloc_b after a collection
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
+    config {changes}        keys of the config, durable when answered; stands in for pairing
 
     A request that comes again, from the same peer with the same id, is answered again and not done again.
     """
@@ -26,10 +28,12 @@ class Control:
         self._world = world
         self._clock = clock
         self._radio = radio
+        self._config = None
         self._last = None  # peer, id
         self._answer = None
 
     async def run(self, app):
+        self._config = app.config
         while True:
             datagram, peer = await self._udp.recv()
             try:
@@ -43,7 +47,7 @@ class Control:
                 self._last = peer, answer["id"]
                 try:
                     answer.update(await op(**request) or {})
-                except (ValueError, TypeError, KeyError) as e:
+                except (ValueError, TypeError, KeyError, TosError) as e:
                     answer = {"id": answer["id"], "ok": False, "error": str(e)}
                 self._answer = json.dumps(answer)
             self._udp.send(self._answer, peer)
@@ -79,3 +83,7 @@ class Control:
 
     async def op_access_points(self, list):
         self._radio.access_points = list
+
+    async def op_config(self, changes):
+        if [key for key in changes if self._config.get(key) != changes[key]]:  # spares the flash
+            self._config.update(changes)
