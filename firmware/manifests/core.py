@@ -17,6 +17,7 @@ package(
         "reader.py",
         "supervisor.py",
         "link.py",
+        "hub.py",
         "ports/__init__.py",
     ),
     base_path="..",

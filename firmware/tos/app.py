@@ -270,12 +270,14 @@ class App:
 
     def _boot(self):
         """The services, in the order in which they start: stored values first, the world outside last."""
+        from tos.hub import Hub
         from tos.link import Link
         from tos.reader import Reader
         from tos.state import Config, State
 
         self.config = Config(self.log)
-        return [State(self), Reader()] + self._services + self.board.services() + [Link(self)]
+        link = Link(self)
+        return [State(self), Reader()] + self._services + self.board.services() + [link, Hub(self, link)]
 
 
 def _type_of(value, boolean, text, number):

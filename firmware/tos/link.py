@@ -82,6 +82,13 @@ class Link:
             self._udp.send(datagram, peer)
         self._exchange.out.clear()
 
+    def ask(self, peer, code, path, payload, done):
+        """A request with CBOR, from the link's own socket. done(code, options, payload) is called once, with code None
+        when no answer came."""
+        options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
+        self._exchange.request(self._app.clock.ms(), peer, code, options + list(_FORMAT_CBOR), payload, done)
+        self._wake.set()
+
     # Requests
 
     def _answer(self, peer, code, token, options, payload):

@@ -71,6 +71,11 @@ class Radio:
             raise OSError(self.error)
         return self.endpoint
 
+    def address(self, host, port):
+        if not host:
+            raise OSError(-2)
+        return "%s port %d" % (host, port)
+
 
 class Output:
     """Remembers what it was told; raises while `broken`."""

@@ -116,15 +116,41 @@ def test_udp_carries_datagrams_and_cuts_long_ones_where_it_shows():
         udp.close()
 
 
+def test_an_address_is_the_peer_from_which_datagrams_come():
+    port, other = free_port(), free_port()
+    a, b = unix.Udp("127.0.0.1", port), unix.Udp("127.0.0.1", other)
+    peer = radio().address("127.0.0.1", other)
+    a.send(b"there", peer)
+    b.send(b"back", asyncio.run(b.recv())[1])
+    assert asyncio.run(a.recv()) == (b"back", peer) and {peer: 1}
+    for host, wrong in (("", 5), ("127.0.0.1", 0), ("127.0.0.1", 65536)):
+        try:
+            radio().address(host, wrong)
+        except (OSError, ValueError):
+            continue
+        raise AssertionError((host, wrong))
+    for udp in (a, b):
+        udp.close()
+
+
+def test_a_datagram_without_a_way_to_the_peer_is_lost():
+    udp = unix.Udp("127.0.0.1", 0)
+    udp.send(b"?", radio().address("192.0.2.1", 5683))
+    udp.close()
+
+
 def address(port):
     import socket
 
     return socket.getaddrinfo("127.0.0.1", port)[0][-1]
 
 
+PORTS = iter(range(40000, 60000))
+
+
 def free_port():
-    """A port that nobody has now; there is no getsockname to ask for the one that bind chose."""
-    for port in range(40000, 60000):
+    """A port that nobody has now, another at each call; there is no getsockname to ask for the one that bind chose."""
+    for port in PORTS:
         try:
             unix.Udp("127.0.0.1", port).close()
             return port

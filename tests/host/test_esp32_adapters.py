@@ -114,6 +114,7 @@ def test_the_page_is_read_as_a_person_reads_it():
         "leave": ([], False),
         "status": ([], False),
         "udp": (["host", "port"], False),
+        "address": (["host", "port"], False),
     }
     assert classes["Clock"]["sleep_ms"] == (["n"], True)
     assert classes["Udp"] == {"recv": ([], True), "send": (["datagram", "peer"], False), "close": ([], False)}

@@ -55,6 +55,8 @@ def test_a_payload_has_the_names_of_its_keys():
     assert explain(put).data["payload"] == names
     assert explain("60 45 00 01 c1 3c ff" + identity, path="/d").data["payload"] == names
     assert explain("a2 00 07 01 09", path="/e").details == ["{/boot/ 0: 7, /ms/ 1: 9}"]
+    report = "40 02 00 01 b1 72 03 6b2d31 11 3c ff a2 00 07 04 f5"  # POST /r/k-1
+    assert explain(report).data["payload"] == "{/boot/ 0: 7, /asleep/ 4: true}"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ WORDS = {
         "INTERRUPTED", "stopped from the console; outputs are safe", "soft-reset the board to start the app again"
     ),
     206: Word("RULE", "rule {a} fired"),
+    207: Word("HUB_ANSWERS", "the hub answers reports"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -53,6 +54,12 @@ WORDS = {
         "an output stays safe while a sensor it depends on is silent",
         "mend the sensor; the log names it (402, 403)",
     ),
+    337: Word("HUB_SILENT", "the hub does not answer reports; they go on", "is it on, at the address in config?"),
+    338: Word(
+        "HUB_REFUSES",
+        "the hub refuses reports, CoAP answer {a}",
+        "409: another device with this id is known at another address; 429: too many reports",
+    ),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -67,4 +74,5 @@ WORDS = {
     410: Word("PORT_TAKEN", "UDP port {a} is in use", "stop the other program, or choose another port"),
     411: Word("TOO_LONG_TO_SEND", "an answer does not fit a datagram", "ask for single resources: /s/<path>"),
     412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
+    413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
 }

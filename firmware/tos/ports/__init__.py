@@ -16,8 +16,11 @@ radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool)].
                 join(ssid, password, timeout_ms): awaitable -> a JOIN_* reason.
                 leave(). status() -> (joined: bool, ip: str or None, rssi_dbm: int or None).
                 udp(host, port) -> Udp, bound; OSError(EADDRINUSE) when the port is taken.
+                address(host, port) -> peer, equal to the one that recv gives for datagrams from there. It never waits
+                for a network: a chip takes literal addresses only. ValueError or OSError for what it cannot take.
 Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
-                send(datagram, peer). A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes. close().
+                send(datagram, peer): lost when there is no way to the peer. close().
+                A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes.
 keystore        get(name) -> bytes or None. put(name, value): durable when it returns; old or new after a power cut,
                 never a mixture. erase(name). name: at most 15 letters, digits, _ or -. Values never reach a log.
 rng(n)          n random bytes fit for keys.

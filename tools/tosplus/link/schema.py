@@ -22,6 +22,7 @@ ROW = {
     13: "origins",
 }
 EVENTS = {0: "boot", 1: "ms", 2: "latest"}
+REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep"}
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
 
 Value = bool | int | float | str | None

@@ -146,6 +146,13 @@ class Radio:
     def udp(self, host, port):
         return Udp(host, port)
 
+    def address(self, host, port):
+        """A name would be looked up while everything waits, for longer than the watchdog does."""
+        numbers = [int(number) for number in host.split(".")]
+        if len(numbers) != 4 or not 0 <= min(numbers) <= max(numbers) <= 255 or not 0 < port < 65536:
+            raise ValueError(host)
+        return ".".join([str(number) for number in numbers]), port
+
 
 class Udp:
     def __init__(self, host, port):

@@ -13,6 +13,7 @@ from tos import ports
 from tos.store import Record, make_folder
 
 _EAGAIN = const(11)
+_LOST = (1, 22, 101, 111, 113)  # EPERM, EINVAL (off loopback, from there), ENETUNREACH, ECONNREFUSED, EHOSTUNREACH
 _COAP_PORT = const(5683)
 _BASE = const(1 << 40)  # ahead of the real ticks, with which asyncio's C code marks what is to run at once
 
@@ -142,7 +143,11 @@ class Udp:
                     raise
 
     def send(self, datagram, peer):
-        self._socket.sendto(datagram, peer)
+        try:
+            self._socket.sendto(datagram, peer)
+        except OSError as e:
+            if e.errno not in _LOST:
+                raise
 
     def close(self):
         self._socket.close()
@@ -200,6 +205,11 @@ class Radio:
         udp = Udp(host, chip.args.get("link_port", 0) if port == _COAP_PORT else port)
         self._wire.tell(udp, {"hello": "link"})
         return udp
+
+    def address(self, host, port):
+        if not 0 < port < 65536:
+            raise ValueError(port)
+        return bytes(socket.getaddrinfo(host, port)[0][-1])
 
 
 class Keystore:
