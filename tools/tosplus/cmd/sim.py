@@ -21,6 +21,7 @@ from . import complete
 )
 @click.option("--state", type=click.Path(path_type=Path), help="Its flash and world.  [default: .tos/home/NAME]")
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
+@click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
 def command(
     app: str | None,
     house: Path | None,
@@ -30,6 +31,7 @@ def command(
     port: int,
     state: Path | None,
     fresh: bool,
+    hub: str,
 ) -> None:
     """Run APP as a simulated device until Ctrl-C.
 
@@ -50,9 +52,9 @@ def command(
     with contextlib.suppress(KeyboardInterrupt):
         if house:
             _refuse_options_of_one_device()
-            asyncio.run(_run_house(house, fresh))
+            asyncio.run(_run_house(house, fresh, hub))
         elif app:
-            asyncio.run(_run(app, name, board, rate, port, state, fresh))
+            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub))
 
 
 def _refuse_options_of_one_device() -> None:
@@ -63,26 +65,26 @@ def _refuse_options_of_one_device() -> None:
 
 
 async def _run(
-    app: str, name: str | None, board: str, rate: float, port: int, folder: Path | None, fresh: bool
+    app: str, name: str | None, board: str, rate: float, port: int, folder: Path | None, fresh: bool, hub: str
 ) -> None:
     from ..sim.device import Device
 
     def say(what: str, details: str) -> None:
         _say(device.name, what, details)
 
-    device = Device(app, name, folder, board, rate, port, fresh=fresh, say=say)
+    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, say=say)
     async with device:
         await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")
         await asyncio.Event().wait()
 
 
-async def _run_house(file: Path, fresh: bool) -> None:
+async def _run_house(file: Path, fresh: bool, hub: str) -> None:
     from ..paths import WORK
     from ..sim.house import House, read
 
     plan = read(file)
-    async with House(plan, fresh, _say):
+    async with House(plan, fresh, _say, hub):
         click.echo(f"{plan.name}  all {len(plan.devices)} ready  state in {WORK / plan.name}; Ctrl-C ends them")
         await asyncio.Event().wait()
 

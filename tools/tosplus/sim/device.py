@@ -48,6 +48,7 @@ class Device:
 
     rate: 1 real time, n time-lapse, 0 a clock that moves only by control("advance", ms=...).
     port: of the link; 0 takes any free one, which the device keeps over restarts.
+    hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "watchdog", "soft reset".
     """
@@ -65,6 +66,7 @@ class Device:
         ambient_c: float = 20.0,
         restart: bool = True,
         fresh: bool = False,
+        hub: str | None = None,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -81,6 +83,8 @@ class Device:
         self._ambient_c = ambient_c
         self._restart = restart
         self._fresh = fresh
+        self._hub = hub
+        self._telling: asyncio.Task[None] | None = None
         self._say = say
         self._seen = 0  # the start that ready() or restarted() last returned for
         self._is_linked = False
@@ -226,6 +230,8 @@ class Device:
             self._is_linked = False
             self._is_ready.clear()
             self._set_watchdog(0)
+            if self._telling:
+                self._telling.cancel()
         self._process = None
         await self._console.drained()
         return code
@@ -233,7 +239,7 @@ class Device:
     def _arguments(self, cause: int, parent: int) -> dict[str, Any]:
         """What chip.py is started with."""
         return {
-            "uid": hashlib.sha256(self.name.encode()).hexdigest()[:12],
+            "uid": hashlib.sha256(f"{self.state_dir.parent.name}/{self.name}".encode()).hexdigest()[:12],
             "flash": str(self.state_dir / "flash.bin"),
             "world": str(self.state_dir / "world.json"),
             "parent": parent,
@@ -288,6 +294,14 @@ class Device:
         self.ready_s = time.monotonic() - self._began
         self._say("ready", f"{self.address} after {self.ready_s:.1f} s")
         self._is_ready.set()
+        if self._hub is not None:
+            self._telling = asyncio.create_task(self._tell_hub(self._hub))
+
+    async def _tell_hub(self, hub: str) -> None:
+        try:
+            await self.control("config", changes={"hub": hub})
+        except HostError as e:  # its flash is full, or somebody has stopped its app
+            self._say("no hub", str(e).splitlines()[0])
 
     def _set_watchdog(self, timeout_ms: int) -> None:
         if self._watchdog:

@@ -43,10 +43,16 @@ class Plan:
 class House:
     """All devices of a plan, running while the context is entered.
 
-    say: called with (device, what, details) for each thing that happens.
+    hub: where they report, see Device. say: called with (device, what, details) for each thing that happens.
     """
 
-    def __init__(self, plan: Plan, fresh: bool = False, say: Say = lambda device, what, details: None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        fresh: bool = False,
+        say: Say = lambda device, what, details: None,
+        hub: str | None = None,
+    ) -> None:
         self.devices = {
             name: Device(
                 app,
@@ -56,6 +62,7 @@ class House:
                 ambient_c=plan.ambient_c,
                 access_points=plan.access_points,
                 fresh=fresh,
+                hub=hub,
                 say=functools.partial(say, name),
             )
             for name, app in plan.devices.items()
