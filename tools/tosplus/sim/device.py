@@ -89,6 +89,8 @@ class Device:
         self._seen = 0  # the start that ready() or restarted() last returned for
         self._is_linked = False
         self._is_ready = asyncio.Event()
+        self._is_plugged = asyncio.Event()
+        self._is_plugged.set()
         self._ordered: int | None = None  # the cause for the next start, where we ended the process ourselves
         self._process: Process | None = None
         self._wire: asyncio.DatagramTransport | None = None
@@ -113,7 +115,7 @@ class Device:
             self._console = Console(self.state_dir / "console.log")
             self._stack.push_async_callback(self._console.close)
             self._supply = asyncio.create_task(self._run())
-            self._stack.push_async_callback(self._unplug)
+            self._stack.push_async_callback(self._end)
             self._stack = self._stack.pop_all()
         return self
 
@@ -125,6 +127,15 @@ class Device:
     @property
     def address(self) -> str:
         return f"coap://{self.link[0]}:{self.link[1]}"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has started and its link answers."""
+        return self._is_ready.is_set()
+
+    @property
+    def is_plugged(self) -> bool:
+        return self._is_plugged.is_set()
 
     @property
     def tty(self) -> str:
@@ -176,8 +187,17 @@ class Device:
     async def kill(self) -> None:
         """kill -9, as a power cut between two flash operations."""
         if self._process:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                self._process.kill()
             await self._process.wait()
+
+    async def unplug(self) -> None:
+        """No supply until plug()."""
+        self._is_plugged.clear()
+        await self.kill()
+
+    def plug(self) -> None:
+        self._is_plugged.set()
 
     async def power_cut(self, after: int, tear: str = "clean") -> None:
         """The supply fails at the after-th flash operation from now; tear: clean, half or erased, see chip.py."""
@@ -189,8 +209,14 @@ class Device:
         cause = _POWER
         back_off_s = _SUPPLY_BACK_S
         while True:
+            if not self.is_plugged:
+                self._say("off", "unplugged")
+                await self._is_plugged.wait()
+                cause, back_off_s, self._ordered = _POWER, _SUPPLY_BACK_S, None
             began = time.monotonic()
             code = await self._run_process(cause)
+            if not self.is_plugged:
+                continue
             if self._ordered is not None:
                 cause, self._ordered = self._ordered, None
                 continue
@@ -222,6 +248,8 @@ class Device:
             arguments = self._arguments(cause, self._wire.get_extra_info("sockname")[1])
             self._process = await start(tty, self.state_dir, arguments)
             self.starts += 1
+            if not self.is_plugged:
+                self._process.kill()
             self._look_ready()
             code = await self._process.wait()
         finally:
@@ -253,7 +281,7 @@ class Device:
             "cut": None,
         }
 
-    async def _unplug(self) -> None:
+    async def _end(self) -> None:
         self._supply.cancel()
         await asyncio.wait({self._supply})
         await self.kill()

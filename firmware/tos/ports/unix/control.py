@@ -10,8 +10,9 @@ from toscore.errors import TosError
 class Control:
     """A service. Request {"id", "op", ...} -> {"id", "ok": true, ...} or {"id", "ok": false, "error": text}.
 
-    get                     signals and ms since boot
+    get                     signals, which of them fail, and ms since boot
     set {signal, value}     press a button, open a door
+    append {signal, value}  one more for a signal that is a list: a key
     fail {signal, failing}  a sensor stops answering
     cut {after, tear}       the supply fails at the after-th flash operation from now
     advance {ms}            a manual clock runs on; answered on arrival
@@ -53,10 +54,13 @@ class Control:
             self._udp.send(self._answer, peer)
 
     async def op_get(self):
-        return {"signals": self._world.signals(), "ms": self._clock.ms()}
+        return {"signals": self._world.signals(), "failing": self._world.failing(), "ms": self._clock.ms()}
 
     async def op_set(self, signal, value):
         self._world.put(signal, value)
+
+    async def op_append(self, signal, value):
+        self._world.put(signal, self._world.signals()[signal] + [value])
 
     async def op_fail(self, signal, failing):
         self._world.fail(signal, failing)

@@ -25,12 +25,12 @@ class World:
         self._file = file
         self._at = clock.ms()
         self._saved = 0
-        self._failing = set()
         kept = dict(Room.inputs)
         kept.update(self._physics.initial)
         file.seek(0)
         text = file.read()
         past = json.loads(text) if text else {"wall": 0, "signals": {}}
+        self._failing = set(past.get("failing", ()))
         for name in kept:  # a file from before a signal was invented lacks it
             kept[name] = past["signals"].get(name, kept[name])
         kept["ambient_c"] = ambient_c
@@ -59,6 +59,10 @@ class World:
             self._failing.add(name)
         else:
             self._failing.discard(name)
+        self._save()
+
+    def failing(self):
+        return sorted(self._failing)
 
     def signals(self):
         self._step()
@@ -75,7 +79,7 @@ class World:
     def _save(self):
         self._saved = self._at
         signals = {name: self._signals[name] for name in self._kept}
-        text = json.dumps({"wall": self._clock.wall() or 0, "signals": signals})
+        text = json.dumps({"wall": self._clock.wall() or 0, "signals": signals, "failing": self.failing()})
         self._file.seek(0)
         self._file.write("{:<1023}\n".format(text))  # this Python cannot truncate: spaces cover what was there
 
