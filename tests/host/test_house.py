@@ -218,6 +218,7 @@ def test_tos_sim_runs_a_house_until_ctrl_c(plan, tmp_path):
     [
         (("sim",), "give an APP or --house FILE"),
         (("sim", "kettle", "--house", "x.toml"), "give an APP or --house FILE"),
+        (("sim", "kettle", "--bench", "b"), "--bench goes with --house"),
         (("sim", "--house", "x.toml"), "x.toml: No such file or directory"),
         (("sim", "--house", "x.toml", "--rate", "3"), "--rate is for one device; a house says such things in its file"),
     ],

@@ -20,6 +20,9 @@ from . import complete
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="UDP port; 0 is any free one."
 )
 @click.option("--state", type=click.Path(path_type=Path), help="Its flash and world.  [default: .tos/home/NAME]")
+@click.option(
+    "--bench", type=click.Path(path_type=Path), help="With --house: a Unix socket to touch and break its world."
+)
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
 @click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
 def command(
@@ -30,6 +33,7 @@ def command(
     rate: float,
     port: int,
     state: Path | None,
+    bench: Path | None,
     fresh: bool,
     hub: str,
 ) -> None:
@@ -49,10 +53,12 @@ def command(
     """
     if (app is None) == (house is None):
         raise click.UsageError("give an APP or --house FILE, one of the two")
+    if bench and not house:
+        raise click.UsageError("--bench goes with --house")
     with contextlib.suppress(KeyboardInterrupt):
         if house:
             _refuse_options_of_one_device()
-            asyncio.run(_run_house(house, fresh, hub))
+            asyncio.run(_run_house(house, fresh, hub, bench))
         elif app:
             asyncio.run(_run(app, name, board, rate, port, state, fresh, hub))
 
@@ -79,12 +85,17 @@ async def _run(
         await asyncio.Event().wait()
 
 
-async def _run_house(file: Path, fresh: bool, hub: str) -> None:
+async def _run_house(file: Path, fresh: bool, hub: str, bench: Path | None) -> None:
     from ..paths import WORK
     from ..sim.house import House, read
 
     plan = read(file)
-    async with House(plan, fresh, _say, hub):
+    async with contextlib.AsyncExitStack() as stack:
+        running = await stack.enter_async_context(House(plan, fresh, _say, hub))
+        if bench:
+            from ..sim.bench import serve
+
+            await stack.enter_async_context(serve(running, bench))
         click.echo(f"{plan.name}  all {len(plan.devices)} ready  state in {WORK / plan.name}; Ctrl-C ends them")
         await asyncio.Event().wait()
 

@@ -53,6 +53,7 @@ class House:
         say: Say = lambda device, what, details: None,
         hub: str | None = None,
     ) -> None:
+        self.rate = plan.rate
         self.devices = {
             name: Device(
                 app,
