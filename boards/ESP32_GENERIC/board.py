@@ -23,4 +23,5 @@ features = {
     "probe": lambda: esp32.Adc(34),  # ADC1; Wi-Fi needs ADC2 for itself
 }
 
+sleep = esp32.sleep
 services = esp32.services

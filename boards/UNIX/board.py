@@ -11,7 +11,9 @@ cause = chip.args["cause"]
 
 clock = unix.Clock(chip.args["rate"], chip.args.get("wall"))
 _wire = unix.Wire()
-_world = World(chip.args["model"], clock, chip.world, chip.args.get("ambient_c", 20.0))
+_world = World(
+    chip.args["model"], clock, chip.world, chip.args.get("ambient_c", 20.0), chip.args.get("slept_ms", 0)
+)
 
 watchdog = unix.Watchdog(_wire, chip.args["rate"])
 radio = unix.Radio(clock, _wire, chip.args.get("access_points", []))
@@ -33,6 +35,11 @@ features = {
     "speaker": lambda: Level(_world, "speaker_percent"),
     "keys": lambda: Keys(_world, "keys"),
 }
+
+
+def sleep(ms, wake):
+    _world.save()
+    unix.sleep(_wire, clock, ms, wake)
 
 
 def services():

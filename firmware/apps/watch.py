@@ -1,8 +1,10 @@
-"""Watch: two buttons, a line of text, a battery, a motor that taps the wrist."""
+"""Watch: two buttons, a line of text, a battery, a motor that taps the wrist. It sleeps when nobody uses it."""
 
 from tos import App
+from tos.sleep import Sleep
 
 app = App("watch", needs=("button_a", "button_b", "display", "battery", "vibration"))
+app.use(Sleep(after_ms=60000, every_ms=600000, wake=("button_a", "button_b")))
 app.event("pressed", options=("a", "b"), device_class="button")
 
 

@@ -18,6 +18,7 @@ package(
         "supervisor.py",
         "link.py",
         "hub.py",
+        "sleep.py",
         "ports/__init__.py",
     ),
     base_path="..",

@@ -50,6 +50,8 @@ class App:
         self.clock = None
         self.log = None
         self.config = None
+        self.state = None
+        self.hub = None
         self._rules = []
         self._services = []
         self._watchers = []
@@ -276,8 +278,10 @@ class App:
         from tos.state import Config, State
 
         self.config = Config(self.log)
+        self.state = State(self)
         link = Link(self)
-        return [State(self), Reader()] + self._services + self.board.services() + [link, Hub(self, link)]
+        self.hub = Hub(self, link)
+        return [self.state, Reader()] + self._services + self.board.services() + [link, self.hub]
 
 
 def _type_of(value, boolean, text, number):

@@ -32,19 +32,20 @@ class Hub:
         self._link = link
         self._wake = asyncio.Event()
         self._logged = None
+        self._held = False
         app.config.watch(self._changed)
 
     async def run(self, app):
         pause_ms, longest_ms = _BACK_OFF_MS
         while True:
             hub = app.config.get("hub")
-            wait_ms = await self.report()
+            wait_ms = None if self._held else await self.report()
             if app.config.get("hub") != hub:
                 pause_ms = _BACK_OFF_MS[0]
                 continue
             if wait_ms is not None:
                 pause_ms = _BACK_OFF_MS[0]
-            elif hub:
+            elif hub and not self._held:
                 wait_ms = pause_ms
                 pause_ms = min(pause_ms * 2, longest_ms)
             self._wake.clear()
@@ -52,6 +53,12 @@ class Hub:
                 await asyncio.wait_for_ms(self._wake.wait(), wait_ms)
             except asyncio.TimeoutError:
                 pass
+
+    def hold(self, held):
+        """Whoever held it reports for itself; let go, the reporter reports at once."""
+        if held != self._held:
+            self._held = held
+            self._wake.set()
 
     async def report(self, more=None):
         """One report -> ms until the hub wants the next; None when it did not answer, or when config changed meanwhile.

@@ -85,13 +85,17 @@ class State:
     async def run(self, app):
         while True:
             await self._changed.wait()
-            self._changed.clear()
-            values = {r.path: r.value if r.waiting is None else r.waiting for r in app.table.rows if r.keep}
-            if values != self._stored:
-                try:
-                    self._record.save(values)
-                    self._stored = values
-                    app.log.event(_SAVED)
-                except StoreError as e:
-                    app.log.event(e.code, e.detail)
+            self.save()
             await app.clock.sleep_ms(_PAUSE_MS)
+
+    def save(self):
+        """Write now what has changed. A failure is logged, and the old values stay."""
+        self._changed.clear()
+        values = {r.path: r.value if r.waiting is None else r.waiting for r in self._app.table.rows if r.keep}
+        if values != self._stored:
+            try:
+                self._record.save(values)
+                self._stored = values
+                self._app.log.event(_SAVED)
+            except StoreError as e:
+                self._app.log.event(e.code, e.detail)

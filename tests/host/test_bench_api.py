@@ -54,7 +54,7 @@ class Hands:
 
     async def events(self, name):
         async with Client(*self.house.devices[name].link) as link:
-            return [event.value for event in await link.events()]
+            return [event.value for event in (await link.events()).latest]
 
 
 def at_the_bench(tmp_path, monkeypatch, test, *apps, rate=RATE):

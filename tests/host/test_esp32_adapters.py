@@ -368,9 +368,12 @@ class Esp32:
 
 class Machine:  # modmachine.c: reset_reason_t, mp_machine_reset_cause()
     PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+    TIMER_WAKE = 4
     cause = 1
+    wake = 4
     unique_id = staticmethod(lambda: b"uniqid")
     reset_cause = staticmethod(lambda: Machine.cause)
+    wake_reason = staticmethod(lambda: Machine.wake)
 
 
 Network.WLAN = WLAN
@@ -567,7 +570,9 @@ def test_a_mistake_in_the_keystore_is_caught(old, new, tmp_path):
 # The chip
 
 
-@pytest.mark.parametrize(("reset", "cause"), [(1, 0), (2, 1), (3, 2), (5, 3), (4, 4), (0, 1)])
-def test_the_cause_of_a_start(adapters, reset, cause):
-    code = f"Machine.cause = {reset}\nfrom tos.ports import esp32\nprint(esp32.cause)"
+@pytest.mark.parametrize(
+    ("reset", "wake", "cause"), [(1, 0, 0), (2, 0, 1), (3, 0, 2), (5, 0, 3), (4, 4, 4), (4, 3, 5), (0, 0, 1)]
+)
+def test_the_cause_of_a_start(adapters, reset, wake, cause):
+    code = f"Machine.cause = {reset}\nMachine.wake = {wake}\nfrom tos.ports import esp32\nprint(esp32.cause)"
     assert on_unix(adapters, code) == cause

@@ -6,7 +6,7 @@ A code's hundreds are its level: 1 debug, 2 info, 3 a peer misbehaved, 4 we did.
 from typing import NamedTuple
 
 LEVELS = {1: "debug", 2: "info", 3: "warning", 4: "error"}
-CAUSES = {0: "power on", 1: "reset", 2: "watchdog", 3: "soft reset", 4: "deep sleep"}
+CAUSES = {0: "power on", 1: "reset", 2: "watchdog", 3: "soft reset", 4: "timer in deep sleep", 5: "button"}
 
 
 class Word(NamedTuple):
@@ -18,7 +18,7 @@ class Word(NamedTuple):
 
 
 WORDS = {
-    201: Word("BOOT", "started, cause {a}", "causes: 0 power on, 1 reset, 2 watchdog, 3 soft reset, 4 deep sleep"),
+    201: Word("BOOT", "started, cause {a}", "causes: 0 power on, 1 reset, 2 watchdog, 3 soft reset, 4 timer, 5 button"),
     202: Word("READY", "services are running, {a} ms after start"),
     203: Word("SENSOR_BACK", "sensor {a} answers again"),
     204: Word("SAVED", "kept state written to flash"),
@@ -27,6 +27,7 @@ WORDS = {
     ),
     206: Word("RULE", "rule {a} fired"),
     207: Word("HUB_ANSWERS", "the hub answers reports"),
+    208: Word("ASLEEP", "deep sleep, for {a} ms at most"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),

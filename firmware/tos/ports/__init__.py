@@ -4,7 +4,8 @@ A board is a module with these names. An adapter raises OSError(errno) when the 
 
 NAME            str: the folder under boards/.
 uid             bytes(6): unique to this chip, the same after every reset.
-cause           int: why the chip started. 0 power, 1 reset pin or command, 2 watchdog, 3 soft reset, 4 deep sleep.
+cause           int: why the chip started. 0 power, 1 reset pin or command, 2 watchdog, 3 soft reset, 4 the
+                timer of a deep sleep, 5 a button that ended one.
 features        {name: factory}: what an app may need. A factory takes nothing and returns the driver.
 clock           ms() -> int, monotonic since boot, never wraps.
                 wall() -> int seconds since 1970-01-01 UTC, or None while nobody has set it.
@@ -25,6 +26,8 @@ keystore        get(name) -> bytes or None. put(name, value): durable when it re
                 never a mixture. erase(name). name: at most 15 letters, digits, _ or -. Values never reach a log.
 rng(n)          n random bytes fit for keys.
 aes(key, mode, iv=None) -> a cipher as in MicroPython's cryptolib: mode 1 ECB, 2 CBC; encrypt(data[, into]).
+sleep(ms, wake) deep sleep, in which only a timer runs. After ms, or when one of the buttons in wake (their drivers) is
+                pressed, the chip starts anew, with cause 4 or 5. It does not return.
 services()      [service]: what the platform itself needs to run beside the app; often empty.
 
 Features, as `dev.<name>` in an app:

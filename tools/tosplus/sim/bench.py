@@ -135,7 +135,7 @@ class _Place:
     async def look(self) -> dict[str, Any]:
         """What GET shows. A toggle of a device that is off, or does not answer, has no value."""
         world: dict[str, Any] = {"signals": {}, "failing": None}
-        if self._device.is_on:
+        if self._device.is_on or self._device.is_asleep:
             with contextlib.suppress(Unreachable):
                 world = await self._device.control("get", timeout_s=_ANSWER_S)
         values = {name: world["signals"].get(lever.signal) for name, lever in self._levers.items()}
@@ -153,7 +153,7 @@ class _Place:
             raise HTTPException(400, f"{name}: give true for {lever.words[1]}, false for {lever.words[0]}")
         if lever.kind == "choice" and value not in lever.options:
             raise HTTPException(400, f"{name}: give one of {', '.join(lever.options)}")
-        if not self._device.is_on and lever is not PLUG:
+        if not (self._device.is_on or self._device.is_asleep) and lever is not PLUG:
             why = "off; it starts again by itself" if self._device.is_plugged else "unplugged"
             raise HTTPException(409, f"{self._device.name} is {why}")
         if lever is PLUG:

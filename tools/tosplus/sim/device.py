@@ -18,6 +18,7 @@ from ..board import load
 from ..build import app_source, build
 from ..errors import HostError, Unreachable
 from . import image, state
+from .asleep import Asleep
 from .console import Console
 from .process import micropython, start
 
@@ -50,7 +51,7 @@ class Device:
     port: of the link; 0 takes any free one, which the device keeps over restarts.
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
-    say: called with (what, details) for each thing that happens: "ready", "off", "watchdog", "soft reset".
+    say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset".
     """
 
     def __init__(
@@ -91,6 +92,9 @@ class Device:
         self._is_ready = asyncio.Event()
         self._is_plugged = asyncio.Event()
         self._is_plugged.set()
+        self._falling: dict[str, Any] = {}  # what the device said of its sleep
+        self._asleep: Asleep | None = None
+        self._slept_ms = 0
         self._ordered: int | None = None  # the cause for the next start, where we ended the process ourselves
         self._process: Process | None = None
         self._wire: asyncio.DatagramTransport | None = None
@@ -134,6 +138,11 @@ class Device:
         return self._is_ready.is_set()
 
     @property
+    def is_asleep(self) -> bool:
+        """In deep sleep: the bench can look at it and press its buttons."""
+        return self._asleep is not None
+
+    @property
     def is_plugged(self) -> bool:
         return self._is_plugged.is_set()
 
@@ -165,6 +174,8 @@ class Device:
 
         Raises HostError if the device refuses, Unreachable if it does not answer.
         """
+        if self._asleep:
+            return await self._control_asleep(self._asleep, op, timeout_s, arguments)
         deadline = time.monotonic() + timeout_s
         self._asked += 1
         request = {"id": self._asked, "op": op, **arguments}
@@ -180,12 +191,27 @@ class Device:
         finally:
             del self._answers[request["id"]]
         answer = answered.result()
+        if "unspent_ms" in answer:  # it fell asleep in the middle of this
+            if op == "advance":
+                arguments["ms"] = answer["unspent_ms"]
+            return await self.control(op, timeout_s, **arguments)
         if not answer["ok"]:
             raise HostError(f"{self.name} refuses {op!r}: {answer['error']}")
         return answer
 
+    async def _control_asleep(
+        self, asleep: Asleep, op: str, timeout_s: float, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        answer = asleep.control(op, arguments)
+        if asleep.is_over and op == "advance":
+            await self.restarted()
+            return await self.control(op, timeout_s, ms=answer["left_ms"])
+        return answer
+
     async def kill(self) -> None:
         """kill -9, as a power cut between two flash operations."""
+        if self._asleep:
+            self._asleep.end()
         if self._process:
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 self._process.kill()
@@ -220,6 +246,9 @@ class Device:
             if self._ordered is not None:
                 cause, self._ordered = self._ordered, None
                 continue
+            if code == -signal.SIGUSR1:
+                cause = await self._sleep()
+                continue
             if code == 0:  # what Ctrl-D does to the Unix port
                 self._say("soft reset", "")
                 await self._console.tell_host(b"MPY: soft reboot\r\n")
@@ -251,6 +280,7 @@ class Device:
             if not self.is_plugged:
                 self._process.kill()
             self._look_ready()
+            self._slept_ms = 0
             code = await self._process.wait()
         finally:
             self._wire.close()
@@ -263,6 +293,21 @@ class Device:
         self._process = None
         await self._console.drained()
         return code
+
+    async def _sleep(self) -> int:
+        """Deep sleep, until it is over -> the cause of the next start."""
+        told = self._falling
+        self._say("asleep", f"{told['sleep'] / 1000:g} s at most")
+        self._asleep = Asleep(self.state_dir / "world.json", told["sleep"], told["wake"], self._rate)
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_result({"unspent_ms": told["unspent_ms"]})
+        self._seen = self.starts
+        try:
+            self._slept_ms = await self._asleep.over()
+            return self._asleep.cause
+        finally:
+            self._asleep = None
 
     def _arguments(self, cause: int, parent: int) -> dict[str, Any]:
         """What chip.py is started with."""
@@ -278,6 +323,7 @@ class Device:
             "ambient_c": self._ambient_c,
             "link_port": self.link[1],
             "cause": cause,
+            "slept_ms": self._slept_ms,
             "cut": None,
         }
 
@@ -298,6 +344,8 @@ class Device:
             self.link = peer
             self._is_linked = True
             self._look_ready()
+        elif "sleep" in message:
+            self._falling = message
         elif "feed" in message:
             self._set_watchdog(message["feed"])
         elif message.get("id") in self._answers and not self._answers[message["id"]].done():

@@ -24,6 +24,8 @@ cause = {
     machine.SOFT_RESET: 3,
     machine.DEEPSLEEP_RESET: 4,
 }.get(machine.reset_cause(), 1)  # a crash and a reset by the USB host count as a command
+if cause == 4 and machine.wake_reason() != machine.TIMER_WAKE:
+    cause = 5
 
 
 class Clock:
@@ -148,10 +150,10 @@ class Button:
     """A contact from the pin to ground."""
 
     def __init__(self, pin):
-        self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        self.pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
 
     def __call__(self):
-        return not self._pin()
+        return not self.pin()
 
 
 class Adc:
@@ -162,6 +164,16 @@ class Adc:
 
     def read_mv(self):
         return self._adc.read_uv() // 1000
+
+
+def sleep(ms, wake):
+    """Buttons have to be on RTC pins, with resistors to 3.3 V: the chip's own pull-ups are off in deep sleep. A plain
+    ESP32 wakes when all of them are down, later chips when any is."""
+    if wake:
+        from esp32 import WAKEUP_ALL_LOW, wake_on_ext1
+
+        wake_on_ext1(tuple([button.pin for button in wake]), WAKEUP_ALL_LOW)
+    machine.deepsleep(ms)
 
 
 def services():

@@ -56,6 +56,10 @@ class Clock:
         self._budget = ms
         await self._arrived.wait()
 
+    def unspent_ms(self):
+        """What is left of an advance."""
+        return max(0, self._budget)
+
     def _take_over_asyncio(self):
         core = asyncio.core
         clock = self
@@ -121,6 +125,12 @@ class Watchdog:
     def stop(self):
         self._timeout_ms = 0
         self.feed()
+
+
+def sleep(wire, clock, ms, wake):
+    """The supply starts the process again: after ms, or when one of the signals of the buttons in wake comes true."""
+    wire.tell(wire.udp, {"sleep": ms, "wake": [button.signal for button in wake], "unspent_ms": clock.unspent_ms()})
+    chip.deep_sleep()
 
 
 class Udp:

@@ -11,7 +11,7 @@ class Room:
     """The pins of boards/UNIX, and nothing changes by itself."""
 
     outputs = {
-        "relay": False, "led_percent": 0, "speaker_percent": 0, "vibration": False, "display": "",
+        "awake": False, "relay": False, "led_percent": 0, "speaker_percent": 0, "vibration": False, "display": "",
     }  # fmt: skip
     inputs = {
         "ambient_c": 20.0, "probe_mv": 200, "battery_mv": 4200, "button": False, "button_a": False, "button_b": False,
@@ -54,7 +54,8 @@ class Watch:
     initial = {}
 
     def step(self, signals, s):
-        drawn_ma = 1 + (5 if signals["display"] else 0) + (60 if signals["vibration"] else 0)
+        drawn_ma = 20 if signals["awake"] else 0.05
+        drawn_ma += (5 if signals["display"] else 0) + (60 if signals["vibration"] else 0)
         signals["battery_mv"] = max(3300.0, signals["battery_mv"] - 900 * drawn_ma * s / 3600 / 200)
 
 

@@ -15,11 +15,12 @@ _SAVE_EVERY_MS = 500
 class World:
     """Signals by name, stepped by the clock whenever one is looked at.
 
-    model: the app's name, which chooses the physics. ambient_c: the room at this start.
+    model: the app's name, which chooses the physics. ambient_c: the room at this start. slept_ms: how long the device
+    was in deep sleep before.
     file: open host file in which the signals are kept, JSON with the wall time of the last step.
     """
 
-    def __init__(self, model, clock, file, ambient_c):
+    def __init__(self, model, clock, file, ambient_c, slept_ms):
         self._physics = MODELS.get(model, Room)()
         self._clock = clock
         self._file = file
@@ -37,8 +38,11 @@ class World:
         self._signals = dict(Room.outputs)  # an output has no power while the device is off
         self._signals.update(kept)
         self._kept = kept.keys()
-        if text and clock.wall() is not None:
+        if slept_ms:
+            self._physics.step(self._signals, slept_ms / 1000)
+        elif text and clock.wall() is not None:
             self._physics.step(self._signals, max(0, clock.wall() - past["wall"]))
+        self._signals["awake"] = True
 
     def get(self, name):
         """The signal's value; OSError(EIO) while it is made to fail."""
@@ -52,14 +56,14 @@ class World:
             raise ValueError("no signal %s; there are %s" % (name, ", ".join(sorted(self._signals))))
         self._step()
         self._signals[name] = value
-        self._save()
+        self.save()
 
     def fail(self, name, failing):
         if failing:
             self._failing.add(name)
         else:
             self._failing.discard(name)
-        self._save()
+        self.save()
 
     def failing(self):
         return sorted(self._failing)
@@ -74,9 +78,9 @@ class World:
             self._physics.step(self._signals, (now - self._at) / 1000)
             self._at = now
             if now - self._saved >= _SAVE_EVERY_MS:
-                self._save()
+                self.save()
 
-    def _save(self):
+    def save(self):
         self._saved = self._at
         signals = {name: self._signals[name] for name in self._kept}
         text = json.dumps({"wall": self._clock.wall() or 0, "signals": signals, "failing": self.failing()})
@@ -87,39 +91,39 @@ class World:
 class Pin:
     def __init__(self, world, signal):
         self._world = world
-        self._signal = signal
+        self.signal = signal
 
 
 class Switch(Pin):
     def __call__(self, on):
-        self._world.put(self._signal, on)
+        self._world.put(self.signal, on)
 
 
 class Level(Pin):
     def __call__(self, percent):
-        self._world.put(self._signal, int(percent))
+        self._world.put(self.signal, int(percent))
 
 
 class Display(Pin):
     def __call__(self, text):
-        self._world.put(self._signal, text)
+        self._world.put(self.signal, text)
 
 
 class Button(Pin):
     def __call__(self):
-        return self._world.get(self._signal)
+        return self._world.get(self.signal)
 
 
 class Keys(Button):
     """The signal is a list of keys; each call takes the first."""
 
     def __call__(self):
-        keys = self._world.get(self._signal)
+        keys = self._world.get(self.signal)
         if keys:
-            self._world.put(self._signal, keys[1:])
+            self._world.put(self.signal, keys[1:])
             return keys[0]
 
 
 class Adc(Button):
     def read_mv(self):
-        return round(self._world.get(self._signal))
+        return round(self._world.get(self.signal))

@@ -1,0 +1,69 @@
+"""Deep sleep between uses, for a product on a battery. A service: `app.use(Sleep(...))`. MicroPython."""
+
+import asyncio
+
+from micropython import const
+from tos.hub import ASLEEP, NEXT_MS, STATE
+
+_ASLEEP = const(208)
+
+_TIMER = const(4)  # a cause of start
+_SENSORS_MS = const(2000)  # one that has not answered by then is reported as not known
+_REPORT_MS = const(3000)  # a hub that has not answered by then hears of it the next time
+_LOOK_MS = const(20)
+
+
+class Sleep:
+    """The device sleeps when nobody has used it for after_ms. Each every_ms it wakes, reports, and sleeps again.
+
+    It is used when an event happens or something is written. wake: features, buttons, that end the sleep.
+    """
+
+    def __init__(self, after_ms, every_ms, wake=()):
+        self._after_ms = after_ms
+        self._every_ms = every_ms
+        self._wake = wake
+        self._used = None  # when; None if not since it woke
+        self._clock = None
+
+    async def run(self, app):
+        self._clock = app.clock
+        buttons = [getattr(app.dev, name) for name in self._wake]
+        app.watch(self._notice)
+        if app.board.cause == _TIMER:
+            app.hub.hold(True)
+            await self._sensors(app)
+        else:
+            self._used = app.clock.ms()
+        while True:
+            while self._used is not None:
+                app.hub.hold(False)
+                left_ms = self._used + self._after_ms - app.clock.ms()
+                if left_ms > 0:
+                    await app.clock.sleep_ms(left_ms)
+                else:
+                    self._used = None
+            app.hub.hold(True)
+            await self._report(app)
+            if self._used is None:
+                app.log.event(_ASLEEP, self._every_ms)
+                app.make_safe()
+                app.state.save()
+                app.board.sleep(self._every_ms, buttons)
+
+    async def _sensors(self, app):
+        """Until each has been read once."""
+        until = app.clock.ms() + _SENSORS_MS
+        while app.clock.ms() < until and [r for r in app.table.rows if r.period_ms and r.value is None]:
+            await app.clock.sleep_ms(_LOOK_MS)
+
+    async def _report(self, app):
+        more = {STATE: app.table.state(), NEXT_MS: self._every_ms, ASLEEP: True}
+        try:
+            await asyncio.wait_for_ms(app.hub.report(more), _REPORT_MS)
+        except asyncio.TimeoutError:
+            pass
+
+    def _notice(self, r):
+        if r.type == "event" or r.writable:
+            self._used = self._clock.ms()

@@ -1,0 +1,74 @@
+"""A device in deep sleep: no process, a timer, and a world in which a button can still be pressed."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import HostError
+
+_POWER, _TIMER, _BUTTON = 0, 4, 5  # causes of the next start
+_WORLD = "{:<1023}\n"  # as tos/ports/unix/world.py writes it
+
+
+class Asleep:
+    """From the moment in which the process has ended. world: the file of its signals. wake: signals that end the sleep.
+
+    rate: as of the device; with 0 time passes by `advance` only. cause: of the start that follows.
+    """
+
+    def __init__(self, world: Path, ms: int, wake: list[str], rate: float) -> None:
+        self._world = world
+        self._ms = ms
+        self._wake = wake
+        self._rate = rate
+        self._began = time.monotonic()
+        self._advanced_ms = 0
+        self._woken = asyncio.Event()
+        self.cause = _TIMER
+
+    async def over(self) -> int:
+        """When the timer or a button has ended it -> ms slept, by the device's clock."""
+        timeout_s = self._ms / 1000 / self._rate if self._rate else None
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            return self._ms
+        return self._slept_ms()
+
+    def end(self) -> None:
+        """The supply fails."""
+        self.cause = _POWER
+        self._woken.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self._woken.is_set()
+
+    def control(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What a bench can do meanwhile, see tos/ports/unix/control.py. Raises HostError for all else.
+
+        advance answers with left_ms, what the device has still to live through when the timer has woken it.
+        """
+        world = json.loads(self._world.read_text())
+        signals = world["signals"]
+        if op == "get":
+            return {"signals": signals, "failing": world["failing"], "ms": self._slept_ms()}
+        if op == "advance" and not self._rate:
+            passed_ms = min(arguments["ms"], self._ms - self._advanced_ms)
+            self._advanced_ms += passed_ms
+            if self._advanced_ms == self._ms:
+                self._woken.set()
+            return {"left_ms": arguments["ms"] - passed_ms}
+        if op != "set" or arguments["signal"] not in signals:
+            raise HostError("it is in deep sleep")
+        signals[arguments["signal"]] = arguments["value"]
+        self._world.write_text(_WORLD.format(json.dumps(world)))
+        if arguments["signal"] in self._wake and arguments["value"]:
+            self.cause = _BUTTON
+            self._woken.set()
+        return {}
+
+    def _slept_ms(self) -> int:
+        return int((time.monotonic() - self._began) * 1000 * self._rate) if self._rate else self._advanced_ms
