@@ -1,5 +1,7 @@
 """Resources: the one table that link, voice, pad and rules all read and write. MicroPython."""
 
+import gc
+
 from micropython import const
 from toscore.errors import Denied, WireError
 
@@ -10,6 +12,7 @@ _WRONG_TYPE = const(334)
 _OUT_OF_RANGE = const(335)
 
 _TEXT_CHARS = 64
+_COLLECT_EVERY = const(16)
 _TYPES = ("sensor", "binary_sensor", "switch", "number", "select", "text", "event")
 _ORIGINS = ("link", "voice", "pad", "rule", "app")
 
@@ -25,6 +28,11 @@ class Resource:
     keep: the value survives a restart. origins: who may write. depends: paths of sensors, see App.write.
     """
 
+    # What most have in common is here once: an attribute of its own costs a resource 8 bytes and more.
+    fn = unit = minimum = maximum = step = options = safe = device_class = origins = depends = period_ms = None
+    keep = writable = False
+    waiting = None  # what a kept output will be when the sensors that it depends on have answered
+
     def __init__(
         self, path, type, fn=None, unit=None, minimum=None, maximum=None, step=None, options=None, keep=False,
         initial=None, safe=None, device_class=None, origins=None, depends=None, writable=False, period_ms=None,
@@ -37,21 +45,14 @@ class Resource:
         self.index = 0
         self.path = path
         self.type = type
-        self.fn = fn
-        self.unit = unit
-        self.minimum = minimum
-        self.maximum = maximum
-        self.step = step
-        self.options = options
-        self.keep = keep
         self.value = self.initial = initial
-        self.waiting = None  # what a kept output will be when the sensors that it depends on have answered
-        self.safe = safe
-        self.device_class = device_class
-        self.origins = origins
-        self.depends = depends
-        self.writable = writable
-        self.period_ms = period_ms
+        for name, value in (
+            ("fn", fn), ("unit", unit), ("minimum", minimum), ("maximum", maximum), ("step", step),
+            ("options", options), ("keep", keep), ("safe", safe), ("device_class", device_class),
+            ("origins", origins), ("depends", depends), ("writable", writable), ("period_ms", period_ms),
+        ):  # fmt: skip
+            if value is not None and value is not getattr(self, name):
+                setattr(self, name, value)
         self.is_output = writable and fn is not None
 
     def fault(self, value):
@@ -112,6 +113,8 @@ class Table:
         if fault or (resource.is_output and resource.fault(resource.safe)):
             raise ValueError("%s: initial and safe must fit its type and bounds" % resource.path)
         resource.index = len(self.rows)
+        if resource.index % _COLLECT_EVERY == 0:
+            gc.collect()  # else the table lies scattered among what making it left over, and no large room is left
         self.rows.append(resource)
         self._by_path[resource.path] = resource
 
