@@ -1,7 +1,7 @@
 # The core that every product needs: App, resources, rules, services, storage and the link.
 package(
     "toscore",
-    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "exchange.py", "observe.py"),
+    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py"),
     base_path="../../lib",
 )
 package(

@@ -4,8 +4,8 @@ import asyncio
 
 from micropython import const
 from tos.ports import DATAGRAM_B
+from toscore import block, coap
 from toscore import cbor_viper as cbor
-from toscore import coap
 from toscore.errors import TosError, WireError
 from toscore.exchange import Exchange
 from toscore.observe import Observers
@@ -27,7 +27,6 @@ _PORT = 5683
 
 _EVENTS = const(8)
 _DETAIL_CHARS = const(64)
-_BODY_B = DATAGRAM_B - 32  # less header, token and options
 _FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
 _FORMAT_LINK = ((coap.CONTENT_FORMAT, bytes((coap.LINK_FORMAT,))),)
 
@@ -39,6 +38,7 @@ class Link:
         self._app = app
         self._udp = None
         self._observers = Observers()
+        self._bodies = block.Bodies()
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         self._events = []  # [[sequence, ms, index, value], ...], the latest
@@ -100,13 +100,17 @@ class Link:
         except TosError as e:
             self._app.log.event(e.code)
             return _refuse(e.coap, e.code, e.detail)
+        except MemoryError:
+            self._app.log.event(_TOO_LONG_TO_SEND)
+            return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         except UnicodeError:
             return _refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
 
     def _route(self, peer, code, token, path, options, payload):
-        for number, _ in options:
-            # Critical options are odd (RFC 7252 section 5.4.6). Uri-Host, -Port, -Path, -Query and Accept are known.
-            if number & 1 and number not in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT):
+        for number, value in options:
+            # Critical options are odd (RFC 7252 section 5.4.6). Known: Uri-Host, -Port, -Path, -Query, Accept, Block2.
+            known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, coap.BLOCK2)
+            if (number & 1 and not known) or (number == coap.BLOCK2 and len(value) > 3):
                 return _refuse(coap.BAD_OPTION, _BAD_OPTION, number)
         produce, target, form = self._find(path)
         if produce is None:
@@ -136,18 +140,31 @@ class Link:
         return body, None, _FORMAT_CBOR
 
     def _get(self, peer, token, path, options, produce, form):
-        body = produce()
-        if len(body) > _BODY_B:
+        now = self._app.clock.ms()
+        asked = block.asked(options)
+        number, exponent = asked or (0, block.LARGEST)
+        body = self._bodies.find(now, peer, path) if number else None
+        if body is None:
+            try:
+                body = produce()
+            except MemoryError:
+                self._bodies = block.Bodies()  # what was kept for others may be the room that is missing
+                body = produce()
+        if len(body) > block.BODY_B:
             self._app.log.event(_TOO_LONG_TO_SEND, len(body))
             return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         observe = coap.option(options, coap.OBSERVE)
-        if observe is not None and path[0] in "se":
-            if coap.uint(observe) == 0:
-                if self._observers.add(self._app.clock.ms(), peer, token, path):
-                    return coap.CONTENT, self._observe_option() + form, body
-                self._app.log.event(_OBSERVERS_FULL)
-            else:
+        if number:
+            self._wake.set()  # a notification may have waited for the end of this transfer
+        elif observe is not None and path[0] in "se":
+            if coap.uint(observe) != 0:
                 self._observers.remove(peer, token)
+            elif self._observers.add(now, peer, token, path, exponent):
+                form = self._observe_option() + form
+            else:
+                self._app.log.event(_OBSERVERS_FULL)
+        if asked or len(body) > 16 << exponent:
+            return (coap.CONTENT,) + self._bodies.cut(now, peer, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
     def _put(self, path, target, options, payload):
@@ -186,12 +203,18 @@ class Link:
             2: app.version,
             3: app.board.NAME,
             4: list(app.needs),
-            5: [r.row() for r in table],
         }
         for r in table:
             if r.device_class == "battery":
                 identity[6] = r.value
-        return cbor.dumps(identity)
+        # The rows follow one by one, as one more key: all of them as objects take ten times the room of their bytes.
+        body = bytearray(cbor.dumps(identity))
+        body[0] += 1
+        body.extend(b"\x05\x99")
+        body.extend(len(table).to_bytes(2, "big"))
+        for r in table:
+            body.extend(cbor.dumps(r.row()))
+        return body
 
     def _state(self):
         return cbor.dumps(self._app.table.state())
@@ -201,15 +224,10 @@ class Link:
 
     def _log(self):
         log = self._app.log
-        entries = log.entries()
-        while True:
-            body = {0: self._app.clock.ms(), 1: entries, 2: log.counts}
-            if log.crash:
-                body[3] = log.crash
-            data = cbor.dumps(body)
-            if len(data) <= _BODY_B:
-                return data
-            entries = entries[4:]  # the oldest go, so that a long log can still be read
+        body = {0: self._app.clock.ms(), 1: log.entries(), 2: log.counts}
+        if log.crash:
+            body[3] = log.crash
+        return cbor.dumps(body)
 
     def _core(self):
         links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</l>;ct=60"]
@@ -243,21 +261,28 @@ class Link:
     def _step(self):
         """Notify whoever is due and retransmit. Returns ms until there is more to do, or None."""
         now = self._app.clock.ms()
+        busy_ms = None
         for observer in self._observers.due():
-            self._send_to(now, observer)
+            wait_ms = self._bodies.busy_ms(now, observer.peer, observer.path)
+            if wait_ms:
+                busy_ms = wait_ms if busy_ms is None else min(wait_ms, busy_ms)
+            else:
+                self._send_to(now, observer)
         wait_ms = self._exchange.tick(now)
         self._flush()
-        return wait_ms
+        return wait_ms if busy_ms is None else busy_ms if wait_ms is None else min(wait_ms, busy_ms)
 
     def _send_to(self, now, observer):
         produce, _, form = self._find(observer.path)
         body = produce()
-        if len(body) > _BODY_B:
+        if len(body) > block.BODY_B:
             self._app.log.event(_TOO_LONG_TO_SEND, len(body))
             self._observers.remove(observer.peer, observer.token)
             return
         confirmable = self._observers.begin(now, observer)
         options = self._observe_option() + form
+        if len(body) > 16 << observer.exponent:
+            options, body = self._bodies.cut(now, observer.peer, observer.path, body, 0, observer.exponent, options)
 
         def settled(acknowledged):
             if not self._observers.settled(observer, acknowledged):

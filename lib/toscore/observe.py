@@ -7,12 +7,14 @@ _CONFIRM_EVERY_MS = const(60000)  # so that an observer that went away is notice
 
 
 class Observer:
-    """One peer's interest in one path. pending: a confirmable notification is on its way."""
+    """One peer's interest in one path. pending: a confirmable notification is on its way. exponent: the size of the
+    blocks that it wants, see block.py."""
 
-    def __init__(self, now, peer, token, path):
+    def __init__(self, now, peer, token, path, exponent):
         self.peer = peer
         self.token = token
         self.path = path
+        self.exponent = exponent
         self.mid = None
         self.confirmed = now
         self.pending = False
@@ -26,12 +28,12 @@ class Observers:
         self._all = []
         self._sequence = 0
 
-    def add(self, now, peer, token, path):
+    def add(self, now, peer, token, path, exponent=6):
         """False when there is no room."""
         self.remove(peer, token)
         if len(self._all) == _MAX_OBSERVERS:
             return False
-        self._all.append(Observer(now, peer, bytes(token), path))
+        self._all.append(Observer(now, peer, bytes(token), path, exponent))
         return True
 
     def remove(self, peer, token):

@@ -7,6 +7,7 @@ from helpers import raises
 from rig import Readings, bound
 from tos import App
 from tos.link import Link
+from toscore import cbor, coap
 
 GET, POST, PUT, DELETE = 1, 2, 3, 4
 CBOR = b"\x11\x3c"  # Content-Format 60, as the option after Uri-Path
@@ -126,7 +127,7 @@ def test_what_cannot_be_asked():
         (DELETE, "s/power", b"", ("4.05", b"332 s/power")),
         (PUT, "s/power", b"\x11\x32", ("4.15", b"328 s/power")),  # application/json
         (GET, "s/temp", b"\x61\x32", ("4.06", b"328 s/temp")),  # Accept: application/json
-        (GET, "s/temp", b"\xc1\x00", ("4.02", b"327 23")),  # Block2: critical, not spoken yet
+        (GET, "s/temp", b"\xd1\x03\x00", ("4.02", b"327 27")),  # Block1: critical, not spoken
     ):
         assert bench.ask(code, path, after) == answer
 
@@ -155,7 +156,7 @@ def test_identity_holds_the_table():
     assert hexlify(body) == (
         b"a6" b"00736b6574746c652d303030313032303330343035" b"01666b6574746c65" b"0265302e312e30" b"036542454e4348"
         b"0482666f7574707574" b"6673656e736f72"
-        b"0583"
+        b"05990003"
         b"a6" b"0000" b"016474656d70" b"026673656e736f72" b"0363c2b043" b"0429" b"051896"
         b"a5" b"0001" b"0165706f776572" b"0266737769746368" b"08f5" b"0bf4"
         b"a5" b"0002" b"0167636c69636b6564" b"02656576656e74" b"0782626f6e636f6666" b"09f5"
@@ -252,35 +253,179 @@ def test_the_log_is_read_over_the_link():
     assert code == "2.05" and body[:3] == b"\xa4\x00\x00" and b"\x84\x00\x18\xc9\x00\x00" in body and b"boom" in body
 
 
-def test_an_answer_that_does_not_fit_a_datagram_is_an_error_not_a_piece():
-    app = App("big")
-    for n in range(60):
-        app.value("value_%d" % n, initial=n, unit="kWh", device_class="energy")
-    bench = Bench(app)
-    assert bench.ask(GET, "d") == ("5.00", b"411 d")
-    assert bench.ask(GET, "s")[0] == "2.05"
+# Blocks
+
+
+def texts(count):
+    """A bench with so many texts of 64 characters: their state is 67 to 68 bytes each."""
+    app = App("texts")
+    for n in range(count):
+        app.value("text_%d" % n, initial="x" * 64)
+    return Bench(app)
+
+
+def pieces(datagram):
+    """(ETag, (block number, more, size exponent) or None, payload) of an answer or a notification."""
+    _, _, _, _, options, payload = coap.decode(datagram)
+    value = coap.option(options, coap.BLOCK2)
+    n = None if value is None else coap.uint(value)
+    return coap.option(options, coap.ETAG), None if n is None else (n >> 4, n >> 3 & 1, n & 7), payload
+
+
+def block(bench, path, number, exponent=6, observe=False, peer="peer"):
+    """Ask for one block -> what pieces() says, or the code of a refusal."""
+    bench.mid += 1
+    options = [(coap.OBSERVE, b"")] if observe else []
+    options += [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
+    options.append((coap.BLOCK2, coap.uint_bytes(number << 4 | exponent)))
+    (data,) = bench.raw(coap.encode(coap.CON, GET, bench.mid, b"T", options), peer)
+    return pieces(data) if data[1] == coap.CONTENT else (data[1], coap.decode(data)[5])
+
+
+def test_a_long_body_comes_in_blocks_of_one_body():
+    bench = texts(40)
+    body = bench.link._state()
+    assert 2048 < len(body) < 3072
+    (data,) = bench.raw(b"\x41\x01\x00\x01T\xb1s")
+    etag, first, payload = pieces(data)
+    assert len(etag) == 4 and first == (0, 1, 6) and payload == body[:1024]
+    bench.app.set("text_0", "later")  # changes nothing of a transfer that has begun
+    assert block(bench, "s", 1) == (etag, (1, 1, 6), body[1024:2048])
+    assert block(bench, "s", 2) == (etag, (2, 0, 6), body[2048:])
+    assert block(bench, "s", 2) == (etag, (2, 0, 6), body[2048:])  # asked again: the answer was lost
+    other, _, payload = block(bench, "s", 0)
+    assert other != etag and payload == bench.link._state()[:1024]
+    assert block(bench, "s", 1, peer="another")[0] == other
+
+
+def test_a_peer_chooses_smaller_blocks_and_every_body_has_them():
+    bench = Bench()
+    body = bench.link._identity()
+    found = b""
+    for number in range(20):
+        _, (n, more, exponent), payload = block(bench, "d", number, 0)
+        assert (n, exponent, len(payload) == 16 or not more) == (number, 0, True)
+        found += payload
+        if not more:
+            break
+    assert found == body
+    assert block(bench, "s/temp", 0, 2)[1:] == ((0, 0, 2), b"\x14")
+
+
+def test_a_body_that_fits_one_block_comes_as_it_always_did():
+    bench = texts(15)
+    (data,) = bench.raw(b"\x41\x01\x00\x01T\xb1s")
+    assert len(bench.link._state()) <= 1024 and pieces(data)[:2] == (None, None)
+
+
+def test_blocks_that_are_not_there_are_refused():
+    bench = texts(16)
+    body = bench.link._state()
+    assert len(body) == 1073
+    assert block(bench, "s", 1)[2] == body[1024:]
+    assert block(bench, "s", 2) == (128, b"329 2") == block(bench, "s", 2)
+    assert block(bench, "s", 0, 7)[0] == 128 == block(bench, "s", 4095, 7)[0]
+    assert block(bench, "s", (1 << 20) - 1)[0] == 128
+    assert block(bench, "s", 1 << 20) == (130, b"327 23")  # four bytes
+    assert block(bench, "s", 67, 0)[2] == body[1072:] and block(bench, "s", 68, 0)[0] == 128
+
+
+def test_a_body_beyond_all_bounds_is_an_error_not_a_piece():
+    bench = texts(130)
+    assert bench.ask(GET, "s") == ("5.00", b"411 s")
+    assert block(bench, "s", 3) == (160, b"411 s")
+    assert bench.ask(GET, "s/text_0")[0] == "2.05"
+
+
+def test_a_notification_begins_with_the_first_block_and_the_rest_is_of_the_same_body():
+    bench = texts(20)
+    block(bench, "s", 0, 6, observe=True)
+    block(bench, "s", 1)
+    bench.app.set("text_0", "new")
+    (data,) = bench.notified()
+    etag, which, payload = pieces(data)
+    body = bench.link._state()
+    assert which == (0, 1, 6) and payload == body[:1024] and coap.decode(data)[4][0][0] == coap.ETAG
+    bench.app.set("text_1", "newer")
+    assert bench.notified() == []  # it waits: the peer has not yet fetched the rest
+    assert block(bench, "s", 1) == (etag, (1, 0, 6), body[1024:])
+    (data,) = bench.notified()
+    assert pieces(data)[0] != etag
+
+
+def test_a_peer_that_fetches_no_rest_hears_of_changes_all_the_same():
+    bench = texts(20)
+    block(bench, "s", 0, 3, observe=True)
+    bench.app.set("text_0", "new")
+    bench.udp.sent.clear()
+    assert bench.link._step() == 2000 and bench.udp.sent == []
+    bench.board.clock.now = 2000
+    (data,) = bench.notified()
+    assert pieces(data)[1] == (0, 1, 3)
+
+
+def test_a_small_notification_is_whole():
+    bench = Bench()
+    block(bench, "s", 0, 3, observe=True)
+    bench.app.set("power", True)
+    (data,) = bench.notified()
+    assert pieces(data)[:2] == (None, None)
+
+
+def test_bodies_are_kept_for_the_last_three_transfers_and_for_a_minute():
+    bench = texts(40)
+    first = block(bench, "s", 0)
+    for peer in "ab":
+        block(bench, "s", 0, peer=peer)
+    bench.app.set("text_0", "new")
+    assert block(bench, "s", 1)[0] == first[0]
+    block(bench, "s", 0, peer="c")
+    assert block(bench, "s", 1)[0] != first[0]
+    assert block(bench, "s", 1, peer="a")[0] == first[0]
+    bench.board.clock.now = 60000
+    assert block(bench, "s", 1, peer="a")[0] != first[0]
+
+
+def test_a_body_for_which_there_is_no_memory_ends_no_service():
+    bench = Bench()
+
+    lacking = [1]
+
+    def produce():
+        if lacking:
+            raise MemoryError(lacking.pop())
+        return b"\xa0"
+
+    bench.link._state = produce
+    assert bench.ask(GET, "s") == ("2.05", b"\xa0")  # what was kept for others made room
+    lacking.extend([1, 2])
+    assert bench.ask(GET, "s") == ("5.00", b"411 s")
+    assert bench.ask(GET, "s/temp")[0] == "2.05"
 
 
 def test_a_notification_that_has_grown_too_long_ends_the_interest():
     app = App("texts")
-    for n in range(20):
+    for n in range(130):
         app.value("text_%d" % n, initial="")
     bench = Bench(app)
     bench.ask(GET, "s", before=OBSERVE)
-    for n in range(20):
+    for n in range(130):
         app.set("text_%d" % n, "x" * 64)
     assert bench.notified() == [] and app.log.counts[411] == 1
     app.set("text_0", "")
     assert bench.notified() == []
 
 
-def test_a_long_log_is_read_without_its_oldest_lines():
+def test_a_long_log_is_read_whole():
     bench = Bench()
     bench.app.log.crashed(ValueError("x" * 400))
     for n in range(40):
         bench.app.log.event(101, 1 << 60, (1 << 60) + n)
-    code, body = bench.ask(GET, "l")
-    assert code == "2.05" and b"\x1b\x10\0\0\0\0\0\0\x27" in body and b"xxx" in body  # 39, the latest
+    found = b""
+    for number in range(2):
+        found += block(bench, "l", number)[2]
+        bench.board.clock.now += 50  # the body says what time it is, and yet it is one body
+    assert len(cbor.loads(found)[1]) == 32 and b"xxx" in found
 
 
 def test_garbage_is_dropped_and_counted():

@@ -30,6 +30,10 @@ def seeds():
     bench.ask(GET, "s")
     bench.ask(GET, "s/temp", before=OBSERVE)
     bench.ask(GET, ".well-known/core")
+    for number in (0, 1, 3):
+        bench.ask(GET, "d", after=b"\xc1" + bytes((number << 4 | 1,)))  # Block2, 32 bytes each
+    bench.ask(GET, "s", before=OBSERVE, after=b"\xc1\x00")
+    bench.ask(GET, "l", after=b"\xc2\x01\x02")
     bench.ask(PUT, "s/power", CBOR, payload=b"\xf5")
     bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf5\x00\x18\x20")
     for kind in (b"\x60\x00", b"\x70\x00", b"\x60\x45", b"\x50\x45"):

@@ -45,6 +45,7 @@ WORDS = {
     326: Word("OBSERVER_GONE", "an observer stopped answering and was dropped"),
     327: Word("BAD_OPTION", "a critical CoAP option that this device does not know"),
     328: Word("NOT_CBOR", "this resource speaks another content format", "CBOR is content format 60"),
+    329: Word("BAD_BLOCK", "a body has no block {a}, or blocks have no such size", "RFC 7959 section 2.2"),
     331: Word("NO_SUCH_PATH", "no resource of this name", "`tos dev get DEVICE` lists them"),
     332: Word("READ_ONLY", "this resource cannot be written"),
     333: Word("ORIGIN", "this origin may not write this resource"),
@@ -73,7 +74,11 @@ WORDS = {
     408: Word("RULE_LOOP", "rules keep setting each other off; stopped at rule {a}"),
     409: Word("RULE_CRASHED", "rule {a} raised; outputs are safe", "the log's crash text has the traceback"),
     410: Word("PORT_TAKEN", "UDP port {a} is in use", "stop the other program, or choose another port"),
-    411: Word("TOO_LONG_TO_SEND", "an answer does not fit a datagram", "ask for single resources: /s/<path>"),
+    411: Word(
+        "TOO_LONG_TO_SEND",
+        "an answer has more than 8192 bytes, or there is no memory for it",
+        "ask for single resources: /s/<path>",
+    ),
     412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
     413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
 }

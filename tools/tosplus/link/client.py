@@ -91,7 +91,7 @@ class Client:
     async def core(self) -> str:
         """`/.well-known/core`, link format (RFC 6690)."""
         request = Message(code=GET, uri=self._uri(".well-known/core"))
-        return (await self._ask(self._context.request(request, handle_blockwise=False))).payload.decode()
+        return (await self._ask(self._context.request(request))).payload.decode()
 
     async def watch(self) -> AsyncGenerator[dict[str, Value] | None, None]:
         """The state at once and after each change; None once when the device stops answering. Ends with the caller."""
@@ -113,7 +113,7 @@ class Client:
 
     async def _observe(self, path: str) -> AsyncGenerator[Any, None]:
         """Payloads, until the device ends the observation or has forgotten it, as it does when it restarts."""
-        request = self._context.request(Message(code=GET, uri=self._uri(path), observe=0), handle_blockwise=False)
+        request = self._context.request(Message(code=GET, uri=self._uri(path), observe=0))
         notifications = aiter(request.observation)
         following: asyncio.Future[Message] | None = None
         try:
@@ -135,7 +135,7 @@ class Client:
                 request.observation.cancel()
 
     async def _get(self, path: str) -> Any:
-        request = self._context.request(Message(code=GET, uri=self._uri(path)), handle_blockwise=False)
+        request = self._context.request(Message(code=GET, uri=self._uri(path)))
         return _payload(await self._ask(request))
 
     async def _ask(self, request: Any) -> Message:

@@ -1,0 +1,100 @@
+"""Bodies in blocks, from a simulated product with 120 resources to clients, most of which are not ours."""
+
+import asyncio
+import subprocess
+
+import aiocoap
+import cbor2
+import peers
+from tosplus.link.client import Client
+from tosplus.sim.device import Device
+
+COUNT = 120
+FIRST = 1 << 40  # nine bytes each
+APP = f"""
+from tos import App
+
+app = App("meter")
+for n in range({COUNT}):
+    app.value("value_%d" % n, initial={FIRST} + n, unit="kWh", device_class="energy", writable=True)
+"""
+
+
+def meter(tmp_path, test):
+    """Run test(device, client) with the product of 120 values."""
+    (tmp_path / "meter.py").write_text(APP)
+
+    async def main():
+        async with Device(str(tmp_path / "meter.py"), state_dir=tmp_path / "meter") as device:
+            await device.ready()
+            async with Client(*device.link) as client:
+                await test(device, client)
+
+    asyncio.run(main())
+
+
+def test_our_client_reads_all_of_it(tmp_path):
+    async def test(device, client):
+        assert [row.path for row in (await client.identity()).resources] == [f"value_{n}" for n in range(COUNT)]
+        assert await client.state() == {f"value_{n}": FIRST + n for n in range(COUNT)}
+        core = await client.core()
+        assert core.count("</s/value_") == COUNT
+        assert (await client.log()).counts[201] == 1 and (await client.events()).latest == []
+
+    meter(tmp_path, test)
+
+
+def test_an_observer_gets_whole_bodies_while_they_change(tmp_path):
+    """Every body is one that the device had: value 0 is written before value 119, and never stands behind it."""
+
+    async def test(device, client):
+        states = client.watch()
+        state = await anext(states)
+
+        async def change():
+            for n in range(100):
+                await client.set("value_0", 1_000 + n)
+                await client.set("value_119", 1_000 + n)
+
+        changing = asyncio.create_task(change())
+        seen = 0
+        while state["value_119"] != 1_099:
+            state = await asyncio.wait_for(anext(states), 5)
+            assert state["value_119"] > FIRST or 0 <= state["value_0"] - state["value_119"] <= 1
+            seen += 1
+        await changing
+        await states.aclose()
+        assert seen > 5
+
+    meter(tmp_path, test)
+
+
+def test_aiocoap_with_smaller_blocks(tmp_path):
+    async def test(device, client):
+        context = await aiocoap.Context.create_client_context(transports=["udp6"])
+        try:
+            for exponent in range(7):
+                request = aiocoap.Message(code=aiocoap.GET, uri=f"{device.address}/s")
+                request.opt.block2 = (0, False, exponent)
+                response = await context.request(request).response
+                assert cbor2.loads(response.payload) == {n: FIRST + n for n in range(COUNT)}
+            beyond = aiocoap.Message(code=aiocoap.GET, uri=f"{device.address}/s")
+            beyond.opt.block2 = (99, False, 6)
+            response = await context.request(beyond, handle_blockwise=False).response
+            assert (response.code, response.payload) == (aiocoap.BAD_REQUEST, b"329 99")
+        finally:
+            await context.shutdown()
+
+    meter(tmp_path, test)
+
+
+def test_libcoap_fetches_blocks_of_every_size(tmp_path):
+    program = peers.need("coap-client")
+
+    async def test(device, client):
+        for size_b in (16, 64, 512, 1024):
+            command = [program, "-B", "5", "-b", str(size_b), f"{device.address}/d"]
+            found = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=20)
+            assert found.stderr == b"" and len(cbor2.loads(found.stdout.removesuffix(b"\n"))[5]) == COUNT
+
+    meter(tmp_path, test)
