@@ -100,9 +100,6 @@ class Link:
         except TosError as e:
             self._app.log.event(e.code)
             return _refuse(e.coap, e.code, e.detail)
-        except MemoryError:
-            self._app.log.event(_TOO_LONG_TO_SEND)
-            return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         except UnicodeError:
             return _refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
 
@@ -145,13 +142,8 @@ class Link:
         number, exponent = asked or (0, block.LARGEST)
         body = self._bodies.find(now, peer, path) if number else None
         if body is None:
-            try:
-                body = produce()
-            except MemoryError:
-                self._bodies = block.Bodies()  # what was kept for others may be the room that is missing
-                body = produce()
-        if len(body) > block.BODY_B:
-            self._app.log.event(_TOO_LONG_TO_SEND, len(body))
+            body = self._make(produce)
+        if body is None:
             return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         observe = coap.option(options, coap.OBSERVE)
         if number:
@@ -193,6 +185,17 @@ class Link:
         raise WireError(_NO_SUCH_PATH, index)
 
     # Bodies
+
+    def _make(self, produce):
+        """A body; None, logged, when it is too long or there is no memory for it."""
+        for _ in range(2):
+            try:
+                body = produce()
+                if len(body) <= block.BODY_B:
+                    return body
+            except MemoryError:
+                self._bodies = block.Bodies()  # what is kept for others may be the room that is missing
+        self._app.log.event(_TOO_LONG_TO_SEND)
 
     def _identity(self):
         app = self._app
@@ -261,22 +264,20 @@ class Link:
     def _step(self):
         """Notify whoever is due and retransmit. Returns ms until there is more to do, or None."""
         now = self._app.clock.ms()
-        busy_ms = None
+        waits = []
         for observer in self._observers.due():
-            wait_ms = self._bodies.busy_ms(now, observer.peer, observer.path)
-            if wait_ms:
-                busy_ms = wait_ms if busy_ms is None else min(wait_ms, busy_ms)
-            else:
+            busy_ms = self._bodies.busy_ms(now, observer.peer, observer.path)
+            if not busy_ms:
                 self._send_to(now, observer)
-        wait_ms = self._exchange.tick(now)
+            waits.append(busy_ms)
+        waits.append(self._exchange.tick(now))
         self._flush()
-        return wait_ms if busy_ms is None else busy_ms if wait_ms is None else min(wait_ms, busy_ms)
+        return min([wait_ms for wait_ms in waits if wait_ms], default=None)
 
     def _send_to(self, now, observer):
         produce, _, form = self._find(observer.path)
-        body = produce()
-        if len(body) > block.BODY_B:
-            self._app.log.event(_TOO_LONG_TO_SEND, len(body))
+        body = self._make(produce)
+        if body is None:
             self._observers.remove(observer.peer, observer.token)
             return
         confirmable = self._observers.begin(now, observer)

@@ -348,7 +348,8 @@ def test_a_notification_begins_with_the_first_block_and_the_rest_is_of_the_same_
     assert which == (0, 1, 6) and payload == body[:1024] and coap.decode(data)[4][0][0] == coap.ETAG
     bench.app.set("text_1", "newer")
     assert bench.notified() == []  # it waits: the peer has not yet fetched the rest
-    assert block(bench, "s", 1) == (etag, (1, 0, 6), body[1024:])
+    bench.link._wake.clear()
+    assert block(bench, "s", 1) == (etag, (1, 0, 6), body[1024:]) and bench.link._wake.is_set()
     (data,) = bench.notified()
     assert pieces(data)[0] != etag
 
@@ -400,6 +401,11 @@ def test_a_body_for_which_there_is_no_memory_ends_no_service():
     assert bench.ask(GET, "s") == ("2.05", b"\xa0")  # what was kept for others made room
     lacking.extend([1, 2])
     assert bench.ask(GET, "s") == ("5.00", b"411 s")
+    bench.ask(GET, "s", before=OBSERVE)
+    bench.app.set("power", False)
+    bench.app.put(bench.app.table["temp"], 22)
+    lacking.extend([1, 2])
+    assert bench.notified() == [] and bench.app.log.counts[411] == 2
     assert bench.ask(GET, "s/temp")[0] == "2.05"
 
 
