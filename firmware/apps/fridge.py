@@ -35,11 +35,5 @@ def cold(dev, value):
     app.set("compressor", False)
 
 
-@app.when("door", equals=True)
-def opened(dev, value):
-    app.set("light", True)
-
-
-@app.when("door", equals=False)
-def closed(dev, value):
-    app.set("light", False)
+app.rule("door", equals=True, set="light", to=True)
+app.rule("door", equals=False, set="light", to=False)

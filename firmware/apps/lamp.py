@@ -24,4 +24,6 @@ def brightness(dev, percent):
 @app.when("button", equals=True)
 def pressed(dev, value):
     app.emit("pressed", "press")
-    app.set("light", not app.get("light"))
+
+
+app.rule("pressed", equals="press", set="light")

@@ -11,6 +11,7 @@ package(
         "app.py",
         "resource.py",
         "rule.py",
+        "rules.py",
         "log.py",
         "store.py",
         "state.py",

@@ -5,20 +5,16 @@ import asyncio
 from micropython import const
 from tos.log import Log
 from tos.resource import Resource, Table
-from tos.rule import Rule
+from tos.rule import MOST, Engine, Rule
 from toscore.errors import Busy, TosError, WireError
 
 _BOOT = const(201)
 _INTERRUPTED = const(205)
-_RULE = const(206)
 _READ_ONLY = const(332)
 _SENSOR_SILENT = const(336)
 _OUTPUT_FAILED = const(404)
-_RULE_LOOP = const(408)
-_RULE_CRASHED = const(409)
 _NEEDS_FEATURE = const(412)
 
-_MAX_FIRINGS = const(16)
 _BOOT_MS = const(30000)  # until the services run, the watchdog waits this long
 
 
@@ -52,11 +48,11 @@ class App:
         self.config = None
         self.state = None
         self.hub = None
-        self._rules = []
+        self.rules = None  # what is stored of the owner's rules
+        self.declared = []  # what they are as long as nothing is
+        self.engine = Engine(self)
         self._services = []
         self._watchers = []
-        self._pending = []
-        self._settling = False
 
     # What a maker declares
 
@@ -75,7 +71,7 @@ class App:
         select where there are options.
 
         safe: see Resource; initial when not given. depends: paths of the sensors without which the output must be
-        safe; when not given, every sensor that a rule watches.
+        safe; when not given, every sensor that a `when` watches.
         """
         if safe is None:
             safe = initial
@@ -102,13 +98,20 @@ class App:
         self.table.add(Resource(path, "event", options=options, **about))
 
     def when(self, path, above=None, below=None, equals=None):
-        """Decorator: fn(dev, value) runs when the condition comes true, see Rule."""
+        """Decorator: fn(dev, value) runs when the condition comes true, see Rule. Nobody can change it."""
 
         def declare(fn):
-            self._rules.append(Rule(path, fn, above, below, equals))
+            self.engine.add(Rule(path, fn, above, below, equals))
             return fn
 
         return declare
+
+    def rule(self, path, set, to=None, above=None, below=None, equals=None):
+        """What the owner most likely wants, and may replace: when the condition comes true, set the resource `set` to
+        `to`, or toggle it. Safety is `when`'s."""
+        if len(self.declared) == MOST:
+            raise ValueError("%s: an owner has at most %d rules" % (path, MOST))
+        self.declared.append(Rule(path, None, above, below, equals, set, to))
 
     def use(self, service):
         """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""
@@ -142,8 +145,7 @@ class App:
         r.waiting = None
         if r.is_output:
             self._drive_hardware(r, value)
-            if not self._settling:
-                self._arm(self._depends(r))
+            self.engine.driven(r)
         self.put(r, value)
 
     def put(self, r, value):
@@ -152,23 +154,26 @@ class App:
             r.value = value
             for watcher in self._watchers:
                 watcher(r)
-        self._pending.append(r)
-        if not self._settling:
-            self._settle()
+        self.engine.changed(r)
 
     def watch(self, fn):
         """fn(resource) is called after each change; it must not block."""
         self._watchers.append(fn)
 
     def make_safe(self, sensor=None):
-        """Drive every output to its safe value, or those that depend on one sensor."""
-        for r in self.table.rows:
-            if r.is_output and (sensor is None or sensor.path in self._depends(r)):
-                self._drive_safe(r)
+        """Drive every output to its safe value, or those that depend on one sensor. No rule of the owner's answers."""
+        owners = self.engine.owners
+        self.engine.obey(())
+        try:
+            for r in self.table.rows:
+                if r.is_output and (sensor is None or sensor.path in self.depends(r)):
+                    self._drive_safe(r)
+        finally:
+            self.engine.obey(owners)
 
     def _drive_hardware(self, r, value):
         if value != r.safe:
-            for path in self._depends(r):
+            for path in self.depends(r):
                 if self.table[path].value is None:
                     raise Busy(_SENSOR_SILENT, path)
         try:
@@ -187,48 +192,11 @@ class App:
             self.log.event(_OUTPUT_FAILED, r.index)
         self.put(r, r.safe)
 
-    def _depends(self, r):
+    def depends(self, r):
+        """The paths of the sensors without which an output must be safe. No rule of the owner's adds to them."""
         if r.depends is not None:
             return r.depends
-        return [rule.path for rule in self._rules if self.table[rule.path].period_ms]
-
-    def _arm(self, paths):
-        """Someone wrote an output: rules on the sensors that it depends on look again, even if they fired already."""
-        for rule in self._rules:
-            if rule.path in paths:
-                rule.arm()
-                self._pending.append(self.table[rule.path])
-
-    def _settle(self):
-        """Run the rules on all that changed, and on what they change, without recursion and with an end."""
-        self._settling = True
-        fired = 0
-        try:
-            while self._pending:
-                r = self._pending.pop(0)
-                for n, rule in enumerate(self._rules):
-                    if rule.path != r.path:
-                        continue
-                    try:
-                        if not rule.fires(r.value):
-                            continue
-                        fired += 1
-                        self.log.event(_RULE, n)
-                        rule.action(self.dev, r.value)
-                    except Exception as e:
-                        self.log.crashed(e)
-                        self._rule_failed(_RULE_CRASHED, n)
-                        return
-                    if fired == _MAX_FIRINGS:
-                        self._rule_failed(_RULE_LOOP, n)
-                        return
-        finally:
-            self._settling = False
-            self._pending.clear()
-
-    def _rule_failed(self, code, n):
-        self.log.event(code, n)
-        self.make_safe()
+        return [rule.path for rule in self.engine.own if self.table[rule.path].period_ms]
 
     # Boot
 
@@ -262,10 +230,12 @@ class App:
                 raise TosError(_NEEDS_FEATURE, "%s needs %s; board %s has %s" % (self.name, name, board.NAME, has))
         for name in self.needs:
             setattr(self.dev, name, board.features[name]())
-        for rule in self._rules:
+        for rule in self.engine.own:
             self.table[rule.path]
+        for rule in self.declared:
+            rule.check(self.table)
         for r in self.table.rows:
-            for path in self._depends(r):
+            for path in self.depends(r):
                 self.table[path]
         self.make_safe()
         self.log.event(_BOOT, board.cause)
@@ -275,9 +245,11 @@ class App:
         from tos.hub import Hub
         from tos.link import Link
         from tos.reader import Reader
+        from tos.rules import Rules
         from tos.state import Config, State
 
         self.config = Config(self.log)
+        self.rules = Rules(self)
         self.state = State(self)
         link = Link(self)
         self.hub = Hub(self, link)

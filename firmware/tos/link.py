@@ -126,6 +126,8 @@ class Link:
         app = self._app
         if path == "s":
             return self._state, app.table.rows, _FORMAT_CBOR
+        if path == "b":
+            return self._rules, app.rules, _FORMAT_CBOR
         if path.startswith("s/"):
             r = app.table.find(path[2:])
             if r is None or r.type == "event":
@@ -148,7 +150,7 @@ class Link:
         observe = coap.option(options, coap.OBSERVE)
         if number:
             self._wake.set()  # a notification may have waited for the end of this transfer
-        elif observe is not None and path[0] in "se":
+        elif observe is not None and path[0] in "seb":
             if coap.uint(observe) != 0:
                 self._observers.remove(peer, token)
             elif self._observers.add(now, peer, token, path, exponent):
@@ -163,13 +165,18 @@ class Link:
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
             return _refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
-        if path != "s" and not target.writable:
+        if path[:2] == "s/" and not target.writable:
             return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
         value = cbor.loads(payload)
+        if path == "b":
+            target.replace(value)
+            if self._observers.mark("b"):
+                self._wake.set()
+            return coap.CHANGED, (), b""
         if path != "s":
             changes = [(target, value)]
         elif isinstance(value, dict):
-            changes = [(self._row(index), value) for index, value in value.items()]
+            changes = [(self._app.table.at(index), value) for index, value in value.items()]
         else:
             raise WireError(_WRONG_TYPE, path)
         for r, value in changes:
@@ -177,12 +184,6 @@ class Link:
         for r, value in changes:
             self._app.set(r.path, value, "link")
         return coap.CHANGED, (), b""
-
-    def _row(self, index):
-        rows = self._app.table.rows
-        if isinstance(index, int) and 0 <= index < len(rows):
-            return rows[index]
-        raise WireError(_NO_SUCH_PATH, index)
 
     # Bodies
 
@@ -222,6 +223,9 @@ class Link:
     def _state(self):
         return cbor.dumps(self._app.table.state())
 
+    def _rules(self):
+        return cbor.dumps(self._app.rules.rows())
+
     def _latest(self):
         return cbor.dumps({0: self._app.boot, 1: self._app.clock.ms(), 2: self._events})
 
@@ -233,7 +237,7 @@ class Link:
         return cbor.dumps(body)
 
     def _core(self):
-        links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</l>;ct=60"]
+        links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</b>;ct=60;obs", "</l>;ct=60"]
         for r in self._app.table.rows:
             if r.type != "event":
                 links.append('</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type))

@@ -74,6 +74,12 @@ class Resource:
             return _OUT_OF_RANGE
         return _OUT_OF_RANGE if self.maximum is not None and value > self.maximum else 0
 
+    def limit_fault(self, limit):
+        """What is wrong with a limit that values are compared to: a code, or 0."""
+        if self.type not in ("sensor", "number") or self.options is not None:
+            return _WRONG_TYPE
+        return 0 if isinstance(limit, (int, float)) and limit == limit else _WRONG_TYPE
+
     def check(self, value, origin):
         """Raise unless this origin ("link", or "link/PEER") may write this value: WireError or Denied."""
         kind = origin.split("/")[0]
@@ -121,6 +127,12 @@ class Table:
     def find(self, path):
         """The resource of this path, or None."""
         return self._by_path.get(path)
+
+    def at(self, index):
+        """The resource of this index, off the wire; WireError when there is none."""
+        if isinstance(index, int) and 0 <= index < len(self.rows):
+            return self.rows[index]
+        raise WireError(_NO_SUCH_PATH, index)
 
     def __getitem__(self, path):
         """The resource of this path; WireError when there is none."""

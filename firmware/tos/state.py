@@ -11,13 +11,13 @@ _SAVED = const(204)
 _PAUSE_MS = 10000  # between two writes of the state: at most 8,640 a day, whatever an app does
 
 
-def _load(record, log):
-    """The stored map; an empty one, logged, when it was damaged."""
+def load(record, log, default):
+    """The stored value; default when there is none or, which is logged, it was damaged."""
     try:
-        return record.load({})
+        return record.load(default)
     except StoreError as e:
         log.event(e.code)
-        return {}
+        return default
 
 
 class Config:
@@ -25,7 +25,7 @@ class Config:
 
     def __init__(self, log, path="/config.rec"):
         self._record = Record(path)
-        self._values = _load(self._record, log)
+        self._values = load(self._record, log, {})
         self._watchers = []
 
     def get(self, key, default=None):
@@ -56,7 +56,7 @@ class State:
     def __init__(self, app, path="/state.rec"):
         self._app = app
         self._record = Record(path)
-        self._stored = _load(self._record, app.log)
+        self._stored = load(self._record, app.log, {})
         self._changed = asyncio.Event()
         for r in app.table.rows:
             value = self._stored.get(r.path) if r.keep else None

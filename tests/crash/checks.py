@@ -225,7 +225,7 @@ def full_disk(lab, scenario):
         levels["sectors"] = (4096, 512)
     wanted = {
         "failed": STORE_FULL,
-        "live": old if scenario.kind == "config" else None,
+        "live": old if scenario.kind in ("config", "rules") else None,
         "read": old,
         "restarted": old,
         "files": ["/Neighbour", *([scenario.path] if old else [])],

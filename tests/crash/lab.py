@@ -3,9 +3,9 @@
 CPython. Every life of a device is one process of the Unix port (device/main.py) with a flash file of its own, and a cut
 is a SIGKILL that the device sends itself from inside its flash driver: nothing is unwound, nothing is flushed.
 
-What is claimed. After a cut at any operation of a write of Record, Config, State or the Unix port's Keystore, the next
-start reads the old value or the new one, logs nothing, writes again, and reads that back; a write that has returned is
-durable. After a cut in erasing, the value is there or gone. What that rests on:
+What is claimed. After a cut at any operation of a write of Record, Config, State, Rules or the Unix port's Keystore,
+the next start reads the old value or the new one, logs nothing, writes again, and reads that back; a write that has
+returned is durable. After a cut in erasing, the value is there or gone. What that rests on:
 
 - NOR flash with sectors of 4,096 B as chip.NorFlash models it. Programs and erases are done in the order in which they
   are asked for, and an operation that is reported done is done. The one that is cut off is torn in one of three ways:
@@ -47,7 +47,13 @@ RECORD_BAD = 405
 STORE_FULL = 406
 
 _LIFE_S = 50
-_PATHS = {"record": "/a.rec", "config": "/config.rec", "keystore": "/nvs/key", "state": "/state.rec"}
+_PATHS = {
+    "record": "/a.rec",
+    "config": "/config.rec",
+    "keystore": "/nvs/key",
+    "state": "/state.rec",
+    "rules": "/rules.rec",
+}
 
 
 @dataclass(frozen=True)

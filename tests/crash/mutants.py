@@ -13,6 +13,8 @@ BIG = Scenario("record", 700, "stored")
 FULL = Scenario("record", 700, "full")
 KEY = Scenario("keystore", 4, "stored")
 CONFIG = Scenario("config", 4, "stored")
+RULES = Scenario("rules", 4, "stored")
+BIG_RULES = Scenario("rules", 700, "stored")
 BIG_CONFIG = Scenario("config", 700, "stored")
 
 
@@ -67,6 +69,8 @@ _FAILED = "            _remove(new)\n            raise"
 _LOG = "        log.event(e.code)\n"
 _SAVE = "        self._record.save(values)\n"
 _SAVED = "        self._values = values\n"
+_REPLACE = "        self._record.save(rows)\n"
+_OBEY = "        app.engine.obey(rules)\n"
 _COUNTED = 'binascii.crc32(payload, binascii.crc32(struct.pack("<I", counter)))'
 _CRC = " and crc == _crc(counter, data[_HEAD_B:])"
 _SEEDED = "binascii.crc32(payload, counter)"
@@ -92,6 +96,7 @@ MUTANTS = [
     Mutant("has the name of another's file", cuts, SMALL, "another record", _NEW, 'new = "/Neighbour"'),
     Mutant("counts from zero", cuts, SMALL, "the counter goes", "counter = self.counter + 1 &", "counter = 1 &"),
     Mutant("forgets what was cut off when it erases", erase, KEY, "is left", _TIDY, ""),
+    Mutant("does not store rules", cuts, RULES, "2 is read (restarted)", _REPLACE, "", "tos/rules.py"),
     # What only damage shows
     Mutant("checks no CRC", damage, SMALL, "version", _CRC, ""),
     Mutant("checks no CRC in big records", damage, BIG, "version", _CRC, ""),
@@ -108,5 +113,9 @@ MUTANTS = [
     Mutant(
         "believes what it could not save", full_disk, BIG_CONFIG, "3, not 2",
         _SAVE + _SAVED, _SAVED + _SAVE, "tos/state.py",
+    ),
+    Mutant(
+        "follows rules that it could not save", full_disk, BIG_RULES, "3, not 2",
+        _REPLACE + _OBEY, _OBEY + _REPLACE, "tos/rules.py",
     ),
 ]  # fmt: skip

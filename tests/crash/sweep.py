@@ -12,7 +12,7 @@ import time
 from crash.checks import sweep
 from crash.lab import Lab, Scenario
 
-KINDS = ("record", "config", "keystore", "state")
+KINDS = ("record", "config", "keystore", "state", "rules")
 
 QUICK = [
     *(Scenario(kind, 4, start) for kind in KINDS for start in ("first", "stored", "compacting")),

@@ -80,7 +80,9 @@ def _version(kind, data):
     if magic != b"TOS1" or crc != zlib.crc32(data[4:8] + data[12:]):
         return {"code": RECORD_BAD}
     value = cbor2.loads(data[12:])
-    return struct.unpack_from("<I", value)[0] if kind == "keystore" else value["version"]
+    if kind == "keystore":
+        return struct.unpack_from("<I", value)[0]
+    return value[0][3] if kind == "rules" else value["version"]
 
 
 def stored(scenario, image):

@@ -4,6 +4,9 @@ import asyncio
 import os
 
 from tos.reader import Reader
+from tos.store import make_folder
+
+FOLDER = ".tos/test"
 
 
 class Clock:
@@ -139,6 +142,17 @@ class Readings:
         for r in self._app.table.rows:
             if r.period_ms:
                 self._failures[r.path] = self._reader._read(self._app, r, self._failures.get(r.path, 0))
+
+
+def fresh(name):
+    """The path of a record that does not exist yet."""
+    for folder in (".tos", FOLDER):
+        make_folder(folder)
+    path = FOLDER + "/" + name
+    for file in os.listdir(FOLDER):
+        if file.startswith(name):
+            os.remove(FOLDER + "/" + file)
+    return path
 
 
 def runs(app, board, turns=20, services=()):

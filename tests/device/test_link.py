@@ -4,9 +4,10 @@ import asyncio
 from binascii import hexlify, unhexlify
 
 from helpers import raises
-from rig import Readings, bound
+from rig import Readings, bound, fresh
 from tos import App
 from tos.link import Link
+from tos.rules import Rules
 from toscore import cbor, coap
 
 GET, POST, PUT, DELETE = 1, 2, 3, 4
@@ -39,6 +40,7 @@ class Bench:
 
     def __init__(self, app=None):
         self.app, self.board = bound(app or kettle())
+        self.app.rules = Rules(self.app, fresh("rules"))
         self.readings = Readings(self.app)
         self.readings.once()
         self.link = Link(self.app)
@@ -167,8 +169,8 @@ def test_well_known_core_lists_what_there_is():
     code, body = Bench().ask(GET, ".well-known/core")
     assert code == "2.05"
     assert body == (
-        b'</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</l>;ct=60,</s/temp>;ct=60;obs;rt="sensor",'
-        b'</s/power>;ct=60;obs;rt="switch"'
+        b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</s/temp>;ct=60;obs;"
+        b'rt="sensor",</s/power>;ct=60;obs;rt="switch"'
     )
 
 

@@ -1,27 +1,12 @@
 """What outlives a restart, on a bench. The power cuts are in tests/crash. Unix port."""
 
 import asyncio
-import os
 
 from helpers import raises
-from rig import Readings, bound
+from rig import Readings, bound, fresh
 from tos import App
 from tos.state import Config, State
-from tos.store import make_folder
 from toscore.errors import StoreError
-
-FOLDER = ".tos/test"
-
-
-def fresh(name):
-    """The path of a record that does not exist yet."""
-    for folder in (".tos", FOLDER):
-        make_folder(folder)
-    path = FOLDER + "/" + name
-    for file in os.listdir(FOLDER):
-        if file.startswith(name):
-            os.remove(FOLDER + "/" + file)
-    return path
 
 
 def heater():

@@ -36,6 +36,10 @@ def seeds():
     bench.ask(GET, "l", after=b"\xc2\x01\x02")
     bench.ask(PUT, "s/power", CBOR, payload=b"\xf5")
     bench.ask(PUT, "s", CBOR, payload=b"\xa2\x01\xf5\x00\x18\x20")
+    bench.ask(GET, "b", before=OBSERVE)
+    for rows in (b"\x82\xa3\x00\x01\x03\xf5\x04\x01\xa4\x00\x00\x01\x18\x3c\x04\x01\x05\xf4", b"\x80", b"\xf6"):
+        bench.ask(PUT, "b", CBOR, payload=rows)
+    bench.ask(PUT, "b", CBOR, payload=b"\x81\xa3\x00\x02\x03\x62on\x04\x01")
     for kind in (b"\x60\x00", b"\x70\x00", b"\x60\x45", b"\x50\x45"):
         sent.append(kind + b"\x00\x01")
     return sent
@@ -83,6 +87,7 @@ def main(cases, seed):
                 used = gc.mem_alloc()
             elif gc.mem_alloc() > used + _GROWTH_B:
                 fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+    bench.app.rules.replace([])
     bench.app.set("power", False)
     if bench.ask(GET, "s/power") != ("2.05", b"\xf4"):
         fail("seed %d: no answer after %d cases" % (seed, cases))

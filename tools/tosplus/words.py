@@ -28,6 +28,7 @@ WORDS = {
     206: Word("RULE", "rule {a} fired"),
     207: Word("HUB_ANSWERS", "the hub answers reports"),
     208: Word("ASLEEP", "deep sleep, for {a} ms at most"),
+    211: Word("OWNERS_RULE", "the owner's rule {a} fired", "`tos dev rules DEVICE` lists them"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -62,6 +63,15 @@ WORDS = {
         "the hub refuses reports, CoAP answer {a}",
         "409: another device with this id is known at another address; 429: too many reports",
     ),
+    341: Word(
+        "RULE_MALFORMED",
+        "a rule needs a resource that it watches, one condition, and a resource that it sets",
+        "docs/protocol.md, under /b",
+    ),
+    342: Word("RULES_TOO_MANY", "an owner has at most 16 rules"),
+    343: Word("NOT_A_SWITCH", "only a switch can be toggled", "say what to set it to"),
+    344: Word("RULE_REFUSED", "the owner's rule {a} fired and was refused, code {b}", "`tos explain` has that code"),
+    345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -81,4 +91,9 @@ WORDS = {
     ),
     412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
     413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
+    421: Word(
+        "RULE_DROPPED",
+        "this version of the product has no place for the owner's rule {a}, code {b}",
+        "the other rules stay; `tos dev rules DEVICE` lists them",
+    ),
 }
