@@ -114,7 +114,14 @@ def _payload(message: aiocoap.Message, path: str) -> str:
 
 def _diagnostic(item: bytes, path: str | None) -> str:
     path = "/r" if path and path.startswith("/r/") else path
-    keys = {"/d": schema.IDENTITY, "/e": schema.EVENTS, "/l": schema.LOG, "/r": schema.REPORT}.get(path or "")
+    names = {
+        "/b": schema.RULE,
+        "/d": schema.IDENTITY,
+        "/e": schema.EVENTS,
+        "/l": schema.LOG,
+        "/r": schema.REPORT,
+    }
+    keys = names.get(path or "")
     return cbordiag.diagnostic(cbordiag.load(item), keys, {_ROWS_KEY: schema.ROW} if path == "/d" else None)
 
 

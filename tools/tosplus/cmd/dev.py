@@ -103,6 +103,8 @@ def set_(device: str, path: str, value: str) -> None:
 
 
 async def _set(device: str, path: str, value: str) -> None:
+    from ..link.tell import parse
+
     async with _client(device) as client:
         await client.set(path, parse(await client.resource(path), value))
 
@@ -145,6 +147,59 @@ async def _watch(device: str, path: str | None, count: int | None, as_json: bool
                     return
 
 
+@command.command("rules")
+@_device
+@click.option("--add", multiple=True, metavar="RULE", help="One more, at the end; may be given several times.")
+@click.option("--remove", type=click.IntRange(1), metavar="N", help="The one of this number.")
+@click.option("--clear", is_flag=True, help="All of them.")
+@click.option("--reset", is_flag=True, help="Back to those that the maker chose.")
+@_json
+def rules(device: str, add: tuple[str, ...], remove: int | None, clear: bool, reset: bool, as_json: bool) -> None:
+    """What a device does by itself, with nobody connected; without an option they are listed.
+
+    \b
+      tos dev rules fridge
+      tos dev rules fridge --add "when temp above 12 set light on"
+      tos dev rules lamp --add "when pressed is press toggle light"
+      tos dev rules fridge --remove 2
+
+    They are the owner's to change. What keeps a product safe is its maker's code, which is not among them.
+    """
+    from ..errors import UsageFault
+
+    if bool(add) + (remove is not None) + clear + reset > 1:
+        raise UsageFault("one of --add, --remove, --clear and --reset at a time")
+    asyncio.run(_rules(device, add, remove, clear, reset, as_json))
+
+
+async def _rules(device: str, add: Sequence[str], remove: int | None, clear: bool, reset: bool, as_json: bool) -> None:
+    from ..errors import UsageFault
+    from ..link import rule_words
+
+    async with _client(device) as client:
+        found = await client.rules()
+        if remove and remove > len(found):
+            raise UsageFault(f"there is no rule {remove}; {device} has {len(found)}")
+        if reset:
+            await client.set_rules(None)
+        elif clear:
+            await client.set_rules([])
+        elif remove:
+            await client.set_rules(found[: remove - 1] + found[remove:])
+        elif add:
+            identity = await client.identity()
+            await client.set_rules(found + [rule_words.parse(text, identity) for text in add])
+        if reset or clear or remove or add:
+            found = await client.rules()
+    if as_json:
+        click.echo(json.dumps([rule.as_json() for rule in found], ensure_ascii=False, indent=2))
+        return
+    for n, rule in enumerate(found, 1):
+        click.echo(f"{n:>2}  {rule_words.told(rule)}")
+    if not found:
+        click.echo(f"{device} has no rules; --add makes one.", err=True)
+
+
 @command.command("log")
 @_device
 @_json
@@ -185,25 +240,6 @@ def repl(device: str) -> None:
     if not mpremote:
         raise HostError("there is no mpremote here; install it with `pip install mpremote`")
     os.execv(mpremote, ["mpremote", "connect", run_of(device).tty, "repl"])
-
-
-def parse(resource: "Resource", text: str) -> "Value":
-    """VALUE as the type of the resource wants it. Raises UsageFault."""
-    from ..errors import UsageFault
-
-    if resource.type in ("switch", "binary_sensor"):
-        words = {"on": True, "true": True, "off": False, "false": False}
-        if text.lower() not in words:
-            raise UsageFault(f"{resource.path} is a {resource.type}: on or off, not {text}")
-        return words[text.lower()]
-    if resource.type in ("number", "sensor"):
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(text)
-        raise UsageFault(f"{resource.path} is a {resource.type}: give a number, not {text}")
-    if resource.options and text not in resource.options:
-        raise UsageFault(f"{resource.path} is one of {', '.join(resource.options)}, not {text}")
-    return text
 
 
 def _client(device: str) -> "Client":

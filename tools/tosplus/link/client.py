@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,11 +13,12 @@ import aiocoap.error
 import cbor2
 from aiocoap import GET, PUT, Message
 
-from ..errors import HostError, Unreachable
+from ..errors import HostError, Unreachable, UsageFault
 from ..words import WORDS
-from .schema import Events, Identity, Log, Resource, Value
+from .schema import Events, Identity, Log, Resource, Rule, Value
 
 _CBOR = 60  # content format, RFC 8949 section 9.4
+_BODY_B = 1024  # what every device takes in one datagram
 _ANSWER_S = 5.0
 _SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
@@ -78,8 +79,28 @@ class Client:
         return await self._get(f"s/{path}")
 
     async def set(self, path: str, value: Value) -> None:
-        request = Message(code=PUT, uri=self._uri(f"s/{path}"), payload=cbor2.dumps(value), content_format=_CBOR)
-        await self._ask(self._context.request(request, handle_blockwise=False))
+        await self._put(f"s/{path}", value)
+
+    async def rules(self) -> list[Rule]:
+        """The owner's rules, `/b`."""
+        paths = {row.index: row.path for row in (await self.identity()).resources}
+        return [Rule.from_wire(row, paths) for row in await self._get("b")]
+
+    async def set_rules(self, rules: Sequence[Rule] | None) -> None:
+        """All of them at once, or none; None brings the maker's back. They run on the device, whoever is connected."""
+        if rules is None:
+            await self._put("b", None)
+            return
+        indexes = {row.path: row.index for row in (await self.identity()).resources}
+        rows = []
+        for n, rule in enumerate(rules, 1):
+            try:
+                rows.append(rule.to_wire(indexes))
+            except KeyError as e:
+                raise _refusal("4.00", f"331 rule {n}, {e.args[0]}") from None
+        if len(cbor2.dumps(rows)) > _BODY_B:
+            raise UsageFault(f"these rules do not fit a datagram: {len(cbor2.dumps(rows))} of {_BODY_B} bytes")
+        await self._put("b", rows)
 
     async def events(self) -> Events:
         """`/e`, the latest that happened."""
@@ -137,6 +158,10 @@ class Client:
     async def _get(self, path: str) -> Any:
         request = self._context.request(Message(code=GET, uri=self._uri(path)))
         return _payload(await self._ask(request))
+
+    async def _put(self, path: str, value: Any) -> None:
+        request = Message(code=PUT, uri=self._uri(path), payload=cbor2.dumps(value), content_format=_CBOR)
+        await self._ask(self._context.request(request, handle_blockwise=False))
 
     async def _ask(self, request: Any) -> Message:
         try:

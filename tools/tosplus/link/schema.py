@@ -21,6 +21,7 @@ ROW = {
     12: "device_class",
     13: "origins",
 }
+RULE = {0: "when", 1: "above", 2: "below", 3: "equals", 4: "set", 5: "to"}
 EVENTS = {0: "boot", 1: "ms", 2: "latest"}
 REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep"}
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
@@ -77,6 +78,33 @@ class Identity:
             if row.path == path:
                 return row
         raise KeyError(path)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One of `/b`, with paths. One of above, below, equals; to is None in one that toggles a switch."""
+
+    when: str
+    set: str
+    above: float | None = None
+    below: float | None = None
+    equals: Value = None
+    to: Value = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[int, Any], paths: Mapping[int, str]) -> "Rule":
+        """paths: of the resources, by index."""
+        fields = named(wire, RULE)
+        return cls(**{**fields, "when": paths[fields["when"]], "set": paths[fields["set"]]})
+
+    def to_wire(self, indexes: Mapping[str, int]) -> dict[int, Any]:
+        """indexes: of the resources, by path. Raises KeyError for a path that is not there."""
+        wire = {key: getattr(self, name) for key, name in RULE.items() if getattr(self, name) is not None}
+        return {**wire, 0: indexes[self.when], 4: indexes[self.set]}
+
+    def as_json(self) -> dict[str, Any]:
+        """What is not None; Rule(**json) is the same rule again."""
+        return {name: getattr(self, name) for name in RULE.values() if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""Values and log entries as people read them."""
+"""Values and log entries as people read and write them."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import UsageFault
 from ..words import CAUSES, LEVELS, WORDS
 from .schema import Entry, Resource, Value
 
@@ -14,6 +16,32 @@ def value(resource: Resource, now: Value) -> str:
     if isinstance(now, bool):
         return "on" if now else "off"
     return f"{now} {resource.unit}" if resource.unit else str(now)
+
+
+def parse(resource: Resource, text: str) -> Value:
+    """What a person typed, as the type of the resource wants it. Raises UsageFault."""
+    if resource.type in ("switch", "binary_sensor"):
+        words = {"on": True, "true": True, "off": False, "false": False}
+        if text.lower() not in words:
+            raise UsageFault(f"{resource.path} is a {resource.type}: on or off, not {text}")
+        return words[text.lower()]
+    if resource.options:
+        if text not in resource.options:
+            raise UsageFault(f"{resource.path} is one of {', '.join(resource.options)}, not {text}")
+        return text
+    if resource.type in ("number", "sensor"):
+        try:
+            return number(text)
+        except ValueError:
+            raise UsageFault(f"{resource.path} is a {resource.type}: give a number, not {text}") from None
+    return text
+
+
+def number(text: str) -> int | float:
+    """Raises ValueError."""
+    with contextlib.suppress(ValueError):
+        return int(text)
+    return float(text)
 
 
 def entry(line: Entry, resources: Sequence[Resource]) -> dict[str, Any]:
