@@ -65,7 +65,7 @@ const MAKERS = {
     return { element: h("div", { class: "row" }, h("span", { class: "label", "aria-hidden": "true" }, title), button), update };
   },
   press(pull, { title }) {
-    const button = h("button", { type: "button", class: "button", onclick: () => pull() }, `Press ${title.toLowerCase()}`);
+    const button = h("button", { type: "button", class: "button", onclick: () => pull() }, title);
     return { element: button, update: (lever, on) => (button.disabled = !on) };
   },
   choice(pull, { title, options }) {

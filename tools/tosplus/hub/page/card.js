@@ -65,7 +65,7 @@ function build(house, id) {
   }
   if (controls.length) {
     children.push(h("div", { class: "controls" }, ...controls.map((resource) =>
-      h("div", { class: `row ${resource.type}` }, h("span", { class: "label", "aria-hidden": "true" }, human(resource.path)),
+      h("div", { class: "row" }, h("span", { class: "label", "aria-hidden": "true" }, human(resource.path)),
         place(resource.path, control(house, id, resource.path, { value: resource !== first }))))));
   }
   const last = events.length ? h("p", { class: "happened" }, h("span", { class: "what" }, "nothing yet"), h("span", { class: "age" })) : null;

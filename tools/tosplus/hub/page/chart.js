@@ -65,6 +65,7 @@ export function chart(house, id) {
   function draw() {
     const width = plot.clientWidth;
     const device = house.devices.get(id);
+    const until = house.until(device);
     const { from, to } = span();
     const { left, right, top, axis, lane } = PLOT;
     const height = line ? PLOT.height : 0;
@@ -75,31 +76,31 @@ export function chart(house, id) {
     const resource = line && device.byPath.get(which.value);
     const [low, high, step] = ticks(line && extent(line.points));
     const y = (value) => floor - ((value - low) / (high - low)) * height;
+    const every = NICE_S.find((s) => (s / window_s) * (width - left - right) > 74) ?? NICE_S.at(-1);
+    const zone_s = new Date(to * 1000).getTimezoneOffset() * 60;
+    for (let t = Math.ceil((from - zone_s) / every) * every + zone_s; t <= to; t += every) {
+      if (x(t) > left + 12 && x(t) < width - right - 8) {
+        shapes.push(svg("path", { class: "hair", d: `M${x(t)} ${top}V${total - axis + 4}` }),
+          svg("text", { x: x(t), y: total - 5, class: "x" }, day(t, every)));
+      }
+    }
     if (line) {
       for (let value = low; value <= high + step / 2; value += step) {
-        shapes.push(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }),
+        shapes.push(svg("path", { class: "hair", d: `M${left} ${y(value)}H${width - right}` }),
           svg("text", { x: left - 8, y: y(value) + 4, class: "y" }, number(value, decimals(step))));
       }
-      const drawn = paths(line.points, x, y, from, to, floor);
+      const drawn = paths(line.points, x, y, from, until, floor);
       shapes.push(svg("path", { class: "area", d: drawn.area }), svg("path", { class: "line", d: drawn.line }));
     }
     strips.forEach(({ resource, past }, row) => {
       const base = floor + row * lane;
       shapes.push(svg("path", { class: "rail", d: `M${left} ${base + 23}H${width - right}` }));
-      for (const [a, b] of yes(past.points, from, to)) {
+      for (const [a, b] of yes(past.points, from, until)) {
         shapes.push(svg("path", { class: "on", d: `M${x(a)} ${base + 23}H${Math.max(x(b), x(a) + 0.5)}` }));
       }
       shapes.push(svg("text", { x: left, y: base + 16, class: "lane" }, human(resource.path)));
     });
-    const every = NICE_S.find((s) => (s / window_s) * (width - left - right) > 74) ?? NICE_S.at(-1);
-    const zone_s = new Date(to * 1000).getTimezoneOffset() * 60;
-    for (let t = Math.ceil((from - zone_s) / every) * every + zone_s; t <= to; t += every) {
-      if (x(t) > left + 12 && x(t) < width - right - 8) {
-        shapes.push(svg("path", { class: "grid", d: `M${x(t)} ${top}V${total - axis + 4}` }),
-          svg("text", { x: x(t), y: total - 5, class: "x" }, day(t, every)));
-      }
-    }
-    const t = cursor === null ? to : Math.min(Math.max(cursor, from), to);
+    const t = cursor === null ? until : Math.min(Math.max(cursor, from), to);
     const value = resource && (cursor === null ? house.shown(id, resource) : at(line.points, t));
     if (cursor !== null) shapes.push(svg("path", { class: "cursor", d: `M${x(t)} ${top}V${total - axis}` }));
     if (typeof value === "number") shapes.push(svg("circle", { class: "dot", cx: x(t), cy: y(Math.min(high, Math.max(low, value))), r: 4 }));
@@ -171,9 +172,9 @@ function ticks(bounds) {
 const decimals = (step) => Math.max(0, Math.min(4, -Math.floor(Math.log10(step) + 1e-9)));
 
 // The stretches [from, to] where a binary resource was true.
-function yes(points, from, to) {
+function yes(points, from, until) {
   return points
-    .map(([t, value], index) => value === true && [Math.max(t, from), points[index + 1]?.[0] ?? to])
+    .map(([t, value], index) => value === true && [Math.max(t, from), points[index + 1]?.[0] ?? until])
     .filter((stretch) => stretch && stretch[1] > from);
 }
 

@@ -1,7 +1,7 @@
 // The small line on a card: the last quarter of an hour of one reading, in the browser.
 
 import { h, setText, svg } from "./dom.js";
-import { human, number } from "./format.js";
+import { number } from "./format.js";
 import { extent, paths, trace } from "./trace.js";
 
 const WINDOW_S = 900;
@@ -35,9 +35,8 @@ export function spark(house, id, path) {
   function draw() {
     const resource = house.devices.get(id)?.byPath.get(path);
     if (!resource) return;
-    const device = house.devices.get(id);
-    const now = device.link === "live" ? house.now() : (device.seen ?? house.now());
-    const from = now - WINDOW_S;
+    const from = house.now() - WINDOW_S;
+    const until = house.until(house.devices.get(id));
     const bounds = extent(past.points);
     if (!bounds) {
       for (const shape of [line, area, tip]) shape.setAttribute("d", "");
@@ -45,16 +44,15 @@ export function spark(house, id, path) {
     }
     const [low, high] = bounds;
     const span = high - low || 1;
-    const x = (t) => ((t - from) / WINDOW_S) * (WIDTH - PAD);
+    const x = (t) => ((t - from) / WINDOW_S) * (WIDTH - 2 * PAD);
     const y = (value) => (high === low ? HEIGHT / 2 : HEIGHT - PAD - ((value - low) / span) * (HEIGHT - 2 * PAD));
-    const drawn = paths(past.points, x, y, from, now, HEIGHT);
+    const drawn = paths(past.points, x, y, from, until, HEIGHT);
     line.setAttribute("d", drawn.line);
     area.setAttribute("d", drawn.area);
     const last = past.points.at(-1)[1];
-    tip.setAttribute("d", last === null ? "" : `M${x(now).toFixed(1)} ${y(last).toFixed(1)}h0`);
+    tip.setAttribute("d", last === null || until < from ? "" : `M${x(until).toFixed(1)} ${y(last).toFixed(1)}h0`);
     const text = low === high ? number(low, resource.decimals) : `${number(low, resource.decimals)} – ${number(high, resource.decimals)}`;
     setText(range, text);
-    chart.dataset.of = human(path);
   }
 
   return {

@@ -137,10 +137,16 @@ export class House {
     }, GATHER_MS);
   }
 
+  // Until when a device's last values are known to hold: now, or the last that was heard of it.
+  until(device) {
+    const heard = Math.max(device.seen ?? 0, ...device.resources.map(({ at }) => at ?? 0));
+    return device.link === "live" && this.link === "live" ? this.now() : Math.min(this.now(), heard);
+  }
+
   // Why nothing can be asked of this device now, in words; null when it can.
   hindrance(device) {
     if (this.link !== "live") return "the hub does not answer";
-    return { live: null, new: "not read yet", asleep: "asleep" }[device.link] ?? (device.link && "away");
+    return device.link === "live" ? null : { new: "not read yet", asleep: "asleep" }[device.link] ?? "away";
   }
 
   // What a control shows: what was asked for while that is under way, else what the device reports.
@@ -159,17 +165,18 @@ export class House {
     const current = () => this.devices.get(id)?.byPath.get(path);
     const wish = { value, accepted: false };
     const news = current().news;
+    const show = () => this.devices.has(id) && this.#tell(`device ${id}`, new Set([path]));
     const settle = () => {
       if (this.#wishes.get(key(id, path)) !== wish) return;
       this.#wishes.delete(key(id, path));
-      this.#touch(id, path);
+      show();
     };
     this.#wishes.set(key(id, path), wish);
-    this.#touch(id, path);
+    show();
     try {
       await api.put(id, path, value);
       wish.accepted = true;
-      this.#touch(id, path);
+      show();
       if (current()?.news !== news) settle();
       else setTimeout(settle, SETTLE_MS);
     } catch (refusal) {

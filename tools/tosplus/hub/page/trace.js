@@ -83,8 +83,8 @@ export function extent(points) {
 }
 
 // {line, area}: a device tells changes, so a value holds until shortly before the next; unknown is a gap.
-export function paths(points, x, y, from, now, floor) {
-  const hold_s = (now - from) / 60;
+export function paths(points, x, y, from, until, floor) {
+  const hold_s = (until - from) / 60;
   let line = "";
   let area = "";
   let run = [];
@@ -96,9 +96,9 @@ export function paths(points, x, y, from, now, floor) {
     run = [];
   };
   points.forEach(([t, value], index) => {
-    if (value !== null) {
-      const start = Math.max(t, from);
-      const end = points[index + 1]?.[0] ?? now;
+    const start = Math.max(t, from);
+    const end = points[index + 1]?.[0] ?? until;
+    if (value !== null && end >= start) {
       run.push([x(start), y(value)]);
       if (end - start > hold_s || points[index + 1]?.[1] === null || index === points.length - 1) {
         const until = index === points.length - 1 || points[index + 1][1] === null ? end : end - hold_s / 2;
