@@ -52,7 +52,7 @@ export function editor(house, id) {
     const to = h("span", { class: "operand" });
     const remove = h("button", { type: "button", class: "button small bad quietly", "aria-label": "Remove this rule" }, "Remove");
     const element = h("li", { class: "rule" }, h("span", { class: "sentence" },
-      h("span", {}, "When"), when, how, than, h("span", {}, "then set"), set, h("span", {}, "to"), to), remove);
+      h("span", { class: "clause" }, "When ", when, how, than), h("span", { class: "clause" }, "then set ", set, " to ", to)), remove);
     const given = Object.keys(HOWS).find((name) => name in rule) ?? "equals";
 
     const source = () => device().byPath.get(when.value);
