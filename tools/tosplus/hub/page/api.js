@@ -1,4 +1,4 @@
-// The hub's HTTP API, in the browser: each call returns JSON (or null) or throws an Error whose message is for a person.
+// The hub's HTTP API, in the browser: a call returns JSON (or null) or throws a Refusal with words for a person.
 
 export class Refusal extends Error {
   constructor(status, words) {

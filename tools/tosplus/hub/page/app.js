@@ -75,7 +75,8 @@ function navigation() {
   if (nav.dataset.entries === JSON.stringify(entries)) return;
   nav.dataset.entries = JSON.stringify(entries);
   const links = entries.map(([href, title, name]) => h("a", { href }, icon(name), h("span", {}, title)));
-  if (localStorage.getItem("entered")) links.push(h("button", { type: "button", class: "button small", onclick: lock }, "Lock"));
+  if (localStorage.getItem("entered")) links.push(h("button",
+    { type: "button", class: "button small", onclick: lock }, "Lock"));
   nav.replaceChildren(...links);
   marks();
 }
@@ -104,11 +105,12 @@ function state() {
   document.body.dataset.link = house.link;
   const told = [];
   if (house.link === "away") told.push(["The hub does not answer; trying again", "away"]);
-  if (house.hub.history === "full") told.push([house.hub.text ?? "The disk is full: what happens now is shown, and not kept", "full"]);
+  if (house.hub.history === "full") told.push([house.hub.text || "The disk is full: nothing is kept now", "full"]);
   const now = JSON.stringify(told);
   if (banners.dataset.told === now) return;
   banners.dataset.told = now;
-  banners.replaceChildren(...told.map(([words, kind]) => h("p", { class: "banner", "data-kind": kind }, icon("warning"), words)));
+  banners.replaceChildren(...told.map(([words, kind]) => h("p", { class: "banner", "data-kind": kind },
+    icon("warning"), words)));
 }
 
 house.on("link", () => {

@@ -7,7 +7,7 @@ import { icon } from "./icons.js";
 
 const REFRESH_TICKS = 3;
 
-// Calls show(devices) with the bench's answer now, after each action, and every few seconds while the page is looked at.
+// Calls show(devices) with the bench's answer: now, after each action, and every few seconds while looked at.
 function watch(house, show) {
   let ticks = 0;
   let current = true;
@@ -62,14 +62,16 @@ const MAKERS = {
       setAttribute(button, "aria-checked", String(value === true));
       setText(word, value === null ? "unknown" : words[Number(value)]);
     };
-    return { element: h("div", { class: "row" }, h("span", { class: "label", "aria-hidden": "true" }, title), button), update };
+    return { element: h("div", { class: "row" }, h("span", { class: "label", "aria-hidden": "true" }, title), button),
+      update };
   },
   press(pull, { title }) {
     const button = h("button", { type: "button", class: "button", onclick: () => pull() }, title);
     return { element: button, update: (lever, on) => (button.disabled = !on) };
   },
   choice(pull, { title, options }) {
-    const keys = options.map((option) => h("button", { type: "button", class: "button key", onclick: () => pull(option) }, human(option)));
+    const keys = options.map((option) => h("button", { type: "button", class: "button key",
+      onclick: () => pull(option) }, human(option)));
     const element = h("div", { class: "keys", role: "group", "aria-label": title }, ...keys);
     return { element, update: (lever, on) => keys.forEach((key) => (key.disabled = !on)) };
   },
@@ -99,7 +101,8 @@ export function page(root, house) {
   const empty = h("p", { class: "empty" }, "Nothing is simulated here, or the bench does not answer.");
   root.append(h("div", { class: "page" },
     h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "The world"),
-      h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, and see how they take it.")), empty, grid));
+      h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, and see how they take it.")),
+    empty, grid));
   const { pull, stop } = watch(house, (devices) => {
     empty.hidden = Object.keys(devices).length > 0;
     for (const [id, { element }] of parts) if (!devices[id]) (element.remove(), parts.delete(id));
@@ -116,7 +119,8 @@ export function page(root, house) {
     const name = h("a", { href: `#/device/${encodeURIComponent(id)}` });
     const state = h("span", { class: "quiet" });
     const own = levers((...what) => pull(...what), id);
-    const element = h("section", { class: "panel world" }, h("div", { class: "panelhead" }, h("h2", {}, name), state), own.element);
+    const element = h("section", { class: "panel world" }, h("div", { class: "panelhead" }, h("h2", {}, name), state),
+      own.element);
     return {
       element,
       update(entry) {

@@ -1,7 +1,7 @@
 // One device as a card of the house, in the browser: built once for its table, then only what changed is touched.
 
 import { control, reading } from "./controls.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { flash, h, setAttribute, setText } from "./dom.js";
 import { age, clock, human, number, plural } from "./format.js";
 import { battery as drawBattery, icon, iconOf } from "./icons.js";
 import { battery, face, shape } from "./model.js";
@@ -56,7 +56,8 @@ function build(house, id) {
   if (first) {
     line = spark(house, id, first.path);
     children.push(h("div", { class: "primary" },
-      h("div", { class: "big" }, h("span", { class: "label" }, human(first.path)), place(first.path, reading(house, id, first.path))),
+      h("div", { class: "big" }, h("span", { class: "label" }, human(first.path)),
+        place(first.path, reading(house, id, first.path))),
       line.element));
   }
   if (facts.length) {
@@ -68,9 +69,11 @@ function build(house, id) {
       h("div", { class: "row" }, h("span", { class: "label", "aria-hidden": "true" }, human(resource.path)),
         place(resource.path, control(house, id, resource.path, { value: resource !== first }))))));
   }
-  const last = events.length ? h("p", { class: "happened" }, h("span", { class: "what" }, "nothing yet"), h("span", { class: "age" })) : null;
+  const last = events.length ? h("p", { class: "happened" }, h("span", { class: "what" }, "nothing yet"),
+    h("span", { class: "age" })) : null;
   if (last) children.push(last);
-  if (more > 0) children.push(h("a", { class: "more", href: `#/device/${encodeURIComponent(id)}` }, `and ${more} more`));
+  if (more > 0) children.push(h("a", { class: "more", href: `#/device/${encodeURIComponent(id)}` },
+    `and ${more} more`));
 
   let latest = null;
   const showAge = () => latest && setText(last.lastChild, age(house.now() - latest.at));
@@ -86,13 +89,13 @@ function build(house, id) {
       for (const path of paths ?? parts.keys()) for (const part of parts.get(path) ?? []) part.update();
       if (paths === null || paths.has(battery(house.devices.get(id))?.path)) head.charge();
     },
-    happened(news, flash) {
+    happened(news, fresh) {
       const own = last && news.findLast((event) => event.device === id && event.path !== null);
       if (!own || own === latest) return;
       latest = own;
       setText(last.firstChild, `${human(own.path)}: ${own.value}`);
       showAge();
-      if (flash) last.animate({ backgroundColor: ["var(--glow)", "transparent"] }, { duration: 1600, easing: "ease-out" });
+      if (fresh) flash(last);
     },
     stop() {
       line?.stop();

@@ -1,22 +1,23 @@
-// The large chart of a device: one reading as a line, its switches and doors as lanes below, and a read-out. In the browser.
+// The large chart of a device, in the browser: a reading as a line, its switches as lanes below, and a read-out.
 
 import { bin, h, setAttribute, setText, svg } from "./dom.js";
 import { clock, human, number, words } from "./format.js";
 import { charted, lanes, primary } from "./model.js";
 import { at, extent, paths, trace } from "./trace.js";
 
-const RANGES = [["15 min", 900], ["1 h", 3600], ["6 h", 21600], ["24 h", 86400], ["7 d", 604800]];
+const RANGES = [["2 min", 120], ["15 min", 900], ["1 h", 3600], ["6 h", 21600], ["24 h", 86400], ["7 d", 604800]];
 const POINTS = 600;
 const MOST_LANES = 4;
 const PLOT = { left: 48, right: 14, top: 10, height: 210, axis: 24, lane: 30 };
-const NICE_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800];
+const NICE_S = [15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800];
 
 export function chart(house, id) {
   const undo = bin();
   const device = house.devices.get(id);
   const numeric = charted(device);
-  const strips = lanes(device, MOST_LANES).map((resource) => ({ resource, past: trace(house, id, resource.path, () => window_s, POINTS, soon) }));
-  let window_s = RANGES[0][1];
+  const strips = lanes(device, MOST_LANES).map((resource) =>
+    ({ resource, past: trace(house, id, resource.path, () => window_s, POINTS, soon) }));
+  let window_s = RANGES[1][1];
   let line = null;
   let cursor = null; // seconds since 1970, or null: the read-out shows now
   let waiting = false;
@@ -25,13 +26,15 @@ export function chart(house, id) {
     ...numeric.slice(0, 200).map(({ path }) => h("option", { value: path }, human(path))));
   if (numeric.length) which.value = primary(device)?.path;
   const ranges = h("div", { class: "segments", role: "group", "aria-label": "How far back" },
-    ...RANGES.map(([name, s]) => h("button", { type: "button", "aria-pressed": String(s === window_s), onclick: () => look(s) }, name)));
+    ...RANGES.map(([name, s]) => h("button", { type: "button", "aria-pressed": String(s === window_s),
+      onclick: () => look(s) }, name)));
   const readout = h("p", { class: "readout" });
   const drawing = svg("svg", { "aria-hidden": "true" });
   const plot = h("div", { class: "plot", tabindex: 0, role: "slider", "aria-label": "Moment in the chart",
     onpointermove: point, onpointerdown: point, onpointerleave: leave, onkeydown: walk, onblur: leave }, drawing);
   const element = h("section", { class: "panel chart", "aria-label": "Chart" },
-    h("div", { class: "panelhead" }, numeric.length === 1 ? h("h2", {}, human(numeric[0].path)) : which, ranges), readout, plot);
+    h("div", { class: "panelhead" }, numeric.length === 1 ? h("h2", {}, human(numeric[0].path)) : which, ranges),
+      readout, plot);
   const resized = new ResizeObserver(soon);
   resized.observe(plot);
   undo.add(() => resized.disconnect(), () => line?.stop(), () => strips.forEach(({ past }) => past.stop()),
@@ -45,7 +48,8 @@ export function chart(house, id) {
 
   function look(s) {
     window_s = s;
-    for (const [index, button] of [...ranges.children].entries()) setAttribute(button, "aria-pressed", String(RANGES[index][1] === s));
+    [...ranges.children].forEach((button, index) =>
+      setAttribute(button, "aria-pressed", String(RANGES[index][1] === s)));
     line?.load();
     strips.forEach(({ past }) => past.load());
     cursor = null;
@@ -81,7 +85,7 @@ export function chart(house, id) {
     for (let t = Math.ceil((from - zone_s) / every) * every + zone_s; t <= to; t += every) {
       if (x(t) > left + 12 && x(t) < width - right - 8) {
         shapes.push(svg("path", { class: "hair", d: `M${x(t)} ${top}V${total - axis + 4}` }),
-          svg("text", { x: x(t), y: total - 5, class: "x" }, day(t, every)));
+          svg("text", { x: x(t), y: total - 5, class: "x" }, tick(t, every)));
       }
     }
     if (line) {
@@ -103,7 +107,8 @@ export function chart(house, id) {
     const t = cursor === null ? until : Math.min(Math.max(cursor, from), to);
     const value = resource && (cursor === null ? house.shown(id, resource) : at(line.points, t));
     if (cursor !== null) shapes.push(svg("path", { class: "cursor", d: `M${x(t)} ${top}V${total - axis}` }));
-    if (typeof value === "number") shapes.push(svg("circle", { class: "dot", cx: x(t), cy: y(Math.min(high, Math.max(low, value))), r: 4 }));
+    if (typeof value === "number") shapes.push(svg("circle",
+      { class: "dot", cx: x(t), cy: y(Math.min(high, Math.max(low, value))), r: 4 }));
     drawing.setAttribute("width", width);
     drawing.setAttribute("height", total);
     drawing.replaceChildren(...shapes);
@@ -114,14 +119,16 @@ export function chart(house, id) {
     const told = [];
     if (resource) told.push([human(resource.path), value === undefined ? "not known" : words(resource, value)]);
     for (const strip of strips) {
-      const then = cursor === null ? house.devices.get(id).byPath.get(strip.resource.path).value : at(strip.past.points, t);
+      const then = cursor === null ? house.devices.get(id).byPath.get(strip.resource.path).value
+        : at(strip.past.points, t);
       told.push([human(strip.resource.path), then === undefined ? "not known" : words(strip.resource, then)]);
     }
     const when = cursor === null ? "now" : clock(t, true);
     const text = `${when}, ${told.map((pair) => pair.join(" ")).join(", ")}`;
     if (readout.dataset.text !== text) {
       readout.dataset.text = text;
-      readout.replaceChildren(h("time", {}, when), ...told.map(([name, value]) => h("span", {}, `${name} `, h("b", {}, value))));
+      readout.replaceChildren(h("time", {}, when), ...told.map(([name, value]) =>
+        h("span", {}, `${name} `, h("b", {}, value))));
     }
     setAttribute(plot, "aria-valuemin", 0);
     setAttribute(plot, "aria-valuemax", 1000);
@@ -155,6 +162,7 @@ export function chart(house, id) {
 
   setText(readout, "\u00a0");
   pick();
+  line?.loaded.then(() => house.now() - line.points[0]?.[0] < RANGES[0][1] && look(RANGES[0][1]));
   strips.forEach(({ past }) => past.load());
   return { element, stop: undo.empty };
 }
@@ -178,6 +186,7 @@ function yes(points, from, until) {
     .filter((stretch) => stretch && stretch[1] > from);
 }
 
-function day(t, every) {
-  return every >= 86400 ? new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" }) : clock(t).split(", ").at(-1);
+function tick(t, every) {
+  if (every >= 86400) return new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return clock(t, every < 60).split(", ").at(-1);
 }

@@ -6,7 +6,7 @@ import { mayWrite } from "./model.js";
 
 const MOST_STOPS = 1000; // a slider with more is a number field: nobody hits 12.50 on 999,999 stops
 
-// `name` is what assistive technology reads; `value`: the reading stands beside its slider.
+// `value`: the reading stands beside its slider.
 export function control(house, id, path, { value = true } = {}) {
   const resource = house.devices.get(id).byPath.get(path);
   const make = mayWrite(resource, "link") ? maker(resource) : reading;
@@ -37,7 +37,7 @@ function now(house, id, path, element) {
 export function reading(house, id, path) {
   const number = h("span");
   const unit = h("span", { class: "unit" });
-  const element = h("output", { "data-path": path, "aria-live": "off", "aria-label": null }, number, unit);
+  const element = h("output", { "data-path": path, "aria-live": "off" }, number, unit);
   function update() {
     const resource = house.devices.get(id).byPath.get(path);
     const value = house.shown(id, resource);
@@ -92,7 +92,7 @@ function slider(house, id, path, withValue) {
   return { element: shown ? h("span", { class: "slider" }, input, shown) : input, update };
 }
 
-// A field is the person's while they type in it: Enter sends, Escape and leaving it empty-handed take the old value back.
+// A field is the person's while they type in it: Enter sends, Escape takes the old value back.
 function typed(house, id, path, input, parse, write) {
   let mine = false;
   const send = h("button", { type: "submit", class: "button small send", "aria-label": `Set ${path}` }, "Set");
@@ -125,13 +125,15 @@ function typed(house, id, path, input, parse, write) {
 }
 
 function text(house, id, path) {
-  const input = h("input", { type: "text", "aria-label": path, autocomplete: "off", spellcheck: "false", placeholder: "nothing" });
+  const input = h("input", { type: "text", "aria-label": path, autocomplete: "off", spellcheck: "false",
+    placeholder: "nothing" });
   return typed(house, id, path, input, () => input.value, (value) => value ?? "");
 }
 
 function field(house, id, path) {
   const { minimum, maximum, step, unit } = house.devices.get(id).byPath.get(path);
-  const input = h("input", { type: "number", "aria-label": path, min: minimum, max: maximum, step: step || "any", inputmode: "decimal" });
+  const input = h("input", { type: "number", "aria-label": path, min: minimum, max: maximum, step: step || "any",
+    inputmode: "decimal" });
   const parts = typed(house, id, path, input,
     () => (Number.isNaN(input.valueAsNumber) ? null : input.valueAsNumber), (value) => String(value ?? ""));
   if (unit) input.after(h("span", { class: "unit", "aria-hidden": "true" }, unit));
@@ -140,7 +142,8 @@ function field(house, id, path) {
 
 function select(house, id, path) {
   const { options } = house.devices.get(id).byPath.get(path);
-  const element = h("select", { "aria-label": path }, ...(options ?? []).map((option) => h("option", { value: option }, human(option))));
+  const element = h("select", { "aria-label": path }, ...(options ?? []).map((option) =>
+    h("option", { value: option }, human(option))));
   element.addEventListener("change", () => house.set(id, path, element.value));
   function update() {
     const { value } = now(house, id, path, element);

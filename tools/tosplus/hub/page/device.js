@@ -37,7 +37,8 @@ export function page(root, house, id) {
 
 function missing(house) {
   const words = house.link === "live" ? "The hub knows no device of this name." : "Asking the hub …";
-  return [h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "No such device"), h("p", {}, words), h("a", { href: "#/" }, "To the house"))];
+  return [h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "No such device"), h("p", {}, words),
+    h("a", { href: "#/" }, "To the house"))];
 }
 
 function build(house, id, undo) {
@@ -79,7 +80,8 @@ function heading(house, id) {
     setText(name, device.name);
     setText(link, device.link);
     link.dataset.link = device.link;
-    setText(since, device.since ? `since ${clock(device.since)}${at}, last heard ${age(house.now() - device.seen)}` : "");
+    setText(since, device.since ? `since ${clock(device.since)}${at}, last heard ${age(house.now() - device.seen)}`
+      : "");
     setAttribute(element, "data-state", house.link === "live" ? device.link : "away");
     const texts = device.warnings.map((warning) => warning.text);
     if (texts.join("\n") === warnings.dataset.texts) return;

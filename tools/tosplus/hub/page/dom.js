@@ -1,4 +1,4 @@
-// Making and changing elements, in the browser. Text from a device only ever becomes a text node or an attribute's value.
+// Making and changing elements, in the browser. A device's text only becomes a text node or an attribute's value.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -29,6 +29,14 @@ export function setText(node, text) {
 export function setAttribute(node, name, value) {
   if (value == null || value === false) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// Draws the eye to what has just happened, once.
+export function flash(node) {
+  if (still.matches) return;
+  node.animate({ backgroundColor: ["var(--glow)", "transparent"] }, { duration: 1600, easing: "ease-out" });
 }
 
 // For work that must be undone when a view goes: bin.add(off) ... bin.empty().

@@ -1,7 +1,7 @@
 // What happened in the house: the short stream beside the cards, and the page with all of it. In the browser.
 
 import * as api from "./api.js";
-import { bin, h, say, setText } from "./dom.js";
+import { bin, flash, h, say, setText } from "./dom.js";
 import { age, clock, occurrence } from "./format.js";
 import { iconOf, icon } from "./icons.js";
 
@@ -10,12 +10,13 @@ const MOST_ROWS = 1000;
 
 function row(house, event) {
   const device = house.devices.get(event.device);
-  const name = device?.name ?? event.device ?? "hub";
+  const name = device?.name ?? (event.kind === "forgotten" ? event.value : event.device) ?? "hub";
   const when = h("time", { datetime: new Date(event.at * 1000).toISOString(), title: clock(event.at, true) });
   const element = h("li", { class: "event", "data-kind": event.kind ?? "event" },
     h("span", { class: "badge" }, device ? iconOf(device) : icon("generic")),
     h("span", { class: "what" },
-      device ? h("a", { href: `#/device/${encodeURIComponent(device.id)}` }, name) : h("b", {}, name), " ", occurrence(event)),
+      device ? h("a", { href: `#/device/${encodeURIComponent(device.id)}` }, name) : h("b", {}, name), " ",
+        occurrence(event)),
     when);
   return { element, id: event.id, device: event.device, tick: () => setText(when, told(house, event.at)) };
 }
@@ -29,14 +30,14 @@ function told(house, at) {
 export function stream(house, most, wanted = () => true) {
   const element = h("ol", { class: "events" });
   const rows = [];
-  function add(events, flash) {
+  function add(events, fresh) {
     for (const event of events.slice(-most)) {
       if (!wanted(event)) continue;
       const made = row(house, event);
       made.tick();
       rows.unshift(made);
       element.prepend(made.element);
-      if (flash) made.element.animate({ backgroundColor: ["var(--glow)", "transparent"] }, { duration: 1600, easing: "ease-out" });
+      if (fresh) flash(made.element);
     }
     while (rows.length > most) rows.pop().element.remove();
   }
@@ -72,7 +73,8 @@ export function page(root, house) {
   const list = stream(house, MOST_ROWS, (event) => !which.value || event.device === which.value);
   let oldest = null;
   root.append(h("div", { class: "page narrow" },
-    h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "Events"), which), h("section", { class: "panel" }, list.element), more));
+    h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "Events"), which),
+      h("section", { class: "panel" }, list.element), more));
 
   function names() {
     const chosen = which.value;

@@ -29,13 +29,15 @@ export function words(resource, value) {
 }
 
 export function number(value, decimals = 0) {
-  return value.toLocaleString("en-GB", { minimumFractionDigits: decimals, maximumFractionDigits: Math.max(decimals, 2) });
+  return value.toLocaleString("en-GB", { minimumFractionDigits: decimals,
+    maximumFractionDigits: Math.max(decimals, 2) });
 }
 
 // "14:02", or "3 Mar, 14:02" on another day.
 export function clock(at, seconds = false) {
   const date = new Date(at * 1000);
-  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit"
+    : undefined });
   if (date.toDateString() === new Date().toDateString()) return time;
   return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
 }
@@ -55,8 +57,11 @@ export function span(s) {
 
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+const KINDS = { live: "is live", away: "is away", asleep: "is asleep", restarted: "restarted",
+  forgotten: "was forgotten" };
+
 // An event as a sentence without its subject.
 export function occurrence(event) {
-  if (event.path === null) return String(event.value);
+  if (event.path === null) return KINDS[event.kind] ?? String(event.value);
   return `${human(event.path)}: ${event.value}`;
 }

@@ -12,9 +12,11 @@ export function page(root, house) {
   const cards = new Map();
   const summary = h("p", { class: "summary" });
   const grid = h("div", { class: "grid" });
-  const filter = h("input", { type: "search", placeholder: "Find a device", "aria-label": "Find a device", oninput: narrow, hidden: true });
+  const filter = h("input", { type: "search", placeholder: "Find a device", "aria-label": "Find a device",
+    oninput: narrow, hidden: true });
   const empty = h("div", { class: "empty", hidden: true }, h("h2", {}, "No device has reported yet"),
-    h("p", {}, "A device appears here by itself when it first reports. To see some without hardware: "), h("code", {}, "make demo"));
+    h("p", {}, "A device appears here by itself when it first reports. To see some without hardware: "),
+      h("code", {}, "make demo"));
   const events = stream(house, 40);
   root.append(h("div", { class: "withside" },
     h("div", {}, h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "The house"), summary, filter), empty, grid),
@@ -29,11 +31,12 @@ export function page(root, house) {
       element.remove();
       cards.delete(id);
     }
-    for (const id of house.devices.keys()) {
-      if (cards.has(id)) continue;
-      cards.set(id, card(house, id));
-      grid.append(cards.get(id).element);
-    }
+    const inOrder = [...house.devices.values()].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    inOrder.forEach(({ id }, place) => {
+      if (!cards.has(id)) cards.set(id, card(house, id));
+      const { element } = cards.get(id);
+      if (grid.children[place] !== element) grid.insertBefore(element, grid.children[place] ?? null);
+    });
     const count = (link) => [...house.devices.values()].filter((device) => device.link === link).length;
     const states = ["live", "asleep", "away", "new"].filter(count).map((link) => `${count(link)} ${link}`);
     setText(summary, house.devices.size ? `${plural(house.devices.size, "device")}: ${states.join(", ")}` : "");

@@ -39,7 +39,7 @@ export function identity(house, id) {
 
   async function forget() {
     const { name } = house.devices.get(id);
-    const words = "Its name, its readings and its events are deleted here. If it is still running it will come back as a new device.";
+    const words = "Its name, readings and events are deleted here. If it still runs, it comes back as a new device.";
     if (!(await confirm(`Forget ${name}?`, words, "Forget"))) return;
     try {
       await api.forget(id);

@@ -34,10 +34,13 @@ function drawn({ ring, counts, crash }) {
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Log entries, latest first" },
       h("table", { class: "log" }, h("tbody", {}, ...ring.toReversed().map((entry) =>
         h("tr", { "data-level": entry.level }, h("td", { class: "when" }, ago(entry.ms)),
-          h("td", {}, h("span", { class: "level" }, entry.level)), h("td", {}, entry.text), h("td", { class: "code" }, `${entry.code}`)))))),
+          h("td", {}, h("span", { class: "level" }, entry.level)), h("td", {}, entry.text),
+            h("td", { class: "code" }, `${entry.code}`)))))),
     counts.length
-      ? h("details", {}, h("summary", {}, "How often since the start"), h("ul", { class: "counts" }, ...counts.map(({ code, name, times }) =>
-        h("li", {}, h("b", {}, `${times} ×`), ` ${name.toLowerCase().replaceAll("_", " ")} `, h("span", { class: "code" }, `${code}`)))))
+      ? h("details", {}, h("summary", {}, "How often since the start"),
+        h("ul", { class: "counts" }, ...counts.map(({ code, name, times }) =>
+        h("li", {}, h("b", {}, `${times} ×`), ` ${name.toLowerCase().replaceAll("_", " ")} `,
+          h("span", { class: "code" }, `${code}`)))))
       : null,
     crash ? h("details", { open: true }, h("summary", {}, "Last crash"), h("pre", { tabindex: 0 }, crash)) : null,
   ].filter(Boolean);

@@ -8,7 +8,8 @@ export function page(root, entered) {
   const password = h("input", { type: "password", id: "password", autocomplete: "current-password", required: true });
   const enter = h("button", { type: "submit", class: "button main" }, "Open");
   root.append(h("form", { class: "panel login", onsubmit: send },
-    h("h1", { tabindex: "-1" }, "This house is locked"), h("label", { for: "password" }, "Password of the hub"), password, refused, enter));
+    h("h1", { tabindex: "-1" }, "This house is locked"), h("label", { for: "password" }, "Password of the hub"),
+      password, refused, enter));
   password.focus();
 
   async function send(event) {

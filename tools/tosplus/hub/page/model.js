@@ -28,7 +28,8 @@ export function face(device) {
   const first = primary(device);
   const rest = device.resources.filter((resource) => resource !== first || mayWrite(resource, "link"));
   const controls = rest.filter((resource) => mayWrite(resource, "link")).slice(0, MOST_ROWS);
-  const facts = rest.filter((resource) => !resource.event && !mayWrite(resource, "link") && !isBattery(resource)).slice(0, MOST_ROWS);
+  const facts = rest.filter((resource) => !resource.event && !mayWrite(resource, "link")
+    && !isBattery(resource)).slice(0, MOST_ROWS);
   const events = device.resources.filter((resource) => resource.event);
   const shown = controls.length + facts.length + events.length + (first && !controls.includes(first) ? 1 : 0);
   const left = battery(device) && battery(device) !== first ? 1 : 0;

@@ -18,7 +18,8 @@ export function editor(house, id) {
   const save = h("button", { type: "submit", class: "button main" }, "Save");
   const form = h("form", { onsubmit: send }, list, hint, refused, h("div", { class: "actions" }, add, undo, save));
   const element = h("section", { class: "panel", "aria-labelledby": "rules" },
-    h("div", { class: "panelhead" }, h("h2", { id: "rules" }, "Rules"), h("p", { class: "quiet" }, "They run on the device, with the hub off too.")), form);
+    h("div", { class: "panelhead" }, h("h2", { id: "rules" }, "Rules"),
+      h("p", { class: "quiet" }, "They run on the device, with the hub off too.")), form);
   let drawn = null;
 
   const device = () => house.devices.get(id);
@@ -50,9 +51,11 @@ export function editor(house, id) {
     const than = h("span", { class: "operand" });
     const set = choice("Set", targets().map(({ path }) => [path, human(path)]), rule.set);
     const to = h("span", { class: "operand" });
-    const remove = h("button", { type: "button", class: "button small bad quietly", "aria-label": "Remove this rule" }, "Remove");
+    const remove = h("button", { type: "button", class: "button small bad quietly",
+      "aria-label": "Remove this rule" }, "Remove");
     const element = h("li", { class: "rule" }, h("span", { class: "sentence" },
-      h("span", { class: "clause" }, "When ", when, how, than), h("span", { class: "clause" }, "then set ", set, " to ", to)), remove);
+      h("span", { class: "clause" }, "When ", when, how, than),
+        h("span", { class: "clause" }, "then set ", set, " to ", to)), remove);
     const given = Object.keys(HOWS).find((name) => name in rule) ?? "equals";
 
     const source = () => device().byPath.get(when.value);
@@ -97,7 +100,8 @@ export function editor(house, id) {
   function append() {
     const source = watched()[0];
     const target = targets().find(isBinary) ?? targets()[0];
-    list.append(row({ when: source.path, equals: undefined, set: target.path, to: isBinary(target) ? true : undefined }));
+    list.append(row({ when: source.path, equals: undefined, set: target.path, to: isBinary(target) ? true
+      : undefined }));
     edited();
     list.lastChild.querySelector("select").focus();
   }
@@ -131,7 +135,8 @@ export function editor(house, id) {
 
 function choice(name, pairs, chosen) {
   const element = h("select", { "aria-label": name }, ...pairs.map(([value, words]) => h("option", { value }, words)));
-  if (chosen !== undefined && !pairs.some(([value]) => value === chosen)) element.append(h("option", { value: chosen }, chosen));
+  if (chosen !== undefined && !pairs.some(([value]) => value === chosen)) element.append(h("option",
+    { value: chosen }, chosen));
   element.value = chosen ?? pairs[0][0];
   return element;
 }
@@ -150,7 +155,8 @@ function operand(resource, name, value, toggles) {
     element.read = () => element.value;
   } else if (resource && isNumeric(resource)) {
     const { minimum, maximum, step } = resource;
-    element = h("input", { type: "number", required: true, "aria-label": name, min: minimum, max: maximum, step: step || "any", inputmode: "decimal" });
+    element = h("input", { type: "number", required: true, "aria-label": name, min: minimum, max: maximum,
+      step: step || "any", inputmode: "decimal" });
     element.value = value ?? resource.value ?? minimum ?? 0;
     element.read = () => element.valueAsNumber;
   } else {

@@ -1,10 +1,11 @@
-// The small line on a card: the last quarter of an hour of one reading, in the browser.
+// The small line on a card: one reading over the last quarter of an hour, or as much of it as there is. In the browser.
 
 import { h, setText, svg } from "./dom.js";
-import { number } from "./format.js";
+import { number, span } from "./format.js";
 import { extent, paths, trace } from "./trace.js";
 
 const WINDOW_S = 900;
+const LEAST_S = 60;
 const POINTS = 160;
 const WIDTH = 300;
 const HEIGHT = 56;
@@ -20,9 +21,11 @@ export function spark(house, id, path) {
   const area = svg("path", { class: "area" });
   const tip = svg("path", { class: "tip" });
   const range = h("span");
-  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, area, line, tip);
+  const back = h("span", { class: "quiet" });
+  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    area, line, tip);
   const element = h("figure", { class: "spark" }, chart,
-    h("figcaption", {}, h("span", { class: "quiet" }, "15 min"), range));
+    h("figcaption", {}, back, range));
   const past = trace(house, id, path, () => WINDOW_S, POINTS, draw);
   let ticks = 0;
   const offTick = house.on("tick", () => (ticks = (ticks + 1) % REDRAW_TICKS) || draw());
@@ -35,7 +38,10 @@ export function spark(house, id, path) {
   function draw() {
     const resource = house.devices.get(id)?.byPath.get(path);
     if (!resource) return;
-    const from = house.now() - WINDOW_S;
+    const known_s = house.now() - (past.points[0]?.[0] ?? 0);
+    const window_s = Math.min(WINDOW_S, Math.max(LEAST_S, known_s));
+    const from = house.now() - window_s;
+    setText(back, span(window_s));
     const until = house.until(house.devices.get(id));
     const bounds = extent(past.points);
     if (!bounds) {
@@ -43,15 +49,16 @@ export function spark(house, id, path) {
       return setText(range, "");
     }
     const [low, high] = bounds;
-    const span = high - low || 1;
-    const x = (t) => ((t - from) / WINDOW_S) * (WIDTH - 2 * PAD);
-    const y = (value) => (high === low ? HEIGHT / 2 : HEIGHT - PAD - ((value - low) / span) * (HEIGHT - 2 * PAD));
+    const height = high - low || 1;
+    const x = (t) => ((t - from) / window_s) * (WIDTH - 2 * PAD);
+    const y = (value) => (high === low ? HEIGHT / 2 : HEIGHT - PAD - ((value - low) / height) * (HEIGHT - 2 * PAD));
     const drawn = paths(past.points, x, y, from, until, HEIGHT);
     line.setAttribute("d", drawn.line);
     area.setAttribute("d", drawn.area);
     const last = past.points.at(-1)[1];
     tip.setAttribute("d", last === null || until < from ? "" : `M${x(until).toFixed(1)} ${y(last).toFixed(1)}h0`);
-    const text = low === high ? number(low, resource.decimals) : `${number(low, resource.decimals)} – ${number(high, resource.decimals)}`;
+    const text = low === high ? number(low, resource.decimals)
+      : `${number(low, resource.decimals)} – ${number(high, resource.decimals)}`;
     setText(range, text);
   }
 

@@ -14,11 +14,13 @@ export function table(house, id) {
   const where = h("span", { class: "quiet" });
   const back = h("button", { type: "button", class: "button small", onclick: () => turn(-1) }, "Back");
   const on = h("button", { type: "button", class: "button small", onclick: () => turn(1) }, "Next");
-  const find = h("input", { type: "search", placeholder: "Find a resource", "aria-label": "Find a resource", hidden: !many, oninput: () => fill(0) });
+  const find = h("input", { type: "search", placeholder: "Find a resource", "aria-label": "Find a resource",
+    hidden: !many, oninput: () => fill(0) });
   const element = h("section", { class: "panel", "aria-labelledby": "resources" },
     h("div", { class: "panelhead" }, h("h2", { id: "resources" }, "Resources"), find),
     h("table", { class: "resources" },
-      h("thead", {}, h("tr", {}, ...["Name", "Value", "Kind", "Changed"].map((name) => h("th", { scope: "col" }, name)))), body),
+      h("thead", {}, h("tr", {}, ...["Name", "Value", "Kind",
+        "Changed"].map((name) => h("th", { scope: "col" }, name)))), body),
     many ? h("div", { class: "pager" }, back, where, on) : null);
   let rows = new Map();
   let page = 0;
@@ -32,7 +34,8 @@ export function table(house, id) {
     body.replaceChildren(...[...rows.values()].map((made) => made.element));
     back.disabled = page === 0;
     on.disabled = page === pages - 1;
-    setText(where, `${found.length ? page * ROWS + 1 : 0} to ${Math.min(found.length, (page + 1) * ROWS)} of ${found.length}`);
+    const first = found.length && page * ROWS + 1;
+    setText(where, `${first} to ${Math.min(found.length, (page + 1) * ROWS)} of ${found.length}`);
     update(null);
   }
 
@@ -70,7 +73,7 @@ function row(house, id, path) {
 function kind(resource) {
   const told = [human(resource.type)];
   const { minimum, maximum, unit, options } = resource;
-  if (minimum !== null && maximum !== null) told.push(`${number(minimum)} to ${number(maximum)}${unit ? ` ${unit}` : ""}`);
+  if (minimum !== null && maximum !== null) told.push(`${number(minimum)} to ${number(maximum)} ${unit ?? ""}`.trim());
   if (options?.length) told.push(options.join(" · "));
   if (resource.keep) told.push("kept");
   if (resource.safe !== null) told.push(`safe: ${bare(resource, resource.safe)}`);

@@ -19,15 +19,18 @@ async function turn(work) {
 
 // {points, load, stop}; `window_s` is a function: how far back. changed() is called when there are new points.
 export function trace(house, id, path, window_s, most, changed) {
-  const self = { points: [], load, stop };
+  const self = { points: [], loaded: null, load, stop };
   let wanted = true;
   const offs = [
     house.on(`device ${id}`, (paths) => paths?.has(path) && append()),
     house.on("link", () => house.link === "live" && self.loaded && load()),
   ];
 
-  async function load() {
-    self.loaded = true;
+  function load() {
+    return (self.loaded = read());
+  }
+
+  async function read() {
     const since = house.now() - window_s();
     try {
       const points = await turn(() => (wanted ? api.history(id, path, since, most) : []));
