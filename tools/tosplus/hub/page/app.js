@@ -124,6 +124,10 @@ house.on("hub", () => {
 });
 house.on("devices", marks);
 addEventListener("hashchange", route);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view, so it cannot also say where in it
+  main.focus();
+});
 navigation();
 state();
 const live = connect(house);

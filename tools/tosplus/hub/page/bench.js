@@ -101,7 +101,7 @@ export function page(root, house) {
   const empty = h("p", { class: "empty" }, "Nothing is simulated here, or the bench does not answer.");
   root.append(h("div", { class: "page" },
     h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "The world"),
-      h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, and see how they take it.")),
+      h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, see how they take it.")),
     empty, grid));
   const { pull, stop } = watch(house, (devices) => {
     empty.hidden = Object.keys(devices).length > 0;
