@@ -37,7 +37,7 @@ def test_help_imports_nothing_big():
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("new",), ("build",), ("sim",), ("explain",), ("demo",), ("dev", "get"), ("dev", "set")]
+    "command", [(), ("new",), ("build",), ("sim",), ("hub",), ("explain",), ("demo",), ("dev", "get"), ("dev", "set")]
 )
 def test_help_teaches_with_examples(tos, command):
     done = tos(*command, "--help")

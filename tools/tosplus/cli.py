@@ -6,7 +6,7 @@ import click
 
 from .errors import HostError
 
-_COMMANDS = ("demo", "new", "build", "sim", "dev", "explain")
+_COMMANDS = ("demo", "new", "build", "sim", "dev", "hub", "explain")
 
 
 class _Commands(click.Group):

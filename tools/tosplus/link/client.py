@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
+import operator
 import re
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiocoap
 import aiocoap.error
 import cbor2
 from aiocoap import GET, PUT, Message
+from aiocoap.numbers.constants import TransportTuning
 
 from ..errors import HostError, Unreachable, UsageFault
 from ..words import WORDS
@@ -23,6 +25,20 @@ _ANSWER_S = 5.0
 _SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
 _TRANSPORTS = ["udp6" if sys.platform == "linux" else "simple6"]
+
+
+class _Tuning(TransportTuning):
+    """Gives up within our own patience: what aiocoap still repeats holds back all that is asked later."""
+
+    ACK_TIMEOUT = 0.5
+    MAX_RETRANSMIT = 2
+
+
+class Notified(NamedTuple):
+    """A payload of an observed resource. number: of the notification (RFC 7641 section 3.4), None where polled."""
+
+    payload: Any
+    number: int | None
 
 
 class LinkError(HostError):
@@ -42,15 +58,21 @@ class Client:
             async for state in kettle.watch():
                 print(state)
 
-    Every method raises LinkError if the device refuses and Unreachable if it does not answer.
+    Every method raises LinkError if the device refuses and Unreachable if it does not answer. context: one from
+    `open_context` for the clients of many devices; they need no `async with`.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self, host: str, port: int, context: aiocoap.Context | None = None, answer_s: float = _ANSWER_S
+    ) -> None:
         self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._identity: Identity | None = None
+        self._answer_s = answer_s
+        if context:
+            self._context = context
 
     async def __aenter__(self) -> "Client":
-        self._context = await aiocoap.Context.create_client_context(transports=_TRANSPORTS)
+        self._context = await open_context()
         return self
 
     async def __aexit__(
@@ -61,7 +83,7 @@ class Client:
     async def identity(self) -> Identity:
         """`/d`, read once; `watch` reads it again after the device was away."""
         if self._identity is None:
-            self._identity = Identity.from_wire(await self._get("d"))
+            self._identity = Identity.from_wire(await self.read("d"))
         return self._identity
 
     async def resource(self, path: str) -> Resource:
@@ -73,23 +95,23 @@ class Client:
 
     async def state(self) -> dict[str, Value]:
         """{path: value}, in the order of the table."""
-        return await self._by_path(await self._get("s"))
+        return await self._by_path(await self.read("s"))
 
     async def get(self, path: str) -> Value:
-        return await self._get(f"s/{path}")
+        return await self.read(f"s/{path}")
 
     async def set(self, path: str, value: Value) -> None:
-        await self._put(f"s/{path}", value)
+        await self.write(f"s/{path}", value)
 
     async def rules(self) -> list[Rule]:
         """The owner's rules, `/b`."""
         paths = {row.index: row.path for row in (await self.identity()).resources}
-        return [Rule.from_wire(row, paths) for row in await self._get("b")]
+        return [Rule.from_wire(row, paths) for row in await self.read("b")]
 
     async def set_rules(self, rules: Sequence[Rule] | None) -> None:
         """All of them at once, or none; None brings the maker's back. They run on the device, whoever is connected."""
         if rules is None:
-            await self._put("b", None)
+            await self.write("b", None)
             return
         indexes = {row.path: row.index for row in (await self.identity()).resources}
         rows = []
@@ -100,28 +122,27 @@ class Client:
                 raise _refusal("4.00", f"331 rule {n}, {e.args[0]}") from None
         if len(cbor2.dumps(rows)) > _BODY_B:
             raise UsageFault(f"these rules do not fit a datagram: {len(cbor2.dumps(rows))} of {_BODY_B} bytes")
-        await self._put("b", rows)
+        await self.write("b", rows)
 
     async def events(self) -> Events:
         """`/e`, the latest that happened."""
-        return Events.from_wire(await self._get("e"), (await self.identity()).resources)
+        return Events.from_wire(await self.read("e"), (await self.identity()).resources)
 
     async def log(self) -> Log:
-        return Log.from_wire(await self._get("l"))
+        return Log.from_wire(await self.read("l"))
 
     async def core(self) -> str:
         """`/.well-known/core`, link format (RFC 6690)."""
-        request = Message(code=GET, uri=self._uri(".well-known/core"))
-        return (await self._ask(self._context.request(request))).payload.decode()
+        return (await self._ask(self._context.request(self._message(".well-known/core")))).payload.decode()
 
     async def watch(self) -> AsyncGenerator[dict[str, Value] | None, None]:
         """The state at once and after each change; None once when the device stops answering. Ends with the caller."""
         last: dict[str, Value] | None = {}
         while True:
             try:
-                async with contextlib.aclosing(self._observe("s")) as payloads:
-                    async for payload in payloads:
-                        state = await self._by_path(payload)
+                async with contextlib.aclosing(self.observe("s")) as notifications:
+                    async for notified in notifications:
+                        state = await self._by_path(notified.payload)
                         if state != last:
                             last = state
                             yield state
@@ -132,21 +153,29 @@ class Client:
                     yield None
             await asyncio.sleep(_RETRY_S)  # a device with too many observers answers each time, and no more
 
-    async def _observe(self, path: str) -> AsyncGenerator[Any, None]:
-        """Payloads, until the device ends the observation or has forgotten it, as it does when it restarts."""
-        request = self._context.request(Message(code=GET, uri=self._uri(path), observe=0))
+    async def observe(
+        self, path: str, silent_s: float | None = None, same: Callable[[Any, Any], bool] = operator.eq
+    ) -> AsyncGenerator[Notified, None]:
+        """Payloads, until the device ends the observation or has forgotten it, as it does when it restarts.
+
+        After each silent_s without one the resource is read: what is not the `same` then shows that we are forgotten.
+        A caller that is slow gets the latest, not all.
+        """
+        request = self._context.request(self._message(path, observe=0))
         notifications = aiter(request.observation)
         following: asyncio.Future[Message] | None = None
         try:
-            payload = _payload(await self._ask(request))
+            response = await self._ask(request)
+            payload = _payload(response)
             while True:
-                yield payload
+                yield Notified(payload, response.opt.observe)
                 following = asyncio.ensure_future(anext(notifications))
                 following.add_done_callback(lambda done: done.cancelled() or done.exception())
-                while not (await asyncio.wait({following}, timeout=_SILENT_S))[0]:
-                    if await self._get(path) != payload:
+                while not (await asyncio.wait({following}, timeout=silent_s or _SILENT_S))[0]:
+                    if not same(await self.read(path), payload):
                         return
-                payload = _payload(_checked(following.result()))
+                response = _checked(following.result())
+                payload = _payload(response)
         except (StopAsyncIteration, aiocoap.error.Error):
             return
         finally:
@@ -155,25 +184,42 @@ class Client:
             if not request.observation.cancelled:
                 request.observation.cancel()
 
-    async def _get(self, path: str) -> Any:
-        request = self._context.request(Message(code=GET, uri=self._uri(path)))
-        return _payload(await self._ask(request))
+    async def read(self, path: str) -> Any:
+        """The payload of any resource, block by block where it is long (RFC 7959), as it is on the wire."""
+        return _payload(await self._ask(self._context.request(self._message(path))))
 
-    async def _put(self, path: str, value: Any) -> None:
-        request = Message(code=PUT, uri=self._uri(path), payload=cbor2.dumps(value), content_format=_CBOR)
+    async def write(self, path: str, payload: Any) -> None:
+        """PUT to any resource."""
+        request = Message(
+            code=PUT,
+            uri=self._uri(path),
+            payload=cbor2.dumps(payload),
+            content_format=_CBOR,
+            transport_tuning=_Tuning(),
+        )
         await self._ask(self._context.request(request, handle_blockwise=False))
+
+    def _message(self, path: str, **options: int) -> Message:
+        return Message(code=GET, uri=self._uri(path), transport_tuning=_Tuning(), **options)
 
     async def _ask(self, request: Any) -> Message:
         try:
-            return _checked(await asyncio.wait_for(request.response, _ANSWER_S))
+            return _checked(await asyncio.wait_for(request.response, self._answer_s))
         except (asyncio.TimeoutError, aiocoap.error.NetworkError):
             raise Unreachable(f"no answer from coap://{self._authority}\nIs it on? `tos dev ls` shows.") from None
+        except aiocoap.error.Error as e:  # blocks that do not fit together
+            raise HostError(f"what coap://{self._authority} sent cannot be used: {type(e).__name__} {e}") from None
 
     def _uri(self, path: str) -> str:
         return f"coap://{self._authority}/{path}"
 
     async def _by_path(self, wire: dict[int, Value]) -> dict[str, Value]:
         return {row.path: wire[row.index] for row in (await self.identity()).resources if row.index in wire}
+
+
+async def open_context() -> aiocoap.Context:
+    """What clients send from. Whoever opens one shuts it down."""
+    return await aiocoap.Context.create_client_context(transports=_TRANSPORTS)
 
 
 def _payload(response: Message) -> Any:

@@ -1,0 +1,70 @@
+"""A hub in this process for a test, with an HTTP client and a page that listens."""
+
+import asyncio
+import contextlib
+import json
+
+import httpx
+from tosplus.hub.serve import Options, serving
+from websockets.asyncio.client import connect
+
+from .fake import free_port
+
+
+class Running:
+    """hub: the Hub. http: httpx client. coap: port for reports."""
+
+    def __init__(self, hub, address, coap):
+        self.hub, self.address, self.coap = hub, address.rstrip("/"), coap
+        self.http = httpx.AsyncClient(base_url=self.address, timeout=10)
+
+    def page(self, **options):
+        return connect(self.address.replace("http", "ws", 1) + "/api/live", max_size=None, **options)
+
+    async def house(self):
+        return (await self.http.get("/api/house")).json()
+
+    async def device(self, id="fake-1"):
+        return next((device for device in (await self.house())["devices"] if device["id"] == id), None)
+
+    async def until(self, holds, timeout_s=8, id="fake-1"):
+        """The device object, as soon as `holds` of it."""
+        for _ in range(int(timeout_s / 0.02)):
+            device = await self.device(id)
+            if device and holds(device):
+                return device
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"it stays {device}")
+
+    async def live(self, id="fake-1"):
+        return await self.until(lambda device: device["link"] == "live", id=id)
+
+    async def values(self, path="temp", id="fake-1"):
+        return (await self.http.get(f"/api/devices/{id}/history/{path}")).json()["points"]
+
+
+@contextlib.asynccontextmanager
+async def hub(folder, coap=None, **options):
+    coap = coap or free_port()
+    async with serving(Options(folder, port=0, coap_port=coap, **options)) as (it, address, web):
+        running = Running(it, address, coap)
+        async with running.http:
+            yield running
+
+
+async def heard(page, holds, timeout_s=8):
+    """The first message of a page of which that holds."""
+
+    async def search():
+        async for text in page:
+            message = json.loads(text)
+            if holds(message):
+                return message
+
+    return await asyncio.wait_for(search(), timeout_s)
+
+
+def value_of(device, path):
+    return next(row["value"] for row in device["resources"] if row["path"] == path)
+
+

@@ -1,0 +1,86 @@
+"""`tos hub`: the house in a browser, and its password."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..hub.serve import Options
+
+_state = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".tos/hub"),
+    show_default=True,
+    help="Its database and its password.",
+)
+_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group("hub", invoke_without_command=True, short_help="The house in a browser: see, switch, remember.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a password first.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8688, show_default=True, help="0 is any free one.")
+@click.option("--coap-port", type=click.IntRange(1, 65535), default=5685, show_default=True, help="For reports.")
+@_state
+@click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")
+@click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
+@click.option("--key", type=_file, help="HTTPS: its key.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")
+@click.pass_context
+def command(
+    context: click.Context,
+    host: str,
+    port: int,
+    coap_port: int,
+    state: Path,
+    bench: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the hub until Ctrl-C. Devices report to it; it shows them in a browser, switches them, and remembers.
+
+    What it keeps survives in --state. docs/hub.md has its API.
+
+    \b
+      tos hub
+      tos hub --port 8080 --state ~/house
+      tos hub password
+    """
+    if context.invoked_subcommand:
+        return
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--certificate and --key go together")
+    from ..hub.serve import Options
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(Options(state, host, port, coap_port, bench, certificate, key), as_json))
+
+
+@command.command("password")
+@_state
+def password(state: Path) -> None:
+    """Set the password, before the hub listens to a network. A hub that runs takes it at its next start."""
+    from ..hub.password import store
+
+    store(state, click.prompt("New password", hide_input=True, confirmation_prompt=True))
+    click.echo("Set. It counts from the next start of `tos hub` on.")
+
+
+async def _run(options: "Options", as_json: bool) -> None:
+    from ..hub.serve import serving
+
+    def say(event: dict[str, Any]) -> None:
+        if as_json:
+            click.echo(json.dumps(event, ensure_ascii=False))
+        elif event["kind"] != "event":
+            click.echo(f"{event['name']}  {event['kind']}  {event['value']}")
+
+    async with serving(options, say) as (hub, address, web):
+        about = f"devices report to port {options.coap_port}; state in {options.folder}; Ctrl-C ends it"
+        click.echo(json.dumps({"page": address, "coap_port": options.coap_port}) if as_json else f"{address}  {about}")
+        await web

@@ -1,0 +1,143 @@
+"""`POST /r/<id>`: devices say that they are there. CoAP by aiocoap, on the loopback address until pairing exists."""
+
+import asyncio
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import aiocoap
+import cbor2
+from aiocoap import Message, resource
+from aiocoap.numbers import codes
+from aiocoap.util import hostportsplit
+
+from ..errors import HostError
+from ..link.client import Client
+from ..link.schema import Identity
+from . import said
+from .house import MOST
+from .pace import Buckets
+
+if TYPE_CHECKING:
+    from .house import Device
+    from .hub import Hub
+
+HOST = "127.0.0.1"
+_TRANSPORT = "udp6" if sys.platform == "linux" else "simplesocketserver"
+PORT = 5685
+_PORT = 5683  # of a CoAP address that has none
+_CBOR = 60
+_BODY_B = 4096
+_UNVERIFIED = 16  # at a time
+_VERIFY_S = 3.0
+_HERTZ, _BURST = 0.5, 10.0  # of one source; a sound one reports each 30 s, and when it starts
+_MAX_AGE_S = 30
+
+
+class Reports(resource.Resource, resource.PathCapable):
+    """An id is believed when it can be read from the address that reports it, and nobody else answers to it."""
+
+    def __init__(self, hub: "Hub") -> None:
+        super().__init__()
+        self._hub = hub
+        self._buckets = Buckets(_HERTZ, _BURST)
+        self._unverified: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def needs_blockwise_assembly(self, request: Message) -> bool:
+        return False
+
+    async def render_post(self, request: Message) -> Message:
+        address = _address(request)
+        if not self._buckets.take(address):
+            return _refused(codes.TOO_MANY_REQUESTS, "too many reports")
+        try:
+            id, report = _read(request)
+        except ValueError as e:
+            return _refused(codes.BAD_REQUEST, str(e))
+        device = self._hub.devices.get(id)
+        if device and device.address == address:
+            self._hub.heard(device, report)
+            return Message(code=codes.CHANGED)
+        if address in self._unverified:
+            return Message(code=codes.CHANGED)
+        if len(self._unverified) >= _UNVERIFIED or (not device and len(self._hub.devices) >= MOST):
+            return _refused(codes.TOO_MANY_REQUESTS, "too many devices")
+        self._unverified.add(address)
+        if device:
+            return await self._contest(device, address, report)
+        task = asyncio.create_task(self._register(id, address, report))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return Message(code=codes.CHANGED)
+
+    async def _register(self, id: str, address: str, report: said.Report) -> None:
+        identity = await self._identity(id, address)
+        self._unverified.discard(address)
+        if identity and id not in self._hub.devices:
+            self._hub.register(identity, address, report)
+
+    async def _contest(self, device: "Device", address: str, report: said.Report) -> Message:
+        """A known id from another address: it has moved, or there are two of them."""
+        asked = [self._identity(device.id, address), self._identity(device.id, device.address)]
+        claimed, present = await asyncio.gather(*asked)
+        self._unverified.discard(address)
+        if not claimed or device.id not in self._hub.devices:
+            return Message(code=codes.CHANGED)
+        if present:
+            self._hub.conflict(device, address)
+            return _refused(codes.CONFLICT, "another device with this id")
+        self._hub.move(device, address, report)
+        return Message(code=codes.CHANGED)
+
+    async def _identity(self, id: str, address: str) -> Identity | None:
+        """What is read from there, if it is that device."""
+        host, port = hostportsplit(address)
+        try:
+            identity = said.identity(await Client(host, port, self._hub.context, _VERIFY_S).read("d"))
+        except (HostError, ValueError):
+            return None
+        return identity if identity.id == id else None
+
+
+async def listen(hub: "Hub", port: int) -> aiocoap.Context:
+    """The server, bound. Raises HostError when the port is taken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # aiocoap would share it (SO_REUSEPORT)
+        try:
+            probe.bind((HOST, port))
+        except OSError as e:
+            raise HostError(
+                f"UDP port {port} of {HOST} cannot be used ({e.strerror}); does another hub run?\n"
+                "Stop it, or choose another with --coap-port."
+            ) from None
+    site = resource.Site()
+    site.add_resource(["r"], Reports(hub))
+    return await aiocoap.Context.create_server_context(site, bind=(HOST, port), transports=[_TRANSPORT])
+
+
+def _read(request: Message) -> tuple[str, said.Report]:
+    """Raises ValueError."""
+    path = request.opt.uri_path
+    if len(path) != 1 or not said.ID.fullmatch(path[0]):
+        raise ValueError("/r/<device id>")
+    if request.opt.content_format not in (None, _CBOR) or request.opt.block1 is not None:
+        raise ValueError("one CBOR map, in one piece")
+    if len(request.payload) > _BODY_B:
+        raise ValueError(f"longer than {_BODY_B} bytes")
+    try:
+        return path[0], said.report(cbor2.loads(request.payload))
+    except cbor2.CBORDecodeError as e:
+        raise ValueError(f"not CBOR: {e}") from None
+
+
+def _address(request: Message) -> str:
+    host, port = hostportsplit(request.remote.hostinfo)
+    port = port or _PORT
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _refused(code: codes.Code, text: str) -> Message:
+    message = Message(code=code, payload=text.encode()[:200])
+    if code is codes.TOO_MANY_REQUESTS:
+        message.opt.max_age = _MAX_AGE_S
+    return message

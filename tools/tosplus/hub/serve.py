@@ -1,0 +1,133 @@
+"""`tos hub` as a process: its folder, its two ports, the web server (uvicorn), the parts."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from ..errors import HostError, UsageFault
+from . import report
+from .guard import is_loopback
+from .hub import Hub, Say
+from .part import keep
+from .parts import PARTS
+from .password import Password
+from .web import application
+
+_GOODBYE_S = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """As of `tos hub`. Port 0 of HTTP is any free one."""
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 8688
+    coap_port: int = report.PORT
+    bench: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class _WebSockets(WebSocketsSansIOProtocol):
+    """With a way out of a connection whose other end reads nothing: closing it politely would wait for that end."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope["abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    options: Options, say: Say = lambda event: None
+) -> AsyncIterator[tuple[Hub, str, asyncio.Task[None]]]:
+    """(hub, address of the page, task of the web server). Raises HostError, UsageFault."""
+    logging.getLogger("coap").setLevel(logging.CRITICAL)  # devices may send what they like; the hub tells of it
+    logging.getLogger("coap-server").setLevel(logging.CRITICAL)
+    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    password = Password.load(options.folder)
+    if not is_loopback(options.host) and not password:
+        raise UsageFault(f"--host {options.host} opens the hub to a network; set a password first: `tos hub password`")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_locked(options.folder))
+        listening = stack.enter_context(_listening(options.host, options.port))
+        hub = await stack.enter_async_context(Hub(options.folder, say, options.bench))
+        parts = [part for part in PARTS if part.wanted(hub)]
+        hub.pages = [{"name": p.name, "title": p.title, "module": p.module} for p in parts if p.module]
+        coap = await report.listen(hub, options.coap_port)
+        stack.push_async_callback(coap.shutdown)
+        routes = [route for part in parts for route in part.routes(hub)]
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(hub, options.host, password, routes),
+                ws=_WebSockets,
+                ws_per_message_deflate=False,
+                ws_max_size=4096,
+                ws_max_queue=1,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GOODBYE_S,
+                ssl_certfile=options.certificate,
+                ssl_keyfile=options.key,
+            )
+        )
+        running = [asyncio.create_task(keep(part, hub)) for part in parts]
+        web = asyncio.create_task(server.serve([listening]))
+        try:
+            yield hub, _address(listening, options), web
+        finally:
+            server.should_exit = True
+            for task in running:
+                task.cancel()
+            await asyncio.gather(web, *running, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two hubs do not share a folder."""
+    with open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise HostError(f"another hub runs with {folder}\nStop it, or give this one another --state.") from None
+        yield
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as e:
+        raise UsageFault(f"--host {host}: {e.strerror}") from None
+    with socket.socket(family, kind) as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            found.bind(where)
+            found.listen(100)
+        except OSError as e:
+            raise HostError(
+                f"port {port} of {host} cannot be used ({e.strerror}); does another hub run?\n"
+                "Stop it, or choose another with --port."
+            ) from None
+        found.setblocking(False)
+        yield found
+
+
+def _address(listening: socket.socket, options: Options) -> str:
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return f"{'https' if options.certificate else 'http'}://{host}:{listening.getsockname()[1]}/"
