@@ -79,8 +79,11 @@ class Follower:
                 await self._until(_REFUSED_S)
 
     async def _until(self, wait_s: float) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._again.wait(), wait_s)
+        again = asyncio.ensure_future(self._again.wait())
+        try:
+            await asyncio.wait({again}, timeout=wait_s)
+        finally:
+            again.cancel()
 
     def _sleep_s(self) -> float:
         wait_s = max(0.0, (self._device.next or 0.0) - time.time())
@@ -130,8 +133,8 @@ class Follower:
             state = self._device.by_path(said.state(payload))
             self._device.seen = time.time()
             self._calm_flood()
-            self._hub.link(self._device, "live")
             self._hub.values(self._device, state)
+            self._hub.link(self._device, "live")
 
         await self._each(client, "s", _SILENT_S, same, take)
 

@@ -25,6 +25,7 @@ _EVENTS = 50
 _CLOCK_S = 120.0
 _CONFLICT_S = 180.0  # after the last report from elsewhere; they come at most 60 s apart
 _TICK_S = 5.0
+_TEXT_CHARS = 300  # of a warning; a device may put much into it
 _DROP_S = 3600.0
 
 Say = Callable[[dict[str, Any]], None]
@@ -169,6 +170,7 @@ class Hub:
 
     def warn(self, device: Device, kind: str, text: str) -> None:
         """Told once; the words may change while it lasts."""
+        text = text[:_TEXT_CHARS]
         if kind not in device.warnings:
             self._journal.put(Event(time.time(), device.id, "warning", text))
         if device.warnings.get(kind) != text:

@@ -24,6 +24,8 @@ from .password import Password
 from .web import application
 
 _GOODBYE_S = 2
+# aiocoap logs what devices send, the hub tells of it itself. Below ERROR, uvicorn logs cookies.
+_LOGS = {"coap": logging.CRITICAL, "coap-server": logging.CRITICAL, "uvicorn.error": logging.ERROR}
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ async def serving(
     options: Options, say: Say = lambda event: None
 ) -> AsyncIterator[tuple[Hub, str, asyncio.Task[None]]]:
     """(hub, address of the page, task of the web server). Raises HostError, UsageFault."""
-    logging.getLogger("coap").setLevel(logging.CRITICAL)  # devices may send what they like; the hub tells of it
-    logging.getLogger("coap-server").setLevel(logging.CRITICAL)
+    for logger, level in _LOGS.items():
+        logging.getLogger(logger).setLevel(level)
     options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     password = Password.load(options.folder)
     if not is_loopback(options.host) and not password:

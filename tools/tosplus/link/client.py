@@ -24,6 +24,7 @@ _BODY_B = 1024  # what every device takes in one datagram
 _ANSWER_S = 5.0
 _SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
+_ATTEMPTS = 3
 _TRANSPORTS = ["udp6" if sys.platform == "linux" else "simple6"]
 
 
@@ -133,7 +134,7 @@ class Client:
 
     async def core(self) -> str:
         """`/.well-known/core`, link format (RFC 6690)."""
-        return (await self._ask(self._context.request(self._message(".well-known/core")))).payload.decode()
+        return (await self._answer(self._message(".well-known/core"))).payload.decode()
 
     async def watch(self) -> AsyncGenerator[dict[str, Value] | None, None]:
         """The state at once and after each change; None once when the device stops answering. Ends with the caller."""
@@ -161,32 +162,28 @@ class Client:
         After each silent_s without one the resource is read: what is not the `same` then shows that we are forgotten.
         A caller that is slow gets the latest, not all.
         """
-        request = self._context.request(self._message(path, observe=0))
+        request, response = await self._ask(self._message(path, observe=0))
         notifications = aiter(request.observation)
-        following: asyncio.Future[Message] | None = None
+        following = _waiting(notifications)
         try:
-            response = await self._ask(request)
-            payload = _payload(response)
             while True:
+                payload = _payload(response)
                 yield Notified(payload, response.opt.observe)
-                following = asyncio.ensure_future(anext(notifications))
-                following.add_done_callback(lambda done: done.cancelled() or done.exception())
                 while not (await asyncio.wait({following}, timeout=silent_s or _SILENT_S))[0]:
                     if not same(await self.read(path), payload):
                         return
                 response = _checked(following.result())
-                payload = _payload(response)
+                following = _waiting(notifications)
         except (StopAsyncIteration, aiocoap.error.Error):
             return
         finally:
-            if following:
-                following.cancel()
+            following.cancel()
             if not request.observation.cancelled:
                 request.observation.cancel()
 
     async def read(self, path: str) -> Any:
         """The payload of any resource, block by block where it is long (RFC 7959), as it is on the wire."""
-        return _payload(await self._ask(self._context.request(self._message(path))))
+        return _payload(await self._answer(self._message(path)))
 
     async def write(self, path: str, payload: Any) -> None:
         """PUT to any resource."""
@@ -197,18 +194,33 @@ class Client:
             content_format=_CBOR,
             transport_tuning=_Tuning(),
         )
-        await self._ask(self._context.request(request, handle_blockwise=False))
+        await self._answer(request)
 
     def _message(self, path: str, **options: int) -> Message:
         return Message(code=GET, uri=self._uri(path), transport_tuning=_Tuning(), **options)
 
-    async def _ask(self, request: Any) -> Message:
-        try:
-            return _checked(await asyncio.wait_for(request.response, self._answer_s))
-        except (asyncio.TimeoutError, aiocoap.error.NetworkError):
-            raise Unreachable(f"no answer from coap://{self._authority}\nIs it on? `tos dev ls` shows.") from None
-        except aiocoap.error.Error as e:  # blocks that do not fit together
-            raise HostError(f"what coap://{self._authority} sent cannot be used: {type(e).__name__} {e}") from None
+    async def _answer(self, message: Message) -> Message:
+        return (await self._ask(message))[1]
+
+    async def _ask(self, message: Message) -> tuple[Any, Message]:
+        """(request, its response)"""
+        failure: HostError | None = None
+        for _ in range(_ATTEMPTS):
+            request = self._context.request(message.copy(), handle_blockwise=message.code == GET)
+            try:
+                await asyncio.wait({request.response}, timeout=self._answer_s)  # wait_for may lose a cancellation
+                if not request.response.done():
+                    break
+                return request, _checked(request.response.result())
+            except aiocoap.error.TimeoutError:
+                break
+            except aiocoap.error.NetworkError:
+                continue  # on Linux also for a port that another device has closed: the socket is one for all
+            except aiocoap.error.Error as e:  # it changed between two blocks, or they do not fit together
+                failure = HostError(f"what coap://{self._authority} sent cannot be used: {type(e).__name__} {e}")
+            finally:
+                request.response.cancel()
+        raise failure or Unreachable(f"no answer from coap://{self._authority}\nIs it on? `tos dev ls` shows.")
 
     def _uri(self, path: str) -> str:
         return f"coap://{self._authority}/{path}"
@@ -222,11 +234,18 @@ async def open_context() -> aiocoap.Context:
     return await aiocoap.Context.create_client_context(transports=_TRANSPORTS)
 
 
+def _waiting(notifications: Any) -> "asyncio.Future[Message]":
+    """The next one; what becomes of it need not be asked."""
+    following: asyncio.Future[Message] = asyncio.ensure_future(anext(notifications))
+    following.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return following
+
+
 def _payload(response: Message) -> Any:
     try:
         return cbor2.loads(response.payload)
     except cbor2.CBORDecodeError as e:
-        raise HostError(f"the device sent what is not CBOR: {response.payload.hex()} ({e})") from None
+        raise HostError(f"the device sent what is not CBOR: {response.payload[:32].hex()} ({e})") from None
 
 
 def _checked(response: Message) -> Message:
