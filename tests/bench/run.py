@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from push import push
 from tosplus import board
 from tosplus.build import build
 from tosplus.link.client import Client
@@ -136,6 +137,17 @@ async def bench_day():
     report("day_of_kettle_erases", after["erases"] - before["erases"], "sectors")
 
 
+def bench_push():
+    """From a device's change to a page, committed on the way; the echo is what the web server and the wire cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        pushed, echoed, idle = asyncio.run(push(folder))
+    for name, times in (("push", pushed), ("bare_websocket_echo", echoed)):
+        cuts = statistics.quantiles(times, n=100)
+        report(f"{name}_p50", cuts[49], "ms")
+        report(f"{name}_p99", cuts[98], "ms")
+    report("hub_idle_cpu_5_devices", 100 * idle, "%")
+
+
 def main():
     bench_help()
     bench_codec()
@@ -143,6 +155,7 @@ def main():
     bench_imports()
     asyncio.run(bench_device())
     asyncio.run(bench_day())
+    bench_push()
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)
         sys.exit(1)
