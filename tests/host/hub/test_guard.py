@@ -206,9 +206,10 @@ def test_a_page_that_does_not_read_is_let_go_and_others_are_not_held_up(tmp_path
                 await heard(good, lambda m: m["type"] == "values" and m["values"] == {"temp": 44})
                 await asyncio.sleep(2.5)
                 bad.transport.resume_reading()
-                with pytest.raises(ConnectionClosed):
+                with pytest.raises(ConnectionClosed) as closed:
                     while True:
                         await bad.recv()
+                assert closed.value.rcvd is None  # there was no way to tell it
             async with it.page() as again:
                 assert json.loads(await again.recv())["type"] == "house"
 
