@@ -151,11 +151,28 @@ def test_a_sleeper_is_asleep_until_its_next_report_is_overdue(tmp_path, monkeypa
             assert (await it.http.put("/api/devices/fake-1/s/power", json={"value": True})).status_code == 504
             await asyncio.sleep(2.5)
             assert fake.reads == reads and (await it.device())["link"] == "asleep"
+            fake.boot += 1
+            await fake.report(_2={0: 32}, _3=90_000, _4=True)
+            device = await it.until(lambda device: value_of(device, "temp") == 32 and device["next"])
+            assert 85 < device["next"] - time.time() < 91 and "restarted" not in kinds(it.hub.view())
             await fake.report()
             await it.live()
             monkeypatch.setattr(follow.Follower, "_sleep_s", lambda self: 0.2)
             await fake.report(_3=0, _4=True)
             await it.until(lambda device: "away" in kinds(it.hub.view()))
+
+    run(test())
+
+
+def test_what_a_sleeper_said_before_does_not_wake_it(tmp_path, monkeypatch):
+    async def test():
+        async with hub(tmp_path) as it, Fake(it.coap) as fake:
+            await it.live()
+            monkeypatch.setattr(follow.Follower, "again", lambda self: None)  # it listens a moment longer
+            await fake.report(_4=True)
+            fake.set({0: 99})
+            device = await it.until(lambda device: value_of(device, "temp") == 99)
+            assert device["link"] == "asleep"
 
     run(test())
 

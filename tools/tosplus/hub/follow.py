@@ -116,7 +116,7 @@ class Follower:
             raise
         except (HostError, ValueError) as e:
             self._hub.warn(device, "table", f"its resource table cannot be read: {e}")
-            self._hub.link(device, "live")
+            self._hub.answers(device)
             return False
         if identity.id != device.id:
             raise Unreachable(f"{identity.id} lives at {device.address} now")
@@ -134,7 +134,7 @@ class Follower:
             self._device.seen = time.time()
             self._calm_flood()
             self._hub.values(self._device, state)
-            self._hub.link(self._device, "live")
+            self._hub.answers(self._device)
 
         await self._each(client, "s", _SILENT_S, same, take)
 
@@ -220,7 +220,7 @@ class Follower:
     async def _refused(self, path: str, e: Exception) -> None:
         self._refusing.add(path)
         self._hub.warn(self._device, "refuses", f"/{path}: {e}")
-        self._hub.link(self._device, "live")
+        self._hub.answers(self._device)
         await asyncio.sleep(_REFUSED_S)
 
     def _accepted(self, path: str) -> None:

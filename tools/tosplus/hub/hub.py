@@ -118,19 +118,20 @@ class Hub:
         if report.asleep:
             device.next = device.seen + (report.next_s if report.next_s is not None else 3600.0)
             self.link(device, "asleep")
+            self.changed(device)
         elif device.link == "asleep":
             device.link, again = "new", True
         if again or report.asleep:
             self._followers[device.id].again()
 
     def started(self, device: Device, boot: int) -> bool:
-        """True when this is another start than the one we know."""
+        """True when this is another start than the one we know. For one that slept it is nothing to tell of."""
         if boot == device.boot:
             return False
         first = device.boot is None
         device.boot, device.sequence = boot, -1
         device.starts += 1
-        if not first:
+        if not first and device.told != "asleep":
             self._journal.put(Event(time.time(), device.id, "restarted", f"start {device.starts}"))
         self.changed(device)
         return not first
@@ -141,6 +142,11 @@ class Hub:
         if identity != device.identity:
             device.identity = identity
             self.changed(device)
+
+    def answers(self, device: Device) -> None:
+        """It said something, and so it lives; one that said that it sleeps said this before."""
+        if device.link != "asleep":
+            self.link(device, "live")
 
     def link(self, device: Device, link: str) -> None:
         """live, away or asleep. The history tells of it when that is another than before, also before we started."""

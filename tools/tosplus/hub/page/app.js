@@ -1,12 +1,11 @@
 // Where the page begins: the frame around the views, and which view the address asks for. In the browser.
 
 import * as api from "./api.js";
-import * as bench from "./bench.js";
 import * as device from "./device.js";
 import { h, setText } from "./dom.js";
 import * as events from "./events.js";
 import * as home from "./home.js";
-import { icon } from "./icons.js";
+import { icon, iconOfPart } from "./icons.js";
 import { connect } from "./live.js";
 import * as login from "./login.js";
 import { House } from "./store.js";
@@ -42,7 +41,6 @@ function route() {
 function open(view, rest) {
   if (view === "device") return device.page(main, house, rest);
   if (view === "events") return events.page(main, house);
-  if (view === "world") return bench.page(main, house);
   if (view === "part") return part(rest);
   return home.page(main, house);
 }
@@ -67,14 +65,12 @@ function part(name) {
 }
 
 function navigation() {
-  const { pages, bench } = house.hub;
   const entries = [["#/", "House", "house"], ["#/events", "Events", "events"]];
-  for (const { name, title } of pages) entries.push([`#/part/${encodeURIComponent(name)}`, title, "part"]);
-  if (bench) entries.push(["#/world", "The world", "world"]);
+  for (const { name, title } of house.hub.pages) entries.push([`#/part/${encodeURIComponent(name)}`, title, name]);
   nav.hidden = house.link === "locked";
   if (nav.dataset.entries === JSON.stringify(entries)) return;
   nav.dataset.entries = JSON.stringify(entries);
-  const links = entries.map(([href, title, name]) => h("a", { href }, icon(name), h("span", {}, title)));
+  const links = entries.map(([href, title, name]) => h("a", { href }, iconOfPart(name), h("span", {}, title)));
   if (localStorage.getItem("entered")) links.push(h("button",
     { type: "button", class: "button small", onclick: lock }, "Lock"));
   nav.replaceChildren(...links);

@@ -89,7 +89,7 @@ export function panel(house, id) {
     if (devices[id]) own.update(devices[id]);
   });
   const own = levers((...what) => pull(...what), id);
-  element.append(h("div", { class: "panelhead" }, icon("world"), h("h2", { id: "world" }, "The world around it"),
+  element.append(h("div", { class: "panelhead" }, icon("bench"), h("h2", { id: "world" }, "The world around it"),
     h("p", { class: "quiet" }, "Simulated; no control of the device.")), own.element);
   return { element, stop };
 }
@@ -99,10 +99,9 @@ export function page(root, house) {
   const parts = new Map();
   const grid = h("div", { class: "grid" });
   const empty = h("p", { class: "empty" }, "Nothing is simulated here, or the bench does not answer.");
-  root.append(h("div", { class: "page" },
-    h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "The world"),
-      h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, see how they take it.")),
-    empty, grid));
+  root.append(h("div", { class: "title" }, h("h1", { tabindex: "-1" }, "The world"),
+    h("p", { class: "summary" }, "What surrounds the simulated devices: touch it, break it, see how they take it.")),
+  empty, grid);
   const { pull, stop } = watch(house, (devices) => {
     empty.hidden = Object.keys(devices).length > 0;
     for (const [id, { element }] of parts) if (!devices[id]) (element.remove(), parts.delete(id));

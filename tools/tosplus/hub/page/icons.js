@@ -12,7 +12,7 @@ const SHAPES = {
   generic: "M8 7h8a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1ZM10 7V4M14 7V4M10 20v-3M14 20v-3M7 10H4M7 14H4M20 10h-3M20 14h-3",
   house: "M4 11.5 12 4.5l8 7M6 10v9.5h12V10M10 19.5v-5h4v5",
   events: "M3 12h4l2.5-6.5 4.5 13L16.5 12H21",
-  world: "M9.5 3.5h5M10.5 3.5V9L5 18.5a1.3 1.3 0 0 0 1.2 2h11.6a1.3 1.3 0 0 0 1.2-2L13.5 9V3.5M7.5 15h9",
+  bench: "M9.5 3.5h5M10.5 3.5V9L5 18.5a1.3 1.3 0 0 0 1.2 2h11.6a1.3 1.3 0 0 0 1.2-2L13.5 9V3.5M7.5 15h9",
   part: "M5 5h6v6H5ZM13 5h6v6h-6ZM5 13h6v6H5ZM16 13v6M13 16h6",
   warning: "M12 4.5 3.5 19.5h17L12 4.5ZM12 10.5v4M12 17h.01",
   back: "M14.5 5.5 8 12l6.5 6.5",
@@ -25,6 +25,7 @@ export function icon(name) {
     svg("path", { d: SHAPES[name] ?? SHAPES.generic }));
 }
 
+export const iconOfPart = (name) => icon(name in SHAPES ? name : "part");
 export const iconOf = (device) => icon(device.model in SHAPES ? device.model : "generic");
 
 // A battery that is as full as it says. Returns [element, setter of percent or null].

@@ -22,7 +22,7 @@ class Bench(Part):
     """Only with `tos hub --bench SOCKET`. All that the hub knows of a simulator is here."""
 
     name = "bench"
-    title = "Bench"
+    title = "The world"
     module = "/page/bench.js"
 
     def wanted(self, hub: "Hub") -> bool:
