@@ -8,3 +8,35 @@ def raises(error, fn, *args):
     except error as e:
         return e
     raise AssertionError("%s was not raised" % error.__name__)
+
+
+try:
+    from cryptolib import aes
+    from toscore import oscore_kernel_viper as kernel
+except ImportError:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from toscore import oscore_kernel as kernel  # noqa: F401
+
+    class aes:
+        """The port of this name (firmware/tos/ports), for CPython."""
+
+        def __init__(self, key, mode, iv=None):
+            cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB() if mode == 1 else modes.CBC(bytes(iv)))
+            self._encryptor = cipher.encryptor()
+
+        def encrypt(self, data, into):
+            into[: len(data)] = self._encryptor.update(bytes(data))
+
+
+class Random:
+    """The same numbers on both interpreters."""
+
+    def __init__(self, seed):
+        self._state = seed
+
+    def below(self, n):
+        self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
+        return (self._state >> 8) % n
+
+    def bytes(self, n):
+        return bytes([self.below(256) for _ in range(n)])
