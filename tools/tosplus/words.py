@@ -72,6 +72,11 @@ WORDS = {
     343: Word("NOT_A_SWITCH", "only a switch can be toggled", "say what to set it to"),
     344: Word("RULE_REFUSED", "the owner's rule {a} fired and was refused, code {b}", "`tos explain` has that code"),
     345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
+    351: Word("OSCORE_OPTION", "the OSCORE option of a message is missing or malformed", "RFC 8613 section 6.1"),
+    352: Word("OSCORE_CONTEXT", "a secured request of somebody this device is not paired with", "pair again"),
+    353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
+    354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
+    355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -96,4 +101,5 @@ WORDS = {
         "this version of the product has no place for the owner's rule {a}, code {b}",
         "the other rules stay; `tos dev rules DEVICE` lists them",
     ),
+    422: Word("OSCORE_SPENT", "the sequence numbers of a key are used up; nothing is sent with it", "pair again"),
 }
