@@ -21,6 +21,12 @@ class WireError(TosError):
     coap = 128  # 4.00 Bad Request
 
 
+class BadOption(WireError):
+    """An option that must be understood, and is not."""
+
+    coap = 130  # 4.02 Bad Option
+
+
 class AuthError(TosError):
     """The peer is not who it must be."""
 
