@@ -15,8 +15,17 @@ MICROPYPATH = "lib:firmware:tests/unit:tests/device:.frozen"
 
 def fuzz_link(cases, seed):
     """Datagrams into a whole device: no exception, bounded memory, and it still answers."""
+    run("tests/fuzz/link_target.py", cases, seed)
+
+
+def fuzz_oscore(cases, seed):
+    """Secured messages, damaged before or after they are sealed: refused, in bounded memory."""
+    run("tests/fuzz/oscore_target.py", cases, seed)
+
+
+def run(target, cases, seed):
     done = subprocess.run(
-        [micropython(), "tests/fuzz/link_target.py", str(cases), str(seed)],
+        [micropython(), target, str(cases), str(seed)],
         env={**os.environ, "MICROPYPATH": MICROPYPATH},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

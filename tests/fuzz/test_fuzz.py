@@ -9,6 +9,10 @@ def test_datagrams_into_a_device(seed):
     fuzz_link.fuzz_link(20000, seed)
 
 
+def test_secured_messages_into_both_sides():
+    fuzz_link.fuzz_oscore(10000, 5)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 
