@@ -249,7 +249,8 @@ def test_too_many_reports_of_one_do_not_stop_another(tmp_path):
     run(test())
 
 
-def test_a_flood_is_told_and_thinned_and_others_stay_live(tmp_path, monkeypatch):
+@pytest.mark.parametrize("what", ["values", "events"])
+def test_a_flood_is_told_and_thinned_and_others_stay_live(tmp_path, monkeypatch, what):
     monkeypatch.setattr(follow, "_RELIEF_S", 1.0)
 
     async def test():
@@ -262,8 +263,10 @@ def test_a_flood_is_told_and_thinned_and_others_stay_live(tmp_path, monkeypatch)
                 n = 0
                 while going:
                     n += 1
-                    fake.set({0: n})
-                    fake.emit(n)
+                    if what == "values":
+                        fake.set({0: n})
+                    else:
+                        fake.emit(n)
                     await asyncio.sleep(0.002)
 
             flooding = asyncio.create_task(flood())
@@ -283,6 +286,21 @@ def test_a_flood_is_told_and_thinned_and_others_stay_live(tmp_path, monkeypatch)
             assert len(_own(it)) <= 50 + 10 * took + 5
             last = fake.values[0]
             await it.until(lambda device: value_of(device, "temp") == last and not device["warnings"])
+
+    run(test())
+
+
+def test_a_restless_device_is_recorded_ten_times_a_second_and_its_last_value_counts(tmp_path):
+    async def test():
+        async with hub(tmp_path) as it, Fake(it.coap) as fake:
+            await it.live()
+            began = time.monotonic()
+            for n in range(80):
+                fake.set({0: 100 + n})
+                await asyncio.sleep(0.02)
+            await it.until(lambda device: value_of(device, "temp") == 179)
+            assert 10 < len(await it.values()) <= 10 * (time.monotonic() - began) + 2
+            assert (await it.device())["warnings"] == []
 
     run(test())
 
