@@ -59,3 +59,13 @@ def test_a_refusal_of_the_device_is_told_in_its_words(tmp_path):
             assert (answer.json()["code"], answer.json()["answer"]) == (336, "5.03")
 
     run(test())
+
+
+def test_true_is_not_one(tmp_path):
+    async def test():
+        async with hub(tmp_path) as it, Fake(it.coap, values={0: 1, 1: True}) as fake:
+            await it.until(lambda device: value_of(device, "temp") == 1)
+            fake.set({0: True, 1: 1})
+            await it.until(lambda device: value_of(device, "temp") is True and value_of(device, "power") is not True)
+
+    run(test())
