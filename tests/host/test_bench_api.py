@@ -163,6 +163,18 @@ def test_a_button_is_released_even_if_the_device_is_off_meanwhile(tmp_path, monk
     at_the_bench(tmp_path, monkeypatch, test, "lamp", rate=0.5)
 
 
+def test_a_press_wakes_a_sleeping_watch_and_is_seen_once(tmp_path, monkeypatch):
+    async def test(hands):
+        watch = hands.house.devices["watch"]
+        while not watch.is_asleep:
+            await asyncio.sleep(0.05)
+        assert await hands.post("watch", "button_a") == (204, None)
+        assert await hands.events("watch") == ["a"]
+        assert not (await hands.signals("watch"))["button_a"]
+
+    at_the_bench(tmp_path, monkeypatch, test, "watch", rate=30)
+
+
 def test_keys_pressed_faster_than_the_app_looks_are_all_there_in_order(tmp_path, monkeypatch):
     async def test(hands):
         for key in ("1", "2", "5", "0", "ok"):
