@@ -9,7 +9,7 @@ VENV ?= .venv
 MICROPYTHON ?= $(VENV)/test/bin/micropython
 
 help:
-	@echo 'make demo        simulated devices, live in this terminal (ONCE=1: through once, then the end)'
+	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
 	@echo 'make test        every test, on MicroPython and on CPython'
 	@echo 'make crash       power cuts, many more than in the tests; it takes its time'
 	@echo 'make lint        style and types'

@@ -40,7 +40,7 @@ def cli() -> None:
 
     \b
     First five minutes, with no hardware:
-      tos demo                    a kettle boils, breaks and recovers, live
+      tos demo                    five devices and their hub, live in the browser
       tos sim kettle              a kettle in this terminal ...
       tos dev set kettle power on ... and a switch for it in another
       tos new night_light         a product of your own, with its test

@@ -1,35 +1,34 @@
-"""`tos demo`: the story in one run, or a kettle to play with."""
+"""`tos demo`: five devices and their hub to play with, or a story in one run."""
 
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import sys
+import time
+import webbrowser
+from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from ..link.client import Client
-    from ..sim.device import Device
-
-_RATE = 10  # a litre boils in 17 s
-_LOOK_S = 0.5
-_LOG_LINES = 8
+    from ..demo.stage import Stage
 
 
-@click.command("demo", short_help="A kettle that boils, breaks and recovers.")
+@click.command("demo", short_help="Five devices and their hub, live in the browser.")
 @click.option("--once", is_flag=True, help="Tell the story, check each step, and end. Exits 1 at the first that fails.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object a line.")
 def command(once: bool, as_json: bool) -> None:
-    """A kettle on MicroPython, live in this terminal, to be switched from another. Ctrl-C ends it.
+    """Five simulated devices and a hub, whose page opens in the browser. Ctrl-C ends all.
 
-    With --once: it boils, loses its thermometer, is killed and has its power cut in the middle of a write; each step
-    is checked over the link.
+    With --once: a kettle boils, a fridge is left open, the hub is killed, a thermometer breaks, the power fails in the
+    middle of a write; each step is played through the hub, and checked there. It begins with new devices and a new
+    hub: what an earlier demo has kept is lost.
 
     \b
       tos demo
@@ -38,16 +37,24 @@ def command(once: bool, as_json: bool) -> None:
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
-    if once:
-        if not asyncio.run(_once(as_json)):
-            raise SystemExit(1)
-        return
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_live())
+    try:
+        ok = asyncio.run(_ending_well(_once(as_json) if once else _live()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        ok = not once
+    if not ok:
+        raise SystemExit(1)
+
+
+async def _ending_well(main: Coroutine[None, None, bool]) -> bool:
+    """So that a terminal that closes ends all that was started, as Ctrl-C does."""
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else main.close)
+    return await main
 
 
 async def _once(as_json: bool) -> bool:
-    from ..demo import Story
+    from ..demo.story import Story
 
     def began(title: str) -> None:
         if not as_json and sys.stdout.isatty():
@@ -67,56 +74,52 @@ async def _once(as_json: bool) -> bool:
     return ok
 
 
-async def _live() -> None:
-    from rich.live import Live
+async def _live() -> bool:
+    began = time.monotonic()
+    click.echo("Starting simulated devices and a hub")
+    from ..demo.stage import Stage
 
-    from ..demo import APP, HOUSE
-    from ..link.client import Client
-    from ..sim import state
-    from ..sim.device import Device
+    def told(event: dict[str, Any]) -> None:
+        if welcomed:
+            _tell(stage, event)
 
-    device = Device(APP, state_dir=state.directory(APP, HOUSE), rate=_RATE)
-    async with device:
-        await device.ready()
-        async with Client(*device.link) as client:
-            await client.set("power", True)
-            with Live(auto_refresh=False) as live:
-                while True:
-                    live.update(await _view(device, client), refresh=True)
-                    await asyncio.sleep(_LOOK_S)
+    welcomed = False
+    stage = Stage(say=_say, told=told)
+    async with stage:
+        click.echo(f"live after {time.monotonic() - began:.1f} s")
+        _welcome(stage)
+        welcomed = True
+        if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            with contextlib.suppress(webbrowser.Error, OSError):
+                await asyncio.to_thread(webbrowser.open, stage.hub.url)
+        return await asyncio.Event().wait()
 
 
-async def _view(device: "Device", client: "Client") -> "RenderableType":
-    """What the terminal shows: readings, the latest of the log, and what to try."""
-    from rich.console import Group
+def _welcome(stage: "Stage") -> None:
+    from rich.console import Console
     from rich.panel import Panel
-    from rich.table import Table
 
-    from ..demo import APP, HOUSE
-    from ..errors import Unreachable
-    from ..link import tell
-    from ..link.find import run_of
     from ..paths import shown
 
-    readings, lines = Table.grid(padding=(0, 2)), Table.grid(padding=(0, 2))
-    try:
-        resources = (await client.identity()).resources
-        for path, value in (await client.state()).items():
-            readings.add_row(path, tell.value(await client.resource(path), value))
-        for line in (await client.log()).ring[-_LOG_LINES:]:
-            told = tell.entry(line, resources)
-            lines.add_row(f"{told['ms'] / 1000:.1f} s", told["level"], f"{told['code']}", told["text"])
-    except Unreachable:
-        readings.add_row("no answer: it restarts, or somebody has stopped its app")
     tos = "tos" if shutil.which("tos") else shown(Path(sys.argv[0]))
-    name = APP if run_of(APP).tty == device.tty else f"{HOUSE}/{APP}"
-    tries = (
-        f"{tos} dev set {name} power on\n"
-        f"{tos} dev watch {name}\n"
-        f"{tos} dev repl {name}      (Ctrl-C there stops the app, Ctrl-D starts it again)"
+    Console().print(Panel(f"[bold]{stage.hub.url}[/bold]", title="the page", title_align="left", padding=(1, 4)))
+    click.echo(
+        f"Their world runs {stage.plan.rate:g} times as fast as life. Try there:\n"
+        "  switch the kettle on: it boils, and switches itself off\n"
+        "  at the bench: open the fridge, break its probe, pull a plug, kill -9 a device\n"
+        "  a rule on the fridge, that also holds while the hub is away\n"
+        "and in another terminal, in this directory:\n"
+        f"  {tos} dev set kettle power on\n"
+        f"  {tos} dev repl kettle      (Ctrl-C there stops the app, Ctrl-D starts it again)\n"
+        f"  kill -9 {stage.hub.pid}             the hub itself, which comes back\n"
+        "What happens is told here; Ctrl-C ends it."
     )
-    return Group(
-        Panel(readings, title=f"{APP} at {device.address}, {_RATE} times as fast as life", title_align="left"),
-        Panel(lines, title="its log", title_align="left"),
-        Panel(tries, title="try in another terminal, in this directory; Ctrl-C here ends it", title_align="left"),
-    )
+
+
+def _say(name: str, what: str, details: str) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')}  {name:<8}  {what}  {details}".rstrip())
+
+
+def _tell(stage: "Stage", event: dict[str, Any]) -> None:
+    name = stage.page.devices.get(event["device"], {}).get("name", event["device"] or "hub")
+    _say(name, event["path"] or event["kind"], str(event["value"]))

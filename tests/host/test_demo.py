@@ -1,0 +1,107 @@
+"""`tos demo` as a person starts it: the story holds; live, it says where it is, brings the hub back, and ends clean."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """demo() -> a running `tos demo` in an empty directory, without a graphical session."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    with contextlib.ExitStack() as stack:
+
+        def start():
+            process = subprocess.Popen(
+                ["tos", "demo"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path,
+                env=environment,
+            )  # fmt: skip
+            stack.enter_context(process)
+            stack.callback(process.terminate)
+            return process
+
+        yield start
+
+
+def told(process, pattern):
+    """The first line that matches, with what is found in it."""
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"{pattern} was not told")
+
+
+def gone(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return False
+    return True
+
+
+def test_the_story_holds(tmp_path):
+    done = subprocess.run(["tos", "demo", "--once", "--json"], capture_output=True, text=True, cwd=tmp_path, timeout=55)
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and len(steps) == 8, done.stdout + done.stderr
+    assert all(step["ok"] for step in steps)
+
+
+def test_it_is_live_soon_brings_its_hub_back_and_ends_with_ctrl_c(demo):
+    process = demo()
+    assert float(told(process, r"live after ([\d.]+) s")[1]) < 10
+    url = told(process, r"http://\S+")[0]
+    hub = int(told(process, r"kill -9 (\d+)")[1])
+    devices = httpx.get(f"{url}/api/house").json()["devices"]
+    assert sorted(device["name"] for device in devices) == ["fridge", "kettle", "till", "tv", "watch"]
+    assert len(httpx.get(f"{url}/api/bench").json()) == 5
+    os.kill(hub, signal.SIGKILL)
+    told(process, r"hub +off +kill -9; on again in 0.5 s")
+    deadline = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/api/health").is_success:
+                break
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"{url}/api/health")
+
+
+def test_events_are_told_as_they_happen(demo):
+    process = demo()
+    url = told(process, r"http://\S+")[0]
+    told(process, "Ctrl-C ends it")
+    [id] = [device["id"] for device in httpx.get(f"{url}/api/house").json()["devices"] if device["model"] == "tv"]
+    assert httpx.post(f"{url}/api/bench/{id}/keys", json={"value": "left"}).status_code == 204
+    told(process, r"tv +input  left")
+
+
+def test_a_terminal_that_closes_ends_all_and_taken_ports_are_not_waited_for(demo, tmp_path):
+    with contextlib.ExitStack() as taken:
+        with contextlib.suppress(OSError):  # somebody else has it already
+            taken.enter_context(socket.create_server(("127.0.0.1", 8688)))
+        with contextlib.suppress(OSError):
+            taken.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", 5685))
+        process = demo()
+        assert not told(process, r"http://\S+")[0].endswith(":8688")
+        hub = int(told(process, r"kill -9 (\d+)")[1])
+        second = subprocess.run(["tos", "demo"], capture_output=True, text=True, cwd=tmp_path, timeout=20)
+        assert second.returncode == 1 and "a demo is running already, in .tos/demo" in second.stderr
+        process.send_signal(signal.SIGHUP)
+        process.wait(10)
+        assert gone(hub)
+
+
+def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
+    (tmp_path / ".tos/demo/hub/hub.db").mkdir(parents=True)
+    process = demo()
+    told(process, r"the hub does not come up; its log says:")
+    assert process.wait(10) == 1

@@ -1,0 +1,5 @@
+"""`python -m tosplus` is `tos`."""
+
+from .cli import main
+
+main()

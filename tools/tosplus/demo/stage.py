@@ -1,0 +1,73 @@
+"""The demo's stage: the house of houses/demo.toml with its bench, a hub beside it, and a page of that hub."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..errors import HostError
+from ..paths import ROOT, WORK, shown
+from ..sim import bench, state
+from ..sim.house import House, Say, read
+from .hub import Hub
+from .page import Page
+
+_LIVE_S = 10.0
+
+
+class Stage:
+    """All of it, running while the context is entered; entered when every device is live on the hub.
+
+    rate: as in the house's file when not given. fresh: forget devices and hub first. say: called with (device or
+    "hub", what, details). told: called with each event of the hub.
+    """
+
+    def __init__(
+        self,
+        rate: float | None = None,
+        fresh: bool = False,
+        say: Say = lambda device, what, details: None,
+        told: Callable[[dict[str, Any]], None] = lambda event: None,
+    ) -> None:
+        plan = read(ROOT / "houses" / "demo.toml")
+        self.plan = plan if rate is None else replace(plan, rate=rate)
+        self._fresh = fresh
+        self._say = say
+        self._told = told
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> "Stage":
+        async with self._stack:
+            folder = WORK / self.plan.name
+            self._claim(folder)
+            if self._fresh:
+                shutil.rmtree(folder / "hub", ignore_errors=True)
+            # Only its owner may look into it, and its path is short: a socket's may have no more than 107 bytes.
+            private = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tos-")))
+            self.bench = private / "bench"
+            self.hub = Hub(folder / "hub", self.bench, lambda what, details: self._say("hub", what, details))
+            await self._stack.enter_async_context(self.hub)
+            await self.hub.ready()  # a report that nobody hears is sent again later and later
+            self.house = House(self.plan, self._fresh, self._say, self.hub.coap)
+            await self._stack.enter_async_context(self.house)
+            await self._stack.enter_async_context(bench.serve(self.house, self.bench))
+            self.page = await self._stack.enter_async_context(Page(self.hub.url, self._told))
+            models = [device.model for device in self.house.devices.values()]
+            await self.page.until("every device live on the hub", lambda: self.page.is_live(*models), _LIVE_S)
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _claim(self, folder: Path) -> None:
+        try:
+            self._stack.enter_context(state.claim(folder))
+        except HostError:
+            raise HostError(f"a demo is running already, in {shown(folder)}\nEnd it with Ctrl-C first.") from None

@@ -1,0 +1,281 @@
+"""The demo's story: a house lives, breaks and recovers, played through its hub, and each step is checked there."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ..errors import HostError
+from ..link.schema import Value
+from .stage import Stage
+
+_RATE = 30  # a litre boils in 6 s
+_FOOD_C, _COLD_C, _NEARLY_C = 4, 40, 97
+_RULE_C = 60
+_SENSOR_SILENT = 336
+_SILENCE_S = 2.0  # between readings of water that heats, on a busy machine
+_OUTAGE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """title: what happened; checked: what was seen, or what should have been."""
+
+    title: str
+    ok: bool
+    checked: str
+    seconds: float
+
+
+class _Failed(HostError):
+    """A check that did not hold."""
+
+
+class Story:
+    """Runs the steps in order, up to the first that fails. began: called with the title of each as it begins."""
+
+    def __init__(self, began: Callable[[str], None] = lambda title: None) -> None:
+        self._began = began
+        self._stage = Stage(_RATE, fresh=True)
+
+    async def run(self) -> AsyncGenerator[Step, None]:
+        steps: tuple[Callable[[], Awaitable[str]], ...] = (
+            self._start,
+            self._boil,
+            self._door,
+            self._outage,
+            self._break,
+            self._kill,
+            self._cut,
+            self._press,
+        )
+        async with contextlib.AsyncExitStack() as self._stack:
+            for step in steps:
+                title = (step.__doc__ or "").strip()
+                self._began(title)
+                began = time.monotonic()
+                try:
+                    checked = await step()
+                except HostError as e:
+                    yield Step(title, False, str(e), time.monotonic() - began)
+                    return
+                yield Step(title, True, checked, time.monotonic() - began)
+
+    async def _start(self) -> str:
+        """Five devices start, each a MicroPython process, and report to a hub"""
+        await self._stack.enter_async_context(self._stage)
+        self._page = self._stage.page
+        names = sorted(device["name"] for device in self._page.devices.values())
+        _expect("devices on the hub", sorted(self._stage.plan.devices), names)
+        return f"{', '.join(names)}: all live at {self._stage.hub.url}"
+
+    async def _boil(self) -> str:
+        """The kettle is switched on, boils, and its own rule switches it off"""
+        cold = self._number("kettle", "temp")
+        await self._set("kettle", "power", True)
+        await self._becomes("kettle", "temp", f"above {cold + 5}", lambda now: now is not None and now > cold + 5)
+        await self._becomes("kettle", "power", "off", lambda now: now is False, within_s=15)
+        boils = await self._becomes("kettle", "boils", "1", lambda now: now == 1)
+        return f"temp {cold} -> {self._number('kettle', 'temp')} °C, power off, boils {boils}"
+
+    async def _door(self) -> str:
+        """Somebody opens the fridge"""
+        await self._stage.house.devices["fridge"].control("set", signal="inside_c", value=_FOOD_C)
+        cold = await self._becomes("fridge", "temp", f"about {_FOOD_C}", lambda now: now is not None and now < 5)
+        await self._move("fridge", "door", True)
+        await self._becomes("fridge", "light", "on", lambda now: now is True)
+        warm = await self._becomes("fridge", "temp", f"above {cold + 0.5}", lambda now: now > cold + 0.5, within_s=8)
+        await self._move("fridge", "door", False)
+        await self._becomes("fridge", "light", "off", lambda now: now is False)
+        return f"light on, temp {cold} -> {warm} °C; door closed, light off"
+
+    async def _outage(self) -> str:
+        """A rule is set on the page, and holds while the hub is killed"""
+        rule = {"when": "temp", "above": _RULE_C, "set": "power", "to": False}
+        await self._rules([rule])
+        await self._pour(_COLD_C)
+        began = time.time()
+        await self._set("kettle", "power", True)
+        await self._becomes("kettle", "temp", f"above {_COLD_C + 5}", lambda now: now > _COLD_C + 5)
+        await self._stage.hub.unplug()
+        down = time.time()
+        await self._press_unseen("tv", "ok")
+        await self._switched_off_by_rule()
+        await asyncio.sleep(max(0, down + _OUTAGE_S - time.time()))
+        self._stage.hub.plug()
+        await self._page.until("the hub to come back", lambda: self._page.is_live("kettle", "tv"), 10)
+        up = time.time()
+        await self._becomes("kettle", "power", "off", lambda now: now is False)
+        await self._becomes("kettle", "temp", f"about {_RULE_C}", lambda now: now > _RULE_C - 10)  # it cools already
+        points = await self._history("kettle", "temp", began)
+        _check_history(points, down, up)
+        await self._page.until("the press during the outage", lambda: self._happened("tv", "ok"))
+        _expect("that press in the history", 1, len(await self._told("tv", "ok")))
+        await self._rules([])
+        return (
+            f"power off at {self._number('kettle', 'temp')} °C without the hub, away for {up - down:.1f} s; "
+            f"{len(points)} readings, none twice, and a key pressed meanwhile, once"
+        )
+
+    async def _break(self) -> str:
+        """The kettle's thermometer breaks while it heats"""
+        await self._pour(_COLD_C)
+        await self._set("kettle", "power", True)
+        await self._move("kettle", "probe", True)
+        await self._becomes("kettle", "temp", "unknown", lambda now: now is None)
+        await self._becomes("kettle", "power", "off", lambda now: now is False)
+        status, told = await self._page.ask("PUT", self._path("kettle", "s/power"), {"value": True})
+        _expect("the answer to power on", (409, _SENSOR_SILENT, "5.03"), (status, told["code"], told["answer"]))
+        await self._move("kettle", "probe", False)
+        await self._becomes("kettle", "temp", "known", lambda now: now is not None)
+        words = told["error"].partition("\n")[0]
+        return f"temp unknown, power off; power on is refused: {words}; mended"
+
+    async def _kill(self) -> str:
+        """kill -9 of the kettle, in the middle of heating"""
+        await self._pour(_COLD_C)
+        await self._set("kettle", "power", True)
+        starts = self._page.device("kettle")["starts"]
+        await self._move("kettle", "kill")
+        told = await self._comes_back("kettle", starts)
+        await self._becomes("kettle", "power", "off", lambda now: now is False)
+        _expect("boils after the restart", 1, self._page.value("kettle", "boils"))
+        temp = await self._becomes("kettle", "temp", f"still {_COLD_C - 1}", lambda now: now and now >= _COLD_C - 1)
+        return f"the hub tells: {told}; power off, boils 1, the water still at {temp} °C"
+
+    async def _cut(self) -> str:
+        """The power fails while it writes that it boiled again"""
+        starts = self._page.device("kettle")["starts"]
+        await self._move("kettle", "cut")
+        await self._pour(_NEARLY_C)
+        await self._set("kettle", "power", True)
+        await self._comes_back("kettle", starts)
+        boils = await self._becomes("kettle", "boils", "1 or 2", lambda now: now in (1, 2))
+        return f"back with {'the new' if boils == 2 else 'the old'} value, boils {boils}; never a mixture"
+
+    async def _press(self) -> str:
+        """A button of the watch and a key of the till are pressed"""
+        began = time.monotonic()
+        moving = asyncio.create_task(self._move("watch", "button_b"))
+        await self._page.until("the button's event on the page", lambda: self._happened("watch", "b"))
+        seconds = time.monotonic() - began
+        await moving
+        await self._move("till", "keys", "7")
+        amount = await self._becomes("till", "amount", "7", lambda now: now == 7)
+        return f"pressed b on the page after {seconds * 1000:.0f} ms, amount {amount} ct"
+
+    # What a person does
+
+    async def _set(self, model: str, path: str, value: Value) -> None:
+        await self._ask("PUT", self._path(model, f"s/{path}"), {"value": value})
+
+    async def _rules(self, rules: list[dict[str, Any]]) -> None:
+        await self._ask("PUT", self._path("kettle", "rules"), {"rules": rules})
+        await self._page.until(f"rules {rules}", lambda: self._page.device("kettle").get("rules") == rules)
+
+    async def _move(self, model: str, lever: str, value: Value = None) -> None:
+        """A lever of the bench, through the hub."""
+        await self._ask("POST", f"bench/{self._page.device(model)['id']}/{lever}", {"value": value})
+
+    async def _press_unseen(self, name: str, key: str) -> None:
+        """A key, past the hub."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self._stage.bench))
+        async with httpx.AsyncClient(transport=transport, base_url="http://bench") as http:
+            devices = (await http.get("/devices")).json()
+            [id] = [id for id, device in devices.items() if device["name"] == name]
+            (await http.post(f"/devices/{id}/keys", json={"value": key})).raise_for_status()
+
+    async def _pour(self, celsius: int) -> None:
+        """Other water into the kettle, until the page shows it."""
+        await self._stage.house.devices["kettle"].control("set", signal="water_c", value=celsius)
+        await self._becomes(
+            "kettle", "temp", f"about {celsius}", lambda now: now is not None and abs(now - celsius) <= 2
+        )
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        status, told = await self._page.ask(method, path, body)
+        if not 200 <= status < 300:
+            raise _Failed(f"the hub answers {method} {path} with {status}: {told}")
+        return told
+
+    # What is seen
+
+    def _path(self, model: str, rest: str) -> str:
+        return f"devices/{self._page.device(model)['id']}/{rest}"
+
+    def _number(self, model: str, path: str) -> float:
+        value = self._page.value(model, path)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _Failed(f"expected {model} {path} to be a number, saw {value}")
+        return value
+
+    async def _becomes(
+        self, model: str, path: str, words: str, holds: Callable[[Any], object], within_s: float = 5
+    ) -> Any:
+        """The value on the page once it holds; fails with what was expected and seen."""
+        try:
+            await self._page.until("", lambda: holds(self._page.value(model, path)), within_s)
+        except HostError:
+            seen = self._page.value(model, path)
+            raise _Failed(f"expected {model} {path} to be {words} within {within_s:g} s, saw {seen}") from None
+        return self._page.value(model, path)
+
+    async def _switched_off_by_rule(self) -> None:
+        """The kettle itself, while there is no page."""
+        signals = {"relay": True}
+        while signals["relay"]:
+            signals = (await self._stage.house.devices["kettle"].control("get"))["signals"]
+            if signals["water_c"] > _RULE_C + 20:
+                raise _Failed(f"expected the rule to switch power off above {_RULE_C} °C, saw {signals}")
+            await asyncio.sleep(0.02)
+
+    async def _comes_back(self, model: str, starts: int) -> str:
+        """Once the page shows it live after another start -> what the hub told of it."""
+        since = time.time() - 1
+
+        def is_back() -> bool:
+            return self._page.is_live(model) and self._page.device(model)["starts"] > starts
+
+        await self._page.until(f"{model} to restart", is_back, 10)
+        id = self._page.device(model)["id"]
+        told = [e["kind"] for e in self._page.events if e["device"] == id and e["at"] > since and e["kind"] != "event"]
+        if not {"away", "restarted"} & set(told):
+            raise _Failed(f"expected the hub to tell that {model} was away or restarted, saw {told}")
+        return ", ".join(told)
+
+    def _happened(self, model: str, value: Value) -> bool:
+        id = self._page.device(model).get("id")
+        return any(e["device"] == id and e["path"] and e["value"] == value for e in self._page.events)
+
+    async def _told(self, model: str, value: Value) -> list[dict[str, Any]]:
+        """The device's own events with this value, as the hub keeps them."""
+        events = (await self._ask("GET", "events?limit=200"))["events"]
+        id = self._page.device(model)["id"]
+        return [event for event in events if event["device"] == id and event["value"] == value and event["path"]]
+
+    async def _history(self, model: str, path: str, since: float) -> list[tuple[float, Value]]:
+        told = await self._ask("GET", self._path(model, f"history/{path}?since={since}&points=1000"))
+        return [(at, value) for at, value in told["points"] if at >= since]
+
+
+def _check_history(points: list[tuple[float, Value]], down: float, up: float) -> None:
+    """Readings of water that heats: no silence but while the hub was down, and none twice."""
+    times = [at for at, value in points]
+    if times != sorted(set(times)) or any(a[1] == b[1] for a, b in itertools.pairwise(points)):
+        raise _Failed(f"expected each reading once, saw {points}")
+    before, after = [at for at in times if at <= down], [at for at in times if at > down]
+    if not before or not after:
+        raise _Failed(f"expected readings before {down:.1f} and after, saw {points}")
+    silences = [b - a for a, b in zip(before, [*before[1:], down], strict=True)]
+    if max(silences) > _SILENCE_S or after[0] > up + _SILENCE_S:
+        raise _Failed(f"expected readings until {down:.1f} and from {up:.1f} on, saw {points}")
+
+
+def _expect(what: str, expected: object, seen: object) -> None:
+    if seen != expected:
+        raise _Failed(f"expected {what} to be {expected}, saw {seen}")
