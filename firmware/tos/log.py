@@ -36,11 +36,14 @@ class Log:
             print("tos", now, code, a, b)
 
     def crashed(self, exc):
-        """Keep the end of a traceback for `/l`, in ASCII, and show it on the console."""
+        """Keep the end of a traceback for `/l`, in ASCII, and show it on the console. Without memory, its name only."""
         sys.print_exception(exc)
-        text = io.StringIO()
-        sys.print_exception(exc, text)
-        self.crash = "".join([c if " " <= c <= "~" or c == "\n" else "?" for c in text.getvalue()[-_CRASH_CHARS:]])
+        try:
+            text = io.StringIO()
+            sys.print_exception(exc, text)
+            self.crash = "".join([c if " " <= c <= "~" or c == "\n" else "?" for c in text.getvalue()[-_CRASH_CHARS:]])
+        except MemoryError:  # who logs a crash is about to make things safe
+            self.crash = type(exc).__name__
 
     def entries(self):
         """[[ms since boot, code, a, b], ...], oldest first."""

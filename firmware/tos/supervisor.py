@@ -43,9 +43,9 @@ class Supervisor:
                 return
             except Exception as e:
                 self._crashes[n] = self._crashes.get(n, 0) + 1
+                app.make_safe()
                 app.log.crashed(e)
                 app.log.event(_SERVICE_CRASHED, n, self._crashes[n])
-                app.make_safe()
             if app.clock.ms() - began > _HEALTHY_MS:
                 pause_ms = _BACK_OFF_MS[0]
             await app.clock.sleep_ms(pause_ms)

@@ -199,3 +199,22 @@ def test_the_crash_text_is_bounded():
     log = Log(None)
     log.crashed(ValueError("x" * 1000))
     assert len(log.crash) == 400
+
+
+class NoMemory:
+    """Stands in for io when there is none."""
+
+    def StringIO(self):
+        raise MemoryError
+
+
+def test_a_crash_for_whose_text_there_is_no_memory_is_logged_and_the_service_is_started_again():
+    app, board = lamp()
+    service = Crashing(None, times=1)
+    tos.log.io, io = NoMemory(), tos.log.io
+    try:
+        supervised(app, board, [service], feeds=4)
+    finally:
+        tos.log.io = io
+    assert len(service.starts) == 2 and app.log.counts[401] == 1
+    assert app.log.crash == "RuntimeError"
