@@ -19,6 +19,7 @@ _CBOR_KEY = const(304)
 _CBOR_TEXT = const(305)
 _CBOR_TRAILING = const(306)
 _CBOR_NO_ROOM = const(307)
+_CBOR_TOO_MANY = const(308)
 
 _DEPTH = const(16)  # arrays, maps and tags inside one another
 
@@ -99,15 +100,20 @@ def dump_into(buf, offset, value):
     return end
 
 
-def loads(data, depth=_DEPTH, length=None):
+def loads(data, depth=_DEPTH, length=None, items=None):
     """data (bytes, bytearray or memoryview), one item and nothing behind it -> value.
 
     depth: how many arrays, maps and tags may be inside one another. length: how many bytes of data count, all by
-    default, so that a reused buffer needs no slice. Whatever is wrong with the bytes is a WireError(code, byte offset).
+    default, so that a reused buffer needs no slice. items: how many items may come, at all levels together; a value
+    takes its strings and at most 48 B for each on a chip, so that depth, length and items bound its memory. They are
+    counted before anything is made; not by default. Whatever is wrong with the bytes is a WireError(code, byte offset).
     """
-    value, end = load_from(data, 0, depth, length)
-    if end != (len(data) if length is None else length):
-        raise WireError(_CBOR_TRAILING, end)
+    end = len(data) if length is None else length
+    if items is not None and items < end <= len(data):  # an item has a byte at least
+        count(data, end, items)
+    value, p = load_from(data, 0, depth, end)
+    if p != end:
+        raise WireError(_CBOR_TRAILING, p)
     return value
 
 
@@ -117,6 +123,25 @@ def load_from(data, offset, depth=_DEPTH, length=None):
     if not 0 <= offset <= end <= len(data):
         raise ValueError(offset)
     return _item(data, offset, end, depth)
+
+
+def count(data, end, items):
+    """WireError(308, offset) when more items begin in data[:end]. What is malformed is left for the reading."""
+    p = 0
+    while p < end:
+        at = p
+        if data[p] == _BREAK:
+            p += 1
+            continue
+        try:
+            major, _, number, p = _first(data, p, end)
+        except WireError:
+            return
+        items -= 1
+        if items < 0:
+            raise WireError(_CBOR_TOO_MANY, at)
+        if number > 0 and major in (_BYTES, _STR):
+            p += number
 
 
 def append(out, value, depth):

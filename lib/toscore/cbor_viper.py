@@ -81,11 +81,16 @@ def dump_into(buf, offset, value):
     return end
 
 
-def loads(data, depth=_DEPTH, length=None):
+def loads(data, depth=_DEPTH, length=None, items=None):
     """As cbor.loads."""
-    value, end = load_from(data, 0, depth, length)
-    if end != (len(data) if length is None else length):
-        raise WireError(_CBOR_TRAILING, end)
+    end = len(data) if length is None else length
+    if items is not None and items < end <= len(data):
+        from toscore import cbor
+
+        cbor.count(data, end, items)
+    value, p = load_from(data, 0, depth, end)
+    if p != end:
+        raise WireError(_CBOR_TRAILING, p)
     return value
 
 

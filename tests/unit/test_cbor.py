@@ -17,7 +17,7 @@ if sys.implementation.name == "micropython":
 
     CODECS.append(cbor_viper)
 
-TRUNCATED, MALFORMED, TOO_DEEP, KEY, TEXT, TRAILING, NO_ROOM = range(301, 308)
+TRUNCATED, MALFORMED, TOO_DEEP, KEY, TEXT, TRAILING, NO_ROOM, TOO_MANY = range(301, 309)
 
 SINGLE_PRECISION = 1.0 + 1e-10 == 1.0  # the floats of a chip
 
@@ -640,6 +640,49 @@ def test_a_claim_costs_nothing_before_its_bytes_are_there():
             refused = outcome(codec.loads, data)
             assert refused[0] == TRUNCATED, (bomb, refused)
             assert allocated_b(outcome, codec.loads, data) < 4096, bomb
+
+
+def test_items_are_counted_at_all_levels():
+    for codec in CODECS:
+        for data, items in (
+            ("00", 1),
+            ("1bffffffffffffffff", 1),
+            ("58036162ff", 1),  # strings hold no items; this one is not whole
+            ("43a0a0a0", 1),
+            ("7803a0a0a0", 1),
+            ("80", 1),
+            ("8300a000", 4),
+            ("a20102038104", 6),
+            ("9f00018102ff", 5),
+            ("839fff0000", 4),  # a break is no item, and counting goes on behind it
+            ("5f41004101ff", 3),
+            ("c1c2410a", 3),
+            ("83f6f93c00fb3ff199999999999a", 4),
+            ("9800", 1),
+            ("9a0000000200" + "00", 3),
+            ("82001c", 2),  # malformed, and that is told by the reading
+            ("821c00", 1),
+        ):
+            data = BYTES(data)
+            alone = outcome(codec.loads, data)
+            for more in (0, 1, 1000):
+                assert outcome(codec.loads, data, 16, None, items + more) == alone, data
+            for fewer in range(items):
+                code, offset = outcome(codec.loads, data, 16, None, fewer)
+                assert code == TOO_MANY and offset < len(data), (data, fewer, code)
+        assert outcome(codec.loads, BYTES("8300a000"), 16, None, 3) == (TOO_MANY, 3)
+        assert outcome(codec.loads, BYTES("8300a000"), 16, None, 0) == (TOO_MANY, 0)
+        assert codec.loads(BYTES("8100" + "0000"), length=2, items=2) == [0]
+        raises(ValueError, codec.loads, b"\x00", 16, 2, 1)
+
+
+def test_what_a_datagram_makes_is_bounded_by_its_items():
+    codec = CODECS[-1]  # what devices import
+    for head, items in (("80", 1), ("a0", 1), ("40", 1), ("60", 1), ("f93c00", 1), ("a10080", 3), ("a1614180", 3)):
+        data = BYTES("9900c7" + head * 199)
+        assert allocated_b(codec.loads, data) < 200 * items * 96  # 64-bit; half of it on a chip
+        data = BYTES("990200" + head * 512)
+        assert outcome(codec.loads, data, 16, None, 200)[0] == TOO_MANY
 
 
 def test_nested_bombs():

@@ -36,6 +36,7 @@ WORDS = {
     305: Word("CBOR_TEXT", "a text string is not UTF-8, at byte {a}"),
     306: Word("CBOR_TRAILING", "bytes follow the CBOR item, from byte {a}"),
     307: Word("CBOR_NO_ROOM", "the value does not fit the buffer, at byte {a}"),
+    308: Word("CBOR_TOO_MANY", "more CBOR items than this device accepts at once, at byte {a}"),
     321: Word("COAP_SHORT", "the datagram is shorter than a CoAP message"),
     322: Word("COAP_VERSION", "not CoAP version 1"),
     323: Word("COAP_FORMAT", "not a well-formed CoAP message, at byte {a}", "RFC 7252 section 3"),
