@@ -104,3 +104,36 @@ def test_cbor_diagnostic_notation(item, notation):
 def test_malformed_is_told_with_place_and_reason(bad, told):
     with pytest.raises(UsageFault, match=told):
         explain(bad)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("42abcd", "ETag: h'abcd'"),
+        ("60", "Observe: 0"),
+        ("62010c", "Observe: 268"),
+        ("9108", "OSCORE: kid h''"),
+        ("920914", "OSCORE: partial IV h'14' (20), kid h''"),
+        ("d10a0a", "Block2: num 0, more, size 64"),
+        ("d20a0116", "Block2: num 17, the last, size 1024"),
+        ("d10e0e", "Block1: num 0, more, size 1024"),
+        ("d1012d", "Max-Age: 45"),
+        ("d4ef01020304", "Echo: h'01020304'"),
+        ("d1f51a", "No-Response: 26, no 2.xx, 4.xx, 5.xx"),
+        ("d0f5", "No-Response: 0, any is welcome"),
+        ("d12001", "option 45: h'01'"),
+    ],
+)
+def test_options_by_name(option, told):
+    assert explain("40010001" + option).details == [told]
+
+
+def test_a_block_is_not_taken_for_the_whole():
+    part = "40450001 c1 3c b1 0a ff a2 00".replace(" ", "")  # format 60, block 0 of more
+    assert explain(part).data["payload"] == "a block of CBOR: a200"
+
+
+def test_a_request_says_what_its_answer_is_about():
+    answer = "60450001c13cffa100636b2d31"
+    assert explain(answer).data["payload"] == '{0: "k-1"}'
+    assert explain(answer, request="40010001b164").data["payload"] == '{/id/ 0: "k-1"}'

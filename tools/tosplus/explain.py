@@ -1,4 +1,4 @@
-"""What a number in a log means, and what bytes off the wire say: CoAP frames (RFC 7252) and CBOR items (RFC 8949)."""
+"""What a number in a log means, and what bytes say: CoAP frames (RFC 7252), OSCORE in them, CBOR items (RFC 8949)."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,14 +9,23 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.numbers.optionnumbers import OptionNumber
 
-from . import cbordiag
+from . import cbordiag, oscore
 from .errors import UsageFault
 from .link import schema
 from .words import LEVELS, WORDS
 
 _TYPES = ("CON", "NON", "ACK", "RST")
 _FORMAT_CBOR = 60
-_ROWS_KEY = 5  # of /d: the resource table
+# Words for the integer keys of a payload by path, and of the maps below one of them.
+_KEYS = {
+    "/d": schema.IDENTITY,
+    "/e": schema.EVENTS,
+    "/l": schema.LOG,
+    "/r": schema.REPORT,
+    "/b": schema.RULE,
+}
+_WITHIN = {"/d": {5: schema.ROW}}
+_NAMES = {OptionNumber.ETAG: "ETag", OptionNumber.OSCORE: "OSCORE"}
 
 
 @dataclass
@@ -28,27 +37,33 @@ class Explained:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def explain(text: str, path: str | None = None) -> Explained:
+def explain(
+    text: str, path: str | None = None, context: oscore.Context | None = None, request: str | None = None
+) -> Explained:
     """A code of three digits, or hex. path: the resource that a payload belongs to, where the bytes do not say.
 
-    Raises UsageFault: an unknown code, bad hex, malformed bytes.
+    context: opens OSCORE messages. request: hex of what a response answers; it tells path, and opens with it.
+    Raises UsageFault: an unknown code, bad hex, malformed bytes, a message that does not open.
     """
-    compact = re.sub(r"[\s:,]|0x", "", text)
     if re.fullmatch(r"\d{3}", text.strip()):
         return _code(int(text))
-    if not re.fullmatch(r"[0-9A-Fa-f]+", compact) or len(compact) % 2:
-        raise UsageFault("give a code of three digits, such as 334, or hex with two digits for each byte")
-    frame = bytes.fromhex(compact)
+    frame = _bytes(text)
     # A CoAP message starts with the bits 01; so does a CBOR string of up to 31 bytes.
     if frame[0] >> 6 != 1:
         return _cbor(frame, path)
-    fault = coap_fault(frame)
-    if fault is None:
-        return _coap(frame, path)
+    if coap_fault(frame) is None:
+        return coap(frame, path, context, _bytes(request) if request else None)
     try:
         return _cbor(frame, path)
     except UsageFault:
-        raise UsageFault(f"not a CoAP message: {fault}") from None
+        raise UsageFault(f"not a CoAP message: {coap_fault(frame)}") from None
+
+
+def _bytes(text: str) -> bytes:
+    compact = re.sub(r"[\s:,]|0x", "", text)
+    if not re.fullmatch(r"[0-9A-Fa-f]+", compact) or len(compact) % 2:
+        raise UsageFault("give a code of three digits, such as 334, or hex with two digits for each byte")
+    return bytes.fromhex(compact)
 
 
 def _code(code: int) -> Explained:
@@ -70,38 +85,87 @@ def _cbor(item: bytes, path: str | None) -> Explained:
     return Explained(f"CBOR, {len(item)} bytes", [shown], {"cbor": shown, "size_b": len(item)})
 
 
-def _coap(frame: bytes, path: str | None) -> Explained:
-    try:
-        message = aiocoap.Message.decode(frame)
-    except UnicodeDecodeError as e:
-        raise UsageFault(f"not a CoAP message: an option that is text is not UTF-8: {e.object.hex()}") from None
+def coap(
+    frame: bytes, path: str | None = None, context: oscore.Context | None = None, request: bytes | None = None
+) -> Explained:
+    """One CoAP message; arguments and errors as those of `explain`."""
+    message = _message(frame)
+    asked = _message(request) if request else None
     kind = _TYPES[message.mtype]
-    code = str(message.code) if message.code in Code else message.code.dotted
-    title = f"CoAP {kind} {code}, message id 0x{message.mid:04x}, token {message.token.hex() or 'none'}"
-    options = [(_option_name(option.number), _option_value(option)) for option in message.opt.option_list()]
-    details = [f"{name}: {value}" for name, value in options]
-    data: dict[str, Any] = {
+    title = f"CoAP {kind} {_code_name(message)}, message id 0x{message.mid:04x}, token {message.token.hex() or 'none'}"
+    path = path or _path(message) or (_path(asked) if asked else "")
+    details, data = _content(message, path)
+    data = {
         "type": kind,
-        "code": code,
+        "code": _code_name(message),
         "mid": message.mid,
         "token": message.token.hex(),
-        "options": [list(option) for option in options],
+        **data,
     }
-    if message.payload:
-        shown = _payload(message, path or "/" + "/".join(message.opt.uri_path))
+    if message.opt.oscore is not None and context:
+        inner = _opened(message, context, asked)
+        if not _path(inner) and asked and asked.opt.oscore is not None:
+            path = _path(_opened(asked, context, None))
+        more, data["inner"] = _content(inner, _path(inner) or path)
+        data["inner"]["code"] = _code_name(inner)
+        details += [f"opened, {_code_name(inner)}:", *[f"  {line}" for line in more]]
+    return Explained(title, details, data)
+
+
+def _message(frame: bytes) -> aiocoap.Message:
+    fault = coap_fault(frame)
+    if fault:
+        raise UsageFault(f"not a CoAP message: {fault}")
+    try:
+        return aiocoap.Message.decode(frame)
+    except UnicodeDecodeError as e:
+        raise UsageFault(f"not a CoAP message: an option that is text is not UTF-8: {e.object.hex()}") from None
+
+
+def _code_name(message: aiocoap.Message) -> str:
+    return str(message.code) if message.code in Code else message.code.dotted
+
+
+def _path(message: aiocoap.Message) -> str:
+    return "/" + "/".join(message.opt.uri_path) if message.opt.uri_path else ""
+
+
+def _opened(message: aiocoap.Message, context: oscore.Context, asked: aiocoap.Message | None) -> aiocoap.Message:
+    """What is inside an OSCORE message. asked: its request, if it is a response and that is known."""
+    request = None
+    if message.code.is_response():
+        if asked is None or asked.opt.oscore is None:
+            raise UsageFault("this is a response: give the OSCORE request that it answers, with --request HEX")
+        request = oscore.option(asked.opt.oscore)
+    plain = context.open(oscore.option(message.opt.oscore), message.payload, request)
+    return _message(b"\x40" + plain[:1] + b"\0\0" + plain[1:])
+
+
+def _content(message: aiocoap.Message, path: str) -> tuple[list[str], dict[str, Any]]:
+    """Options and payload, as lines and as data."""
+    options = [(_option_name(option.number), _option_value(option)) for option in message.opt.option_list()]
+    details = [f"{name}: {value}" for name, value in options]
+    data: dict[str, Any] = {"options": [list(option) for option in options]}
+    if message.opt.oscore is not None and message.payload:
+        data["payload"] = message.payload.hex()
+        details += [f"payload, {len(message.payload)} bytes, encrypted:", message.payload.hex()]
+    elif message.payload:
+        shown = data["payload"] = _payload(message, path)
         details += [f"payload, {len(message.payload)} bytes:", shown]
-        data["payload"] = shown
         told = re.match(r"(\d{3})\b", shown)
         if told and not message.code.is_successful() and int(told[1]) in WORDS:
             word = _code(int(told[1]))
             details += [word.title, *word.details]
             data["word"] = word.data
-    return Explained(title, details, data)
+    return details, data
 
 
 def _payload(message: aiocoap.Message, path: str) -> str:
     form = message.opt.content_format
     if form == _FORMAT_CBOR:
+        block = message.opt.block2 or message.opt.block1
+        if block and (block.more or block.block_number):
+            return f"a block of CBOR: {message.payload.hex()}"
         try:
             return _diagnostic(message.payload, path)
         except cbordiag.NotCbor as e:
@@ -114,28 +178,29 @@ def _payload(message: aiocoap.Message, path: str) -> str:
 
 def _diagnostic(item: bytes, path: str | None) -> str:
     path = "/r" if path and path.startswith("/r/") else path
-    names = {
-        "/b": schema.RULE,
-        "/d": schema.IDENTITY,
-        "/e": schema.EVENTS,
-        "/l": schema.LOG,
-        "/r": schema.REPORT,
-    }
-    keys = names.get(path or "")
-    return cbordiag.diagnostic(cbordiag.load(item), keys, {_ROWS_KEY: schema.ROW} if path == "/d" else None)
+    return cbordiag.diagnostic(cbordiag.load(item), _KEYS.get(path or ""), _WITHIN.get(path or ""))
 
 
 def _option_name(number: OptionNumber) -> str:
     """Uri-Path, as the RFCs write it."""
-    return number.name.title().replace("_", "-") if number in OptionNumber else f"option {int(number)}"
+    name = getattr(number, "_name_", None)  # which one that aiocoap does not know has not got
+    return _NAMES.get(number) or (name.title().replace("_", "-") if name else f"option {int(number)}")
 
 
 def _option_value(option: Any) -> str:
-    if isinstance(option.value, ContentFormat):
-        return f"{int(option.value)} {option.value}"
-    if isinstance(option.value, bytes):
-        return f"h'{option.value.hex()}'"
-    return str(option.value)
+    value = option.value
+    if option.number == OptionNumber.OSCORE:
+        return str(oscore.option(value))
+    if option.number in (OptionNumber.BLOCK1, OptionNumber.BLOCK2):
+        return f"num {value.block_number}, {'more' if value.more else 'the last'}, size {value.size}"
+    if option.number == OptionNumber.NO_RESPONSE:
+        classes = [name for bit, name in ((2, "2.xx"), (8, "4.xx"), (16, "5.xx")) if value & bit]
+        return f"{value}, no {', '.join(classes)}" if classes else f"{value}, any is welcome"
+    if isinstance(value, ContentFormat):
+        return f"{int(value)} {value}"
+    if isinstance(value, bytes):
+        return f"h'{value.hex()}'"
+    return str(value)
 
 
 def coap_fault(frame: bytes) -> str | None:
