@@ -112,15 +112,21 @@ async def _set(device: str, path: str, value: str) -> None:
 @command.command("watch")
 @_device
 @click.argument("path", required=False)
-@click.option("--count", type=click.IntRange(1), help="Stop after so many lines.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many lines, or frames.")
+@click.option("--frames", is_flag=True, help="The datagrams of this watch, taken apart, instead of values.")
 @_json
-def watch(device: str, path: str | None, count: int | None, as_json: bool) -> None:
+def watch(device: str, path: str | None, count: int | None, frames: bool, as_json: bool) -> None:
     """Each change as it happens, until Ctrl-C.
 
     A line is one value; with --json, an object of all values after each change. A device that goes away is waited for.
+    With --frames, every datagram of the watch in both directions, at its time in seconds since the start.
     """
+    from ..errors import UsageFault
+
+    if frames and path:
+        raise UsageFault("--frames shows whole datagrams; leave PATH out")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_watch(device, path, count, as_json))
+        asyncio.run(_watch_frames(device, count, as_json) if frames else _watch(device, path, count, as_json))
 
 
 async def _watch(device: str, path: str | None, count: int | None, as_json: bool) -> None:
@@ -145,6 +151,24 @@ async def _watch(device: str, path: str | None, count: int | None, as_json: bool
                 lines += 1
                 if lines == count:
                     return
+
+
+async def _watch_frames(device: str, count: int | None, as_json: bool) -> None:
+    from ..link.find import address
+    from ..link.frames import watch
+
+    shown = 0
+    async with contextlib.aclosing(watch(*address(device))) as frames:
+        async for at_s, way, frame, found in frames:
+            if as_json:
+                click.echo(json.dumps({"s": at_s, "way": way, "frame": frame.hex(), **found.data}, ensure_ascii=False))
+            else:
+                click.echo(f"{at_s:>10.3f} s {'->' if way == 'to' else '<-'} {len(frame):>4} B  {found.title}")
+                for line in found.details:
+                    click.echo(f"{'':25}{line}")
+            shown += 1
+            if shown == count:
+                return
 
 
 @command.command("rules")
