@@ -1,8 +1,8 @@
 """Messages against lib/toscore/link.cddl, by a validator that is not ours: of every product, and of the host.
 
 The validator (cddl-rs) has its weak spots: it looks into arrays and open maps only superficially, takes an array for a
-choice that its elements match, and anything for bytes of a size. So each part of a message is given to it once more by its own rule,
-and of a choice each alternative alone.
+choice that its elements match, and anything for bytes of a size. So each part of a message is given to it once more by
+its own rule, and of a choice each alternative alone.
 """
 
 import asyncio
@@ -149,7 +149,7 @@ def test_every_message_of_every_product(tmp_path, app):
                     assert answer.code == aiocoap.CONTENT and answer.opt.content_format == 60, path
                     return answer.payload
 
-                bodies = {"identity": "d", "state": "s", "events": "e", "log": "l"}
+                bodies = {"identity": "d", "state": "s", "events": "e", "log": "l", "rules": "b"}
                 for name, path in bodies.items():
                     body = await payload(path)
                     check(name, body)

@@ -1,0 +1,176 @@
+"""The section "Every message, byte by byte" of docs/protocol.md: `python tests/annotate.py` writes it anew.
+
+The device's own code makes the bytes, and what they say is read back here by hand; tests/host/test_annotate.py
+compares with what stands in the document. PYTHONPATH=lib:tools.
+"""
+
+import json
+from pathlib import Path
+
+import aiocoap
+from toscore import cbor, coap, packed
+from tosplus.link import schema
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "protocol.md"
+BEGIN = "## Every message, byte by byte\n"
+END = "\n## "
+
+TABLE = [{0: 0, 1: "temp", 2: "sensor", 3: "°C"}, {0: 1, 1: "power", 2: "switch", 8: True, 11: False}]
+IDENTITY = {0: "kettle-c0ffee", 1: "kettle", 2: "0.1.0", 3: "UNIX", 4: ["relay"], 5: TABLE}
+FORMAT = (coap.CONTENT_FORMAT, bytes([coap.CBOR]))
+TOKEN = b"\x2d\x56"
+MID = 7
+
+
+def path(*parts):
+    return [(coap.URI_PATH, part.encode()) for part in parts]
+
+
+def request(code, options, value=None):
+    payload = b"" if value is None else cbor.dumps(value)
+    return coap.encode(coap.CON, code, MID, TOKEN, options + ([FORMAT] if payload else []), payload)
+
+
+def answer(value, *options):
+    return coap.encode(coap.ACK, coap.CONTENT, MID, TOKEN, [*options, FORMAT], cbor.dumps(value))
+
+
+def record(dump, size_b, values):
+    into, buf = packed.record(), bytearray(size_b)
+    for i, value in enumerate(values):
+        into[i] = value
+    dump(buf, 0, into)
+    return bytes(buf)
+
+
+def examples():
+    """[(heading, frame or CBOR item, words for its keys)]. Words: {key: name or (name, words below)}."""
+    resources = {**schema.IDENTITY, 5: ("resources", schema.ROW)}
+    events = {**schema.EVENTS, 2: ("latest", {"items": ("sequence", "ms", "index", "value")})}
+    log = {**schema.LOG, 1: ("ring", {"items": ("ms", "code", "a", "b")})}
+    refusal = coap.encode(coap.ACK, 128, MID, TOKEN, [], b"334 power")
+    return [
+        ("Who are you: GET `/d`", request(coap.GET, path("d")), {}),
+        ("its answer", answer(IDENTITY), resources),
+        ("Tell me of each change: GET `/s` with Observe", request(coap.GET, [(coap.OBSERVE, b""), *path("s")]), {}),
+        (
+            "its answer, and each notification with the next number",
+            answer({0: 21, 1: False}, (coap.OBSERVE, b"\x01")),
+            {},
+        ),
+        ("Switch on: PUT `/s/power`", request(coap.PUT, path("s", "power"), True), {}),
+        ("done", coap.encode(coap.ACK, coap.CHANGED, MID, TOKEN), {}),
+        ("or refused", refusal, {}),
+        ("What happened: the answer of `/e`", answer({0: 0x5EED1234, 1: 4321, 2: [[1, 1500, 3, "press"]]}), events),
+        ("The log: the answer of `/l`", answer({0: 4321, 1: [[9, 201, 0, 0]], 2: {201: 1}}), log),
+        (
+            "I live: POST `/r/<device id>`, to a hub",
+            request(coap.POST, path("r", "kettle-c0ffee"), {0: 0x5EED1234, 1: 1800000000}),
+            schema.REPORT,
+        ),
+        ("Rules: PUT `/b`", request(coap.PUT, path("b"), [{0: 0, 1: 98, 4: 1, 5: False}]), schema.RULE),
+        (
+            "Controller input, [packed.py](../lib/toscore/packed.py)",
+            record(packed.dump_pad, packed.PAD_B, (513, 1, -127, 127, 0, 0, 0, 255)),
+            {},
+        ),
+        ("Telemetry, the same", record(packed.dump_telemetry, packed.TELEMETRY_B, (1, -1, 2, -2, 3, -3, 4, -4)), {}),
+    ]
+
+
+def lines_of_frame(frame, words):
+    """Yields (bytes, what they say) of a CoAP message, RFC 7252 section 3."""
+    kind, code, mid, token, options, payload = coap.decode(frame)
+    kind = ("CON", "NON", "ACK", "RST")[kind]
+    code = aiocoap.numbers.codes.Code(code)
+    yield frame[:4], f"{kind}, {len(token)} B of token; {code}; message id {mid}"
+    at = 4 + len(token)
+    yield frame[4:at], "token"
+    for number, value in options:
+        head_b = 1 + (frame[at] >> 4 > 12) + (frame[at] & 15 > 12)  # no example has more
+        name = aiocoap.numbers.optionnumbers.OptionNumber(number).name.title().replace("_", "-")
+        text = value.decode() if number == coap.URI_PATH else str(int.from_bytes(value, "big"))
+        yield frame[at : at + head_b + len(value)], f"{name}: {text}"
+        at += head_b + len(value)
+    if payload:
+        yield frame[at : at + 1], "payload follows"
+        if any(number == coap.CONTENT_FORMAT for number, _ in options):
+            yield from lines_of_cbor(payload, words)
+        else:
+            yield payload, f'text: "{payload.decode()}"'
+
+
+def lines_of_cbor(data, words):
+    at, lines = item(data, 0, words, "")
+    assert at == len(data)
+    return lines
+
+
+def item(data, at, words, indent, name=""):
+    """The item at data[at] -> (offset behind it, [(bytes, what they say)])."""
+    major, info = data[at] >> 5, data[at] & 31
+    extra_b = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
+    body = at + 1 + extra_b
+    number = int.from_bytes(data[at + 1 : body], "big") if extra_b else info
+    says = f"{indent}{name}: " if name else indent
+    if major in (2, 3):
+        end = body + number
+        text = f'"{data[body:end].decode()}"' if major == 3 else f"{number} B"
+        return end, [(data[at:end], says + text)]
+    if major == 6:
+        end, below = item(data, body, words, indent + "  ")
+        return end, [(data[at:body], f"{says}tag {number}, of"), *below]
+    if major not in (4, 5):
+        value, end = cbor.load_from(data, at)
+        return end, [(data[at:end], says + json.dumps(value))]
+    kinds = ("map", "pair") if major == 5 else ("array", "item")
+    lines = [(data[at:body], f"{says}{kinds[0]}, {number} {kinds[1]}{'' if number == 1 else 's'}")]
+    at = body
+    for i in range(number):
+        if major == 5:
+            key, value_at = cbor.load_from(data, at)
+            known = words.get(key, str(key))
+            name, below = known if isinstance(known, tuple) else (known, {})
+            end, inner = item(data, value_at, below, indent + "  ", name)
+            (first, text), *rest = inner
+            lines += [(data[at:value_at] + first, text), *rest]
+        else:
+            names = words.get("items") if isinstance(words, dict) and indent.count("  ") > 1 else None
+            end, inner = item(data, at, words, indent + "  ", names[i] if names else "")
+            lines += inner
+        at = end
+    return at, lines
+
+
+def section():
+    """The whole section as it stands in the document."""
+    out = [
+        BEGIN,
+        "Made by the device's own code and checked by a test; `python tests/annotate.py` writes this section anew.",
+        "`tos explain HEX` says the same of any other bytes; [link.cddl](../lib/toscore/link.cddl) is the grammar.\n",
+    ]
+    for heading, data, words in examples():
+        is_frame = data[0] >> 6 == 1 and data[:1] != b"\x4a"
+        lines = lines_of_frame(data, words) if is_frame else lines_of_cbor(data, words)
+        out.append(f"{heading}, {len(data)} bytes:\n")
+        for raw, text in lines:
+            shown = [raw[i : i + 8].hex(" ") for i in range(0, len(raw), 8)]
+            out += [f"    {shown[0]:24}{text}".rstrip(), *[f"    {more}" for more in shown[1:]]]
+        out.append("")
+    return "\n".join(out)
+
+
+def stands(document):
+    """The section in the document's text -> (begin, end) of it; its end twice when there is none."""
+    begin = document.find(BEGIN)
+    if begin < 0:
+        return len(document), len(document)
+    end = document.find(END, begin + len(BEGIN))
+    return begin, len(document) if end < 0 else end + 1
+
+
+if __name__ == "__main__":
+    text = DOCUMENT.read_text()
+    begin, end = stands(text)
+    behind = text[end:]
+    DOCUMENT.write_text(text[:begin].rstrip("\n") + "\n\n" + section() + ("\n" if behind else "") + behind)
