@@ -1,6 +1,7 @@
 """The supervisor: services run, crash, and are started again; the watchdog hears that the loop lives. MicroPython."""
 
 import asyncio
+import gc
 
 from micropython import const
 
@@ -10,6 +11,7 @@ _SERVICE_CRASHED = const(401)
 _WATCHDOG_MS = 8000
 _FEED_MS = 1000
 _BACK_OFF_MS = (1000, 60000)  # first and longest pause before a restart
+_COLLECT_SHARE = const(4)  # of the free heap: see docs/decisions/0006
 _HEALTHY_MS = 60000  # a service that ran this long starts over with the first pause
 
 
@@ -26,6 +28,8 @@ class Supervisor:
         try:
             await asyncio.sleep_ms(0)
             app.log.event(_READY, app.clock.ms())
+            gc.collect()
+            gc.threshold(gc.mem_free() // _COLLECT_SHARE)
             while True:
                 app.board.watchdog.feed()
                 await app.clock.sleep_ms(_FEED_MS)

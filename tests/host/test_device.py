@@ -1,6 +1,7 @@
 """A simulated device and its supply: starts, restarts, watchdog, power cuts, a serial port for the real mpremote."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -321,3 +322,19 @@ def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert state.read(tmp_path / "k") is None
+
+
+def test_the_heap_stays_in_one_piece(tmp_path):
+    async def main():
+        async with Device("kettle", state_dir=tmp_path / "kettle", rate=30) as kettle:
+            await kettle.ready()
+            async with Client(*kettle.link) as link:
+                for _ in range(60):
+                    async with contextlib.aclosing(link.watch()) as states:
+                        await anext(states)
+                        await link.set("power", True)
+                        await link.log()
+            heap = await kettle.control("heap")
+            assert heap["largest_b"] > heap["free_b"] // 2
+
+    asyncio.run(main())

@@ -16,7 +16,7 @@ class Control:
     fail {signal, failing}  a sensor stops answering
     cut {after, tear}       the supply fails at the after-th flash operation from now
     advance {ms}            a manual clock runs on; answered on arrival
-    heap                    free_b and alloc_b after a collection
+    heap                    free_b, alloc_b and largest_b, the largest piece that is to be had, after a collection
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
     config {changes}        keys of the config, durable when answered; stands in for pairing
@@ -73,7 +73,14 @@ class Control:
 
     async def op_heap(self):
         gc.collect()
-        return {"free_b": gc.mem_free(), "alloc_b": gc.mem_alloc()}
+        largest_b = gc.mem_free()
+        while True:
+            try:
+                bytearray(largest_b)
+                break
+            except MemoryError:
+                largest_b -= largest_b // 8
+        return {"free_b": gc.mem_free(), "alloc_b": gc.mem_alloc(), "largest_b": largest_b}
 
     async def op_flash(self):
         f = chip.flash
