@@ -106,7 +106,7 @@ def _welcome(stage: "Stage") -> None:
     click.echo(
         f"Their world runs {stage.plan.rate:g} times as fast as life. Try there:\n"
         "  switch the kettle on: it boils, and switches itself off\n"
-        "  at the bench: open the fridge, break its probe, pull a plug, kill -9 a device\n"
+        "  in The world: open the fridge, break its probe, pull a plug, kill -9 a device\n"
         "  a rule on the fridge, that also holds while the hub is away\n"
         "and in another terminal, in this directory:\n"
         f"  {tos} dev set kettle power on\n"
