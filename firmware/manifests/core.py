@@ -17,6 +17,7 @@ package(
         "state.py",
         "reader.py",
         "supervisor.py",
+        "bodies.py",
         "link.py",
         "hub.py",
         "sleep.py",

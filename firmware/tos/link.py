@@ -3,6 +3,7 @@
 import asyncio
 
 from micropython import const
+from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
 from toscore import block, coap
 from toscore import cbor_viper as cbor
@@ -25,10 +26,8 @@ _EADDRINUSE = (98, 112)  # Linux, ESP-IDF
 _HOST = "127.0.0.1"  # plain CoAP stays on the device itself
 _PORT = 5683
 
-_EVENTS = const(8)
 _DETAIL_CHARS = const(64)
-_FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
-_FORMAT_LINK = ((coap.CONTENT_FORMAT, bytes((coap.LINK_FORMAT,))),)
+_FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
 
 
 class Link:
@@ -38,11 +37,10 @@ class Link:
         self._app = app
         self._udp = None
         self._observers = Observers()
-        self._bodies = block.Bodies()
+        self._bodies = Bodies(app)
+        self._kept = block.Bodies()
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
-        self._events = []  # [[sequence, ms, index, value], ...], the latest
-        self._event_n = 0
         app.watch(self._changed)
 
     async def run(self, app):
@@ -86,7 +84,7 @@ class Link:
         """A request with CBOR, from the link's own socket. done(code, options, payload) is called once, with code None
         when no answer came."""
         options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
-        self._exchange.request(self._app.clock.ms(), peer, code, options + list(_FORMAT_CBOR), payload, done)
+        self._exchange.request(self._app.clock.ms(), peer, code, options + [_FORMAT_CBOR], payload, done)
         self._wake.set()
 
     # Requests
@@ -109,7 +107,7 @@ class Link:
             known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, coap.BLOCK2)
             if (number & 1 and not known) or (number == coap.BLOCK2 and len(value) > 3):
                 return _refuse(coap.BAD_OPTION, _BAD_OPTION, number)
-        produce, target, form = self._find(path)
+        produce, target, form = self._bodies.find(path)
         if produce is None:
             return _refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
         if code == coap.GET:
@@ -121,28 +119,11 @@ class Link:
             return self._put(path, target, options, payload)
         return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
-    def _find(self, path):
-        """path -> (function that makes the body, what a PUT writes or None, content format options)."""
-        app = self._app
-        if path == "s":
-            return self._state, app.table.rows, _FORMAT_CBOR
-        if path == "b":
-            return self._rules, app.rules, _FORMAT_CBOR
-        if path.startswith("s/"):
-            r = app.table.find(path[2:])
-            if r is None or r.type == "event":
-                return None, None, None
-            return lambda: cbor.dumps(r.value), r, _FORMAT_CBOR
-        body = {"d": self._identity, "e": self._latest, "l": self._log}.get(path)
-        if path == ".well-known/core":
-            return self._core, None, _FORMAT_LINK
-        return body, None, _FORMAT_CBOR
-
     def _get(self, peer, token, path, options, produce, form):
         now = self._app.clock.ms()
         asked = block.asked(options)
         number, exponent = asked or (0, block.LARGEST)
-        body = self._bodies.find(now, peer, path) if number else None
+        body = self._kept.find(now, peer, path) if number else None
         if body is None:
             body = self._make(produce)
         if body is None:
@@ -158,7 +139,7 @@ class Link:
             else:
                 self._app.log.event(_OBSERVERS_FULL)
         if asked or len(body) > 16 << exponent:
-            return (coap.CONTENT,) + self._bodies.cut(now, peer, path, body, number, exponent, form)
+            return (coap.CONTENT,) + self._kept.cut(now, peer, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
     def _put(self, path, target, options, payload):
@@ -185,8 +166,6 @@ class Link:
             self._app.set(r.path, value, "link")
         return coap.CHANGED, (), b""
 
-    # Bodies
-
     def _make(self, produce):
         """A body; None, logged, when it is too long or there is no memory for it."""
         for _ in range(2):
@@ -195,61 +174,15 @@ class Link:
                 if len(body) <= block.BODY_B:
                     return body
             except MemoryError:
-                self._bodies = block.Bodies()  # what is kept for others may be the room that is missing
+                self._kept = block.Bodies()  # what is kept for others may be the room that is missing
         self._app.log.event(_TOO_LONG_TO_SEND)
-
-    def _identity(self):
-        app = self._app
-        table = app.table.rows
-        identity = {
-            0: app.id,
-            1: app.name,
-            2: app.version,
-            3: app.board.NAME,
-            4: list(app.needs),
-        }
-        for r in table:
-            if r.device_class == "battery":
-                identity[6] = r.value
-        # The rows follow one by one, as one more key: all of them as objects take ten times the room of their bytes.
-        body = bytearray(cbor.dumps(identity))
-        body[0] += 1
-        body.extend(b"\x05\x99")
-        body.extend(len(table).to_bytes(2, "big"))
-        for r in table:
-            body.extend(cbor.dumps(r.row()))
-        return body
-
-    def _state(self):
-        return cbor.dumps(self._app.table.state())
-
-    def _rules(self):
-        return cbor.dumps(self._app.rules.rows())
-
-    def _latest(self):
-        return cbor.dumps({0: self._app.boot, 1: self._app.clock.ms(), 2: self._events})
-
-    def _log(self):
-        log = self._app.log
-        body = {0: self._app.clock.ms(), 1: log.entries(), 2: log.counts}
-        if log.crash:
-            body[3] = log.crash
-        return cbor.dumps(body)
-
-    def _core(self):
-        links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</b>;ct=60;obs", "</l>;ct=60"]
-        for r in self._app.table.rows:
-            if r.type != "event":
-                links.append('</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type))
-        return ",".join(links).encode()
 
     # Observers
 
     def _changed(self, r):
         """The app's watcher: marks who must hear of it. The notifier sends, and makes one datagram of a chain."""
         if r.type == "event":
-            self._event_n += 1
-            self._events = self._events[1 - _EVENTS :] + [[self._event_n, self._app.clock.ms(), r.index, r.value]]
+            self._bodies.happened(r)
             cared = self._observers.mark("e")
         else:
             cared = self._observers.mark("s") | self._observers.mark("s/" + r.path)
@@ -270,7 +203,7 @@ class Link:
         now = self._app.clock.ms()
         waits = []
         for observer in self._observers.due():
-            busy_ms = self._bodies.busy_ms(now, observer.peer, observer.path)
+            busy_ms = self._kept.busy_ms(now, observer.peer, observer.path)
             if not busy_ms:
                 self._send_to(now, observer)
             waits.append(busy_ms)
@@ -279,7 +212,7 @@ class Link:
         return min([wait_ms for wait_ms in waits if wait_ms], default=None)
 
     def _send_to(self, now, observer):
-        produce, _, form = self._find(observer.path)
+        produce, _, form = self._bodies.find(observer.path)
         body = self._make(produce)
         if body is None:
             self._observers.remove(observer.peer, observer.token)
@@ -287,7 +220,7 @@ class Link:
         confirmable = self._observers.begin(now, observer)
         options = self._observe_option() + form
         if len(body) > 16 << observer.exponent:
-            options, body = self._bodies.cut(now, observer.peer, observer.path, body, 0, observer.exponent, options)
+            options, body = self._kept.cut(now, observer.peer, observer.path, body, 0, observer.exponent, options)
 
         def settled(acknowledged):
             if not self._observers.settled(observer, acknowledged):

@@ -286,7 +286,7 @@ def block(bench, path, number, exponent=6, observe=False, peer="peer"):
 
 def test_a_long_body_comes_in_blocks_of_one_body():
     bench = texts(40)
-    body = bench.link._state()
+    body = bench.link._bodies.state()
     assert 2048 < len(body) < 3072
     (data,) = bench.raw(b"\x41\x01\x00\x01T\xb1s")
     etag, first, payload = pieces(data)
@@ -296,13 +296,13 @@ def test_a_long_body_comes_in_blocks_of_one_body():
     assert block(bench, "s", 2) == (etag, (2, 0, 6), body[2048:])
     assert block(bench, "s", 2) == (etag, (2, 0, 6), body[2048:])  # asked again: the answer was lost
     other, _, payload = block(bench, "s", 0)
-    assert other != etag and payload == bench.link._state()[:1024]
+    assert other != etag and payload == bench.link._bodies.state()[:1024]
     assert block(bench, "s", 1, peer="another")[0] == other
 
 
 def test_a_peer_chooses_smaller_blocks_and_every_body_has_them():
     bench = Bench()
-    body = bench.link._identity()
+    body = bench.link._bodies.identity()
     found = b""
     for number in range(20):
         _, (n, more, exponent), payload = block(bench, "d", number, 0)
@@ -317,12 +317,12 @@ def test_a_peer_chooses_smaller_blocks_and_every_body_has_them():
 def test_a_body_that_fits_one_block_comes_as_it_always_did():
     bench = texts(15)
     (data,) = bench.raw(b"\x41\x01\x00\x01T\xb1s")
-    assert len(bench.link._state()) <= 1024 and pieces(data)[:2] == (None, None)
+    assert len(bench.link._bodies.state()) <= 1024 and pieces(data)[:2] == (None, None)
 
 
 def test_blocks_that_are_not_there_are_refused():
     bench = texts(16)
-    body = bench.link._state()
+    body = bench.link._bodies.state()
     assert len(body) == 1073
     assert block(bench, "s", 1)[2] == body[1024:]
     assert block(bench, "s", 2) == (128, b"329 2") == block(bench, "s", 2)
@@ -346,7 +346,7 @@ def test_a_notification_begins_with_the_first_block_and_the_rest_is_of_the_same_
     bench.app.set("text_0", "new")
     (data,) = bench.notified()
     etag, which, payload = pieces(data)
-    body = bench.link._state()
+    body = bench.link._bodies.state()
     assert which == (0, 1, 6) and payload == body[:1024] and coap.decode(data)[4][0][0] == coap.ETAG
     bench.app.set("text_1", "newer")
     assert bench.notified() == []  # it waits: the peer has not yet fetched the rest
@@ -399,7 +399,7 @@ def test_a_body_for_which_there_is_no_memory_ends_no_service():
             raise MemoryError(lacking.pop())
         return b"\xa0"
 
-    bench.link._state = produce
+    bench.link._bodies.state = produce
     assert bench.ask(GET, "s") == ("2.05", b"\xa0")  # what was kept for others made room
     lacking.extend([1, 2])
     assert bench.ask(GET, "s") == ("5.00", b"411 s")
