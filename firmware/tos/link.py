@@ -227,7 +227,9 @@ class Link:
                 self._app.log.event(_OBSERVER_GONE)
             self._wake.set()
 
-        observer.mid = self._exchange.notify(now, observer.peer, observer.token, options, body, confirmable, settled)
+        observer.mid = self._exchange.respond(
+            now, observer.peer, coap.CONTENT, observer.token, options, body, confirmable, settled
+        )
 
     def _reset(self, peer, mid):
         if self._observers.reset(peer, mid):

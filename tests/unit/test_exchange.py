@@ -187,16 +187,20 @@ def test_a_non_confirmable_request_is_sent_once_and_expires():
     assert server.take() == [] and answers == [(None, b"")]
 
 
+def notify(server, settled, now=0, peer=PEER):
+    return server.exchange.respond(now, peer, coap.CONTENT, b"ob", [(6, b"\x02")], b"v", True, settled)
+
+
 def test_a_confirmable_notification_says_whether_it_arrived():
     server = Server()
     settled = []
-    mid = server.exchange.notify(0, PEER, b"ob", [(6, b"\x02")], b"v", True, settled.append)
+    mid = notify(server, settled.append)
     assert server.take()[0][1] == (coap.CON, coap.CONTENT, mid, b"ob", [(6, b"\x02")], b"v")
     server.hears(1, coap.ACK, coap.EMPTY, mid, peer=OTHER)
     assert settled == []
     server.hears(1, coap.ACK, coap.EMPTY, mid)
     assert settled == [True]
-    mid = server.exchange.notify(0, PEER, b"ob", [], b"v", True, settled.append)
+    mid = notify(server, settled.append)
     server.hears(1, coap.RST, coap.EMPTY, mid)
     assert settled == [True, False] and server.resets == [(PEER, mid)]
 
@@ -205,5 +209,107 @@ def test_confirmables_under_way_are_bounded():
     server = Server()
     settled = []
     for _ in range(40):
-        server.exchange.notify(0, PEER, b"ob", [], b"v", True, settled.append)
-    assert settled == [False] * 8 and len(server.take()) == 32
+        notify(server, settled.append)
+    assert settled == [False] * 8 and len(server.take()) == 1
+
+
+def test_rfc7252_section_4_7_a_peer_gets_its_confirmables_one_by_one():
+    server = Server()
+    settled = []
+    mids = [notify(server, settled.append) for _ in range(3)]
+    other = notify(server, settled.append, peer=OTHER)
+    assert [(peer, m[2]) for peer, m in server.take()] == [(PEER, mids[0]), (OTHER, other)]
+    assert server.hears(100, coap.ACK, coap.EMPTY, mids[0])[0][2] == mids[1]
+    assert server.hears(5000, coap.RST, coap.EMPTY, mids[1])[0][2] == mids[2]
+    assert settled == [True, False]
+    server.exchange.tick(7500)
+    assert [peer for peer, _ in server.take()] == [OTHER]
+    server.exchange.tick(7501)  # its own time-out counts from when it was sent
+    assert [m[2] for _, m in server.take()] == [mids[2]]
+
+
+def test_what_waits_behind_a_peer_that_is_gone_is_given_up_with_it():
+    server = Server()
+    settled = []
+    for _ in range(3):
+        notify(server, settled.append)
+    now = wait = 0
+    while wait is not None:
+        now += wait
+        wait = server.exchange.tick(now)
+    assert settled == [False] * 3 and now == 31 * 2501 and len(server.take()) == 5
+
+
+def test_a_cancelled_request_is_neither_repeated_nor_answered():
+    server = Server()
+    answers = []
+    ask = server.exchange.request
+    token = ask(0, PEER, coap.GET, (), b"", lambda *answer: answers.append(answer))
+    server.exchange.cancel(1, PEER, token)
+    server.exchange.cancel(1, PEER, token)
+    assert server.exchange.tick(1) is None and len(server.take()) == 1
+    server.hears(2, coap.NON, coap.CONTENT, 9, token)
+    assert answers == []
+
+
+def test_a_separate_answer_whose_acknowledgement_was_lost_is_acknowledged_again():
+    server = Server()
+    (_, _, mid, token, _, _), answers = asks(server)
+    first = server.hears(10, coap.CON, coap.CONTENT, 444, token, (), b"late")
+    assert server.hears(3000, coap.CON, coap.CONTENT, 444, token, (), b"late") == first
+    assert first == [(coap.ACK, 0, 444, b"", [], b"")] and answers == [(coap.CONTENT, b"late")]
+
+
+def test_a_separate_answer_may_be_non_confirmable_and_overtake_the_acknowledgement():
+    server = Server()
+    (_, _, mid, token, _, _), answers = asks(server)
+    assert server.hears(10, coap.NON, coap.CONTENT, 444, token, (), b"soon") == []
+    assert server.hears(11, coap.ACK, coap.EMPTY, mid) == []
+    assert server.exchange.tick(5000) is None and answers == [(coap.CONTENT, b"soon")]
+
+
+def test_an_acknowledged_request_that_is_never_answered_expires():
+    server = Server()
+    (_, _, mid, _, _, _), answers = asks(server)
+    server.hears(10, coap.ACK, coap.EMPTY, mid)
+    assert server.exchange.tick(10) == 247000 - 10 and server.take() == [] and answers == []
+    assert server.exchange.tick(247000) is None and answers == [(None, b"")]
+
+
+class Later(Server):
+    """Puts every answer off."""
+
+    def answer(self, peer, code, token, options, payload):
+        self.asked += 1
+        return coap.EMPTY, (), b""
+
+
+def test_a_handler_that_answers_later_acknowledges_now_and_is_asked_once():
+    for method in (coap.GET, coap.PUT):
+        server = Later()
+        empty = [(coap.ACK, coap.EMPTY, 5, b"", [], b"")]
+        assert server.hears(0, coap.CON, method, 5, b"t") == empty
+        assert server.hears(2000, coap.CON, method, 5, b"t") == empty and server.asked == 1
+        settled = []
+        mid = server.exchange.respond(9000, PEER, coap.CHANGED, b"t", (), b"done", True, settled.append)
+        assert server.take() == [(PEER, (coap.CON, coap.CHANGED, mid, b"t", [], b"done"))]
+        assert server.hears(9001, coap.CON, method, 5, b"t") == empty and server.asked == 1
+        server.hears(9100, coap.ACK, coap.EMPTY, mid)
+        assert settled == [True]
+
+
+def test_a_non_confirmable_request_that_is_answered_later_is_not_acknowledged():
+    server = Later()
+    assert server.hears(0, coap.NON, coap.GET, 5, b"t") == []
+    assert server.hears(0, coap.NON, coap.GET, 5, b"t") == [] and server.asked == 1
+
+
+def test_the_bytes_of_remembered_replies_are_bounded_and_the_latest_stay():
+    server = Server()
+    server.exchange._handler = lambda *request: (coap.CHANGED, (), bytes(1000))
+    for mid in range(10):
+        server.hears(0, coap.CON, coap.POST, mid)
+    assert [seen[1] for seen in server.exchange._seen] == [6, 7, 8, 9]
+    server.exchange._handler = lambda *request: (coap.CHANGED, (), bytes(5000))
+    server.hears(0, coap.CON, coap.POST, 10)
+    assert [seen[1] for seen in server.exchange._seen] == [10]
