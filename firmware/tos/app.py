@@ -1,6 +1,7 @@
 """App: a maker's product. It owns the board's ports, the resources, the rules and the services. MicroPython."""
 
 import asyncio
+import gc
 
 from micropython import const
 from tos.log import Log
@@ -242,12 +243,16 @@ class App:
 
     def _boot(self):
         """The services, in the order in which they start: stored values first, the world outside last."""
-        from tos.hub import Hub
+        gc.collect()  # what loading a module leaves over would else scatter the next ones over the whole heap
         from tos.link import Link
+
+        gc.collect()
+        from tos.hub import Hub
         from tos.reader import Reader
         from tos.rules import Rules
         from tos.state import Config, State
 
+        gc.collect()
         self.config = Config(self.log)
         self.rules = Rules(self)
         self.state = State(self)

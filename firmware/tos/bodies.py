@@ -77,8 +77,9 @@ class Bodies:
         return cbor.dumps(body)
 
     def core(self):
-        links = ["</d>;ct=60", "</s>;ct=60;obs", "</e>;ct=60;obs", "</b>;ct=60;obs", "</l>;ct=60"]
+        # One by one, as in identity: a list of them takes four times the room.
+        body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60")
         for r in self._app.table.rows:
             if r.type != "event":
-                links.append('</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type))
-        return ",".join(links).encode()
+                body.extend((',</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type)).encode())
+        return body
