@@ -19,6 +19,8 @@ _NOT_CBOR = const(328)
 _NO_SUCH_PATH = const(331)
 _READ_ONLY = const(332)
 _WRONG_TYPE = const(334)
+_BODY_INCOMPLETE = const(346)
+_BODY_TOO_LONG = const(347)
 _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
 
@@ -39,6 +41,7 @@ class Link:
         self._observers = Observers()
         self._bodies = Bodies(app)
         self._kept = block.Bodies()
+        self._uploads = block.Uploads()
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         app.watch(self._changed)
@@ -102,10 +105,11 @@ class Link:
             return _refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
 
     def _route(self, peer, code, token, path, options, payload):
+        blocks = coap.BLOCK2 if code == coap.GET else coap.BLOCK1
         for number, value in options:
-            # Critical options are odd (RFC 7252 section 5.4.6). Known: Uri-Host, -Port, -Path, -Query, Accept, Block2.
-            known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, coap.BLOCK2)
-            if (number & 1 and not known) or (number == coap.BLOCK2 and len(value) > 3):
+            # Critical options are odd (RFC 7252 section 5.4.6). Known: Uri-Host, -Port, -Path, -Query, Accept, Block.
+            known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, blocks)
+            if (number & 1 and not known) or (number == blocks and len(value) > 3):
                 return _refuse(coap.BAD_OPTION, _BAD_OPTION, number)
         produce, target, form = self._bodies.find(path)
         if produce is None:
@@ -116,7 +120,7 @@ class Link:
                 return _refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form)
         if code == coap.PUT and target is not None:
-            return self._put(path, target, options, payload)
+            return self._put(peer, path, target, options, payload)
         return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
     def _get(self, peer, token, path, options, produce, form):
@@ -142,18 +146,26 @@ class Link:
             return (coap.CONTENT,) + self._kept.cut(now, peer, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
-    def _put(self, path, target, options, payload):
+    def _put(self, peer, path, target, options, payload):
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
             return _refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
         if path[:2] == "s/" and not target.writable:
             return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
+        code, options, payload = self._uploads.take(self._app.clock.ms(), peer, path, options, payload)
+        if code == coap.CONTINUE:
+            self._wake.set()  # it has a time-out
+            return code, options, b""
+        if payload is None:
+            word = _BODY_INCOMPLETE if code == coap.INCOMPLETE else _BODY_TOO_LONG
+            self._app.log.event(word)
+            return _refuse(code, word, path, options)
         value = cbor.loads(payload)
         if path == "b":
             target.replace(value)
             if self._observers.mark("b"):
                 self._wake.set()
-            return coap.CHANGED, (), b""
+            return code, options, b""
         if path != "s":
             changes = [(target, value)]
         elif isinstance(value, dict):
@@ -164,7 +176,7 @@ class Link:
             r.check(value, "link")
         for r, value in changes:
             self._app.set(r.path, value, "link")
-        return coap.CHANGED, (), b""
+        return code, options, b""
 
     def _make(self, produce):
         """A body; None, logged, when it is too long or there is no memory for it."""
@@ -208,6 +220,7 @@ class Link:
                 self._send_to(now, observer)
             waits.append(busy_ms)
         waits.append(self._exchange.tick(now))
+        waits.append(self._uploads.tick(now))
         self._flush()
         return min([wait_ms for wait_ms in waits if wait_ms], default=None)
 
@@ -239,6 +252,6 @@ class Link:
         return ((coap.OBSERVE, coap.uint_bytes(self._observers.sequence())),)
 
 
-def _refuse(coap_code, code, detail):
+def _refuse(coap_code, code, detail, options=()):
     """An error answer with a diagnostic payload, RFC 7252 section 5.5.2."""
-    return coap_code, (), ("%d %s" % (code, str(detail)[:_DETAIL_CHARS])).encode()
+    return coap_code, options, ("%d %s" % (code, str(detail)[:_DETAIL_CHARS])).encode()

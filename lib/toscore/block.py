@@ -1,4 +1,4 @@
-"""Bodies in blocks: the Block2 option of RFC 7959, on the side that answers. Pure."""
+"""Bodies in blocks, RFC 7959, on the side that answers: Block2 for what it sends, Block1 for what it gets. Pure."""
 
 import binascii
 
@@ -12,9 +12,11 @@ _RESERVED = const(7)
 _MAX_KEPT = const(3)
 _IDLE_MS = const(2000)  # a transfer that rests for this long is not under way any more
 _LIFETIME_MS = const(60000)
+_MAX_UPLOADS = const(2)
 
 LARGEST = 6  # size exponents: a block has 16 << exponent bytes, 1024 at most
 BODY_B = 8192  # of a longer body we keep no copy, and so send none
+UPLOAD_B = 4096  # nor do we take a longer one
 
 
 def asked(options):
@@ -23,10 +25,16 @@ def asked(options):
     value = coap.option(options, coap.BLOCK2)
     if value is None:
         return None
+    n = _sized(value)
+    return n >> 4, n & 7
+
+
+def _sized(value):
+    """A Block option's uint. WireError for the reserved exponent."""
     n = coap.uint(value)
     if n & 7 == _RESERVED:
         raise WireError(_BAD_BLOCK, n)
-    return n >> 4, n & 7
+    return n
 
 
 class Bodies:
@@ -76,3 +84,53 @@ class Bodies:
             if kept[1] == path and kept[0] == peer:
                 return kept
         return None
+
+
+class Uploads:
+    """Bodies that come in blocks (section 2.5): one of each peer, two at once, each of UPLOAD_B at most. Who begins a
+    third one ends that which rested longest; its peer is told to begin again."""
+
+    def __init__(self):
+        self._under_way = []  # [peer, path, what has come, last heard], that which rested longest first
+
+    def take(self, now, peer, path, options, payload):
+        """One request that writes -> (code, options, body). The body is whole, and the options belong to whatever
+        answers it; or it is None, and code and options are the answer. WireError for a malformed block.
+
+        A request without Block1 has a whole body.
+        """
+        value = coap.option(options, coap.BLOCK1)
+        if value is None:
+            return coap.CHANGED, (), payload
+        n = _sized(value)
+        size_b = 16 << (n & 7)
+        at = (n >> 4) * size_b
+        more = n & 8
+        if len(payload) > size_b or (more and len(payload) < size_b):
+            raise WireError(_BAD_BLOCK, n >> 4)
+        self.tick(now)
+        upload = None
+        for other in self._under_way:
+            if other[0] == peer:
+                upload = other
+        if at and (upload is None or upload[1] != path or len(upload[2]) != at):
+            return coap.INCOMPLETE, (), None
+        if upload:
+            self._under_way.remove(upload)
+        body = upload[2] if at else bytearray()
+        told = coap.option(options, coap.SIZE1)
+        try:
+            if at + len(payload) > UPLOAD_B or (told and coap.uint(told) > UPLOAD_B):
+                raise MemoryError
+            body.extend(payload)
+            if not more:
+                return coap.CHANGED, ((coap.BLOCK1, value),), bytes(body)
+        except MemoryError:
+            return coap.TOO_LARGE, ((coap.SIZE1, coap.uint_bytes(UPLOAD_B)),), None
+        self._under_way = self._under_way[1 - _MAX_UPLOADS :] + [[peer, path, body, now]]
+        return coap.CONTINUE, ((coap.BLOCK1, value),), None
+
+    def tick(self, now):
+        """Forget what rests for a minute. Returns ms until the next call is needed, or None."""
+        self._under_way = [upload for upload in self._under_way if now - upload[3] < _LIFETIME_MS]
+        return self._under_way[0][3] + _LIFETIME_MS - now if self._under_way else None

@@ -129,7 +129,9 @@ def test_what_cannot_be_asked():
         (DELETE, "s/power", b"", ("4.05", b"332 s/power")),
         (PUT, "s/power", b"\x11\x32", ("4.15", b"328 s/power")),  # application/json
         (GET, "s/temp", b"\x61\x32", ("4.06", b"328 s/temp")),  # Accept: application/json
-        (GET, "s/temp", b"\xd1\x03\x00", ("4.02", b"327 27")),  # Block1: critical, not spoken
+        (GET, "s/temp", b"\xd1\x03\x00", ("4.02", b"327 27")),  # Block1: critical, and GET has no body
+        (PUT, "s/power", b"\xc1\x00", ("4.02", b"327 23")),  # Block2: the answer has none
+        (PUT, "s/power", b"\xd4\x03\x00\x00\x00\x00", ("4.02", b"327 27")),  # four bytes
     ):
         assert bench.ask(code, path, after) == answer
 
@@ -479,3 +481,60 @@ def test_a_port_in_use_is_logged_by_number():
     raises(OSError, asyncio.run, bench.link.run(bench.app))
     asyncio.new_event_loop()
     assert [410, 5699, 0] in [entry[1:] for entry in bench.app.log.entries()]
+
+
+# Bodies that come in blocks
+
+
+def put(bench, path, number, more, payload, exponent=2, peer="peer", extra=()):
+    """One block -> (code, Block1, Size1, payload) of the answer."""
+    bench.mid += 1
+    options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
+    options += [(coap.CONTENT_FORMAT, b"\x3c"), (coap.BLOCK1, coap.uint_bytes(number << 4 | more << 3 | exponent))]
+    (data,) = bench.raw(coap.encode(coap.CON, PUT, bench.mid, b"T", options + list(extra), payload), peer)
+    _, code, _, _, options, payload = coap.decode(data)
+    return code, coap.option(options, coap.BLOCK1), coap.option(options, coap.SIZE1), payload
+
+
+def test_a_body_in_blocks_does_nothing_before_its_last_and_then_what_it_does_in_one():
+    bench = texts(3)
+    for r in bench.app.table.rows:
+        r.writable = True
+    body = cbor.dumps({n: "y" * 40 for n in range(3)})
+    assert len(body) == 130
+    assert put(bench, "s", 0, 1, body[:64]) == (coap.CONTINUE, b"\x0a", None, b"")
+    assert put(bench, "s", 1, 1, body[64:128]) == (coap.CONTINUE, b"\x1a", None, b"")
+    assert bench.app.get("text_0") == "x" * 64
+    assert put(bench, "s", 2, 0, body[128:]) == (coap.CHANGED, b"\x22", None, b"")
+    assert [r.value for r in bench.app.table.rows] == ["y" * 40] * 3
+
+
+def test_rules_and_single_values_come_in_blocks_too_and_a_body_of_one_block_is_one():
+    bench = Bench()
+    assert put(bench, "s/power", 0, 0, b"\xf5") == (coap.CHANGED, b"\x02", None, b"")
+    assert bench.app.get("power") is True
+    rules = cbor.dumps([{0: 2, 3: "on", 4: 1}] * 3)
+    assert put(bench, "b", 0, 1, rules[:16], 0)[0] == coap.CONTINUE
+    assert put(bench, "b", 1, 0, rules[16:], 0)[0] == coap.CHANGED
+    assert len(bench.app.rules.rows()) == 3
+
+
+def test_what_cannot_be_written_is_refused_at_the_first_block():
+    bench = Bench()
+    assert put(bench, "s/temp", 0, 1, bytes(64)) == (coap.METHOD_NOT_ALLOWED, None, None, b"332 temp")
+    assert put(bench, "b", 0, 1, bytes(64), extra=[(coap.SIZE1, b"\x10\x01")]) == (141, None, b"\x10\x00", b"347 b")
+
+
+def test_blocks_of_a_body_that_did_not_begin_are_refused_and_logged():
+    bench = Bench()
+    assert put(bench, "b", 1, 1, bytes(64)) == (coap.INCOMPLETE, None, None, b"346 b")
+    assert bench.app.log.counts[346] == 1
+
+
+def test_an_upload_that_rests_is_forgotten():
+    bench = Bench()
+    put(bench, "b", 0, 1, bytes(64))
+    bench.board.clock.now = 100
+    assert bench.link._step() == 59900
+    bench.board.clock.now = 60000
+    assert bench.link._step() is None and not bench.link._uploads._under_way

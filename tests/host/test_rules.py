@@ -140,8 +140,10 @@ def test_refused_rules_leave_the_old_ones(tmp_path):
                     assert refused.value.code == code
                 with pytest.raises(LinkError, match="at most 16 rules"):
                     await client.set_rules([good] * 17)
-                with pytest.raises(UsageFault, match=r"do not fit a datagram: 1\d+ of 1024 bytes"):
-                    await client.set_rules([Rule("door", "light", equals="x" * 60)] * 16)
+                with pytest.raises(LinkError, match=r"rule 1, door: .*334"):  # in two blocks
+                    await client.set_rules([Rule("door", "light", equals="x" * 64)] * 16)
+                with pytest.raises(LinkError, match=r"more than 4096 bytes.*\(4.13, 347"):
+                    await client.set_rules([Rule("door", "light", equals="x" * 300)] * 16)
                 assert await client.rules() == DECLARED
 
     asyncio.run(main())

@@ -1,8 +1,8 @@
-"""Block2 of RFC 7959 as arithmetic, with the exchanges of its sections 2.2 and 3.1. Both interpreters."""
+"""Blocks of RFC 7959 as arithmetic, with the exchanges of its sections 2.2, 3.1 and 3.2. Both interpreters."""
 
 from helpers import raises
 from toscore import coap
-from toscore.block import Bodies, asked
+from toscore.block import UPLOAD_B, Bodies, Uploads, asked
 from toscore.errors import WireError
 
 FORM = ((coap.CONTENT_FORMAT, b"\x3c"),)
@@ -81,3 +81,90 @@ def test_a_body_of_one_block_is_not_kept():
     bodies = Bodies()
     bodies.cut(0, "peer", "s", bytes(16), 0, 0, ())
     assert bodies.find(0, "peer", "s") is None and bodies.busy_ms(0, "peer", "s") == 0
+
+
+def upload(uploads, number, more, payload, exponent=0, peer="peer", path="b", now=0, size=None):
+    options = [(coap.BLOCK1, coap.uint_bytes(number << 4 | more << 3 | exponent))]
+    if size is not None:
+        options.append((coap.SIZE1, coap.uint_bytes(size)))
+    return uploads.take(now, peer, path, options, payload)
+
+
+def test_a_request_without_block1_has_a_whole_body():
+    assert Uploads().take(0, "peer", "b", [], b"body") == (coap.CHANGED, (), b"body")
+
+
+def test_rfc7959_section_3_2_a_put_in_blocks_of_128():
+    uploads = Uploads()
+    body = bytes([n & 255 for n in range(300)])
+    assert upload(uploads, 0, 1, body[:128], 3) == (coap.CONTINUE, ((coap.BLOCK1, b"\x0b"),), None)
+    assert upload(uploads, 1, 1, body[128:256], 3) == (coap.CONTINUE, ((coap.BLOCK1, b"\x1b"),), None)
+    assert upload(uploads, 2, 0, body[256:], 3) == (coap.CHANGED, ((coap.BLOCK1, b"\x23"),), body)
+    assert upload(uploads, 2, 0, body[256:], 3)[0] == coap.INCOMPLETE
+
+
+def test_blocks_may_become_smaller_under_way():
+    uploads = Uploads()
+    upload(uploads, 0, 1, bytes(64), 2)
+    assert upload(uploads, 4, 1, bytes(16), 0)[0] == coap.CONTINUE
+    assert upload(uploads, 5, 0, b"!", 0)[2] == bytes(80) + b"!"
+
+
+def test_a_block_of_the_wrong_length_is_malformed():
+    for more, length in ((1, 15), (1, 17), (1, 0), (0, 17)):
+        assert raises(WireError, upload, Uploads(), 0, more, bytes(length)).coap == 128
+    assert raises(WireError, upload, Uploads(), 0, 0, b"", 7).coap == 128
+
+
+def test_a_gap_a_repeated_block_and_another_path_are_incomplete_and_harm_nothing():
+    uploads = Uploads()
+    upload(uploads, 0, 1, bytes(16))
+    upload(uploads, 1, 1, bytes(16))
+    for number, path, peer in ((1, "b", "peer"), (3, "b", "peer"), (2, "s", "peer"), (2, "b", "other")):
+        assert upload(uploads, number, 0, b"x", path=path, peer=peer) == (coap.INCOMPLETE, (), None)
+    assert upload(uploads, 2, 0, b"x")[2] == bytes(32) + b"x"
+
+
+def test_the_first_block_begins_anew():
+    uploads = Uploads()
+    upload(uploads, 0, 1, bytes(16))
+    upload(uploads, 0, 1, b"y" * 16, path="s")
+    assert upload(uploads, 1, 0, b"", path="b")[0] == coap.INCOMPLETE
+    assert upload(uploads, 1, 0, b"", path="s")[2] == b"y" * 16
+
+
+def test_a_body_has_4096_bytes_and_not_one_more():
+    uploads = Uploads()
+    too_large = (coap.TOO_LARGE, ((coap.SIZE1, b"\x10\x00"),), None)
+    assert UPLOAD_B == 4096
+    for last, answer in ((b"", (coap.CHANGED, bytes(4096))), (b"x", None)):
+        for number in range(4):
+            assert upload(uploads, number, 1, bytes(1024), 6)[0] == coap.CONTINUE
+        found = upload(uploads, 4, 0, last, 6)
+        assert found == too_large if answer is None else (found[0], found[2]) == answer
+    assert upload(uploads, 4, 0, b"", 6)[0] == coap.INCOMPLETE  # what there was of it is gone
+    assert upload(uploads, 0, 1, bytes(1024), 6, size=4097) == too_large
+    assert upload(uploads, 0, 1, bytes(1024), 6, size=4096)[0] == coap.CONTINUE
+    assert upload(uploads, 65535, 0, b"", 6)[0] == coap.INCOMPLETE
+
+
+def test_two_peers_at_once_and_a_third_ends_what_rested_longest():
+    uploads = Uploads()
+    for now, peer in enumerate("ab"):
+        upload(uploads, 0, 1, bytes(16), peer=peer, now=now)
+    upload(uploads, 1, 1, bytes(16), peer="a", now=5)
+    upload(uploads, 0, 1, bytes(16), peer="c", now=6)
+    assert len(uploads._under_way) == 2
+    assert upload(uploads, 1, 0, b"", peer="b", now=7)[0] == coap.INCOMPLETE
+    assert upload(uploads, 2, 0, b"", peer="a", now=7)[2] == bytes(32)
+    assert upload(uploads, 1, 0, b"", peer="c", now=7)[2] == bytes(16)
+
+
+def test_an_upload_rests_for_a_minute_at_most():
+    uploads = Uploads()
+    upload(uploads, 0, 1, bytes(16))
+    upload(uploads, 1, 1, bytes(16), now=59999)
+    assert uploads.tick(60000) == 59999
+    upload(uploads, 0, 1, bytes(16), now=70000, peer="b")
+    assert upload(uploads, 2, 0, b"", now=119999)[0] == coap.INCOMPLETE
+    assert uploads.tick(130000) is None

@@ -73,6 +73,8 @@ WORDS = {
     343: Word("NOT_A_SWITCH", "only a switch can be toggled", "say what to set it to"),
     344: Word("RULE_REFUSED", "the owner's rule {a} fired and was refused, code {b}", "`tos explain` has that code"),
     345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
+    346: Word("BODY_INCOMPLETE", "earlier blocks of this body are not here", "send it again from the first block"),
+    347: Word("BODY_TOO_LONG", "a body of more than 4096 bytes, or there is no memory for it"),
     351: Word("OSCORE_OPTION", "the OSCORE option of a message is missing or malformed", "RFC 8613 section 6.1"),
     352: Word("OSCORE_CONTEXT", "a secured request of somebody this device is not paired with", "pair again"),
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),

@@ -15,12 +15,11 @@ import cbor2
 from aiocoap import GET, PUT, Message
 from aiocoap.numbers.constants import TransportTuning
 
-from ..errors import HostError, Unreachable, UsageFault
+from ..errors import HostError, Unreachable
 from ..words import WORDS
 from .schema import Events, Identity, Log, Resource, Rule, Value
 
 _CBOR = 60  # content format, RFC 8949 section 9.4
-_BODY_B = 1024  # what every device takes in one datagram
 _ANSWER_S = 5.0
 _SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
@@ -121,8 +120,6 @@ class Client:
                 rows.append(rule.to_wire(indexes))
             except KeyError as e:
                 raise _refusal("4.00", f"331 rule {n}, {e.args[0]}") from None
-        if len(cbor2.dumps(rows)) > _BODY_B:
-            raise UsageFault(f"these rules do not fit a datagram: {len(cbor2.dumps(rows))} of {_BODY_B} bytes")
         await self.write("b", rows)
 
     async def events(self) -> Events:
@@ -206,7 +203,7 @@ class Client:
         """(request, its response)"""
         failure: HostError | None = None
         for _ in range(_ATTEMPTS):
-            request = self._context.request(message.copy(), handle_blockwise=message.code == GET)
+            request = self._context.request(message.copy())
             try:
                 await asyncio.wait({request.response}, timeout=self._answer_s)  # wait_for may lose a cancellation
                 if not request.response.done():
