@@ -94,6 +94,13 @@ class Link:
 
     def _answer(self, peer, code, token, options, payload):
         """The exchange's handler: a request -> (code, options, payload)."""
+        answer = self._outcome(peer, code, token, options, payload)
+        unwanted = coap.option(options, coap.NO_RESPONSE)  # RFC 7967 section 2.1: a bit for each class of codes
+        if code == coap.GET or answer[0] == coap.CONTINUE or not unwanted or len(unwanted) > 1:
+            return answer
+        return (coap.EMPTY, (), b"") if unwanted[0] >> (answer[0] >> 5) - 1 & 1 else answer
+
+    def _outcome(self, peer, code, token, options, payload):
         path = None
         try:
             path = "/".join([str(value, "utf-8") for number, value in options if number == coap.URI_PATH])

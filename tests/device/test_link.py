@@ -257,6 +257,40 @@ def test_the_log_is_read_over_the_link():
     assert code == "2.05" and body[:3] == b"\xa4\x00\x00" and b"\x84\x00\x18\xc9\x00\x00" in body and b"boom" in body
 
 
+# No-Response
+
+
+def silent(bench, kind, unwanted, payload):
+    """PUT power with a No-Response option -> the datagrams sent."""
+    bench.mid += 1
+    options = [(coap.URI_PATH, b"s"), (coap.URI_PATH, b"power"), (coap.NO_RESPONSE, unwanted)]
+    return bench.raw(coap.encode(kind, PUT, bench.mid, b"T", options, payload))
+
+
+def test_rfc7967_an_answer_of_an_unwanted_class_is_not_sent():
+    bench = Bench()
+    for unwanted, value, answered in (
+        (b"\x02", b"\xf5", False),
+        (b"\x02", b"\x01", True),
+        (b"\x08", b"\x01", False),
+        (b"\x08", b"\xf4", True),
+        (b"\x10", b"\xf5", True),
+        (b"\x1a", b"\xf4", False),
+        (b"", b"\xf5", True),  # wants all
+        (b"\x00\x02", b"\xf4", True),  # malformed, and so ignored
+    ):
+        assert len(silent(bench, coap.NON, unwanted, value)) == answered
+        (data,) = silent(bench, coap.CON, unwanted, value)
+        assert (len(data) == 4) != answered and data[2:4] == bench.mid.to_bytes(2, "big")
+        if value != b"\x01":
+            assert bench.app.get("power") is (value == b"\xf5")
+
+
+def test_a_get_is_always_answered():
+    bench = Bench()
+    assert bench.ask(GET, "s/temp", b"\xd1\xea\x1a") == ("2.05", b"\x14")
+
+
 # Blocks
 
 
