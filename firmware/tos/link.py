@@ -234,8 +234,10 @@ class Link:
     def _send_to(self, now, observer):
         produce, _, form = self._bodies.find(observer.path)
         body = self._make(produce)
-        if body is None:
+        if body is None:  # RFC 7641 section 4.2: the error is the last it hears
             self._observers.remove(observer.peer, observer.token)
+            code, options, body = _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, observer.path)
+            self._exchange.respond(now, observer.peer, code, observer.token, options, body, False, None)
             return
         confirmable = self._observers.begin(now, observer)
         options = self._observe_option() + form

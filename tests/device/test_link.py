@@ -443,7 +443,8 @@ def test_a_body_for_which_there_is_no_memory_ends_no_service():
     bench.app.set("power", False)
     bench.app.put(bench.app.table["temp"], 22)
     lacking.extend([1, 2])
-    assert bench.notified() == [] and bench.app.log.counts[411] == 2
+    (data,) = bench.notified()
+    assert data[0] >> 4 == 5 and data[1] == 160 and data[4:] == b"T\xff411 s" and bench.app.log.counts[411] == 2
     assert bench.ask(GET, "s/temp")[0] == "2.05"
 
 
@@ -455,7 +456,7 @@ def test_a_notification_that_has_grown_too_long_ends_the_interest():
     bench.ask(GET, "s", before=OBSERVE)
     for n in range(130):
         app.set("text_%d" % n, "x" * 64)
-    assert bench.notified() == [] and app.log.counts[411] == 1
+    assert [coap.decode(data)[1] for data in bench.notified()] == [160] and app.log.counts[411] == 1
     app.set("text_0", "")
     assert bench.notified() == []
 
