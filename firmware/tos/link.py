@@ -86,9 +86,22 @@ class Link:
     def ask(self, peer, code, path, payload, done):
         """A request with CBOR, from the link's own socket. done(code, options, payload) is called once, with code None
         when no answer came."""
-        options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
-        self._exchange.request(self._app.clock.ms(), peer, code, options + [_FORMAT_CBOR], payload, done)
-        self._wake.set()
+        options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")] + [_FORMAT_CBOR]
+
+        def answered(answer, more, body):
+            # A peer that cannot know whether a request is fresh wants to see its Echo again, RFC 9175 section 2.3.
+            echo = coap.option(more, coap.ECHO)
+            if answer == coap.UNAUTHORIZED and echo is not None and options[-1][0] != coap.ECHO:
+                options.append((coap.ECHO, echo))
+                send()
+            else:
+                done(answer, more, body)
+
+        def send():
+            self._exchange.request(self._app.clock.ms(), peer, code, options, payload, answered)
+            self._wake.set()
+
+        send()
 
     # Requests
 

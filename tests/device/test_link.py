@@ -257,6 +257,33 @@ def test_the_log_is_read_over_the_link():
     assert code == "2.05" and body[:3] == b"\xa4\x00\x00" and b"\x84\x00\x18\xc9\x00\x00" in body and b"boom" in body
 
 
+# What the device asks
+
+
+def asked(bench, *answers):
+    """The device asks; each answer is (code, options). -> ([(options, payload) that it sent], [code that came])."""
+    came = []
+    bench.udp.sent.clear()
+    bench.link.ask("hub", POST, "r/x", b"\xa0", lambda code, options, payload: came.append(code))
+    bench.link._flush()
+    sent = []
+    for code, options in answers:
+        _, _, mid, token, had, payload = coap.decode(bench.udp.sent[-1][0])
+        sent.append((had, payload))
+        bench.raw(coap.encode(coap.ACK, code, mid, token, options), "hub")
+    return sent + [coap.decode(data)[4:] for data, _ in bench.udp.sent], came
+
+
+def test_rfc9175_a_request_is_repeated_once_with_the_echo_that_its_refusal_carried():
+    plain = [(coap.URI_PATH, b"r"), (coap.URI_PATH, b"x"), (coap.CONTENT_FORMAT, b"\x3c")]
+    echo = (coap.ECHO, b"\x01\x02")
+    first, again = (plain, b"\xa0"), (plain + [echo], b"\xa0")
+    assert asked(Bench(), (129, [echo]), (68, [])) == ([first, again], [68])
+    assert asked(Bench(), (129, [echo]), (129, [echo])) == ([first, again], [129])
+    assert asked(Bench(), (129, [])) == ([first], [129])
+    assert asked(Bench(), (68, [echo])) == ([first], [68])
+
+
 # No-Response
 
 

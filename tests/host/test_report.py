@@ -18,6 +18,18 @@ async def codes(kettle):
         return [entry.code for entry in (await client.log()).ring if entry.code in (207, 337, 338)]
 
 
+def test_a_hub_that_just_started_asks_whether_a_report_is_fresh(tmp_path):
+    async def main():
+        async with Hub() as hub:
+            hub.inbox.echo = b"new here"
+            async with device(tmp_path, hub) as kettle:
+                await kettle.ready()
+                _, where, _ = await hub.next()
+                assert where == kettle.link
+
+    asyncio.run(main())
+
+
 def test_a_hub_learns_who_lives_and_where_and_that_it_started_again(tmp_path):
     async def main():
         async with Hub() as hub, device(tmp_path, hub, rate=60, wall=1_800_000_000) as kettle:
