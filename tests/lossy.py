@@ -1,0 +1,91 @@
+"""A bad network for tests: a UDP relay that delays and loses, and behind it aiocoap's server with one large body."""
+
+import asyncio
+import hashlib
+import json
+import random
+import socket
+
+import aiocoap
+from aiocoap import resource
+from tosplus.paths import ROOT
+from tosplus.sim.process import micropython
+
+HOST = "127.0.0.1"
+
+
+class Body(resource.Resource):
+    """Serves any block of its body to whoever asks, so that a client may begin in the middle."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+        self.asked = 0
+
+    async def needs_blockwise_assembly(self, request):
+        return False
+
+    async def render_get(self, request):
+        self.asked += 1
+        block = request.opt.block2
+        whole = aiocoap.Message(code=aiocoap.CONTENT, payload=self.body, etag=hashlib.sha256(self.body).digest()[:8])
+        return whole._extract_block(block.block_number, block.size_exponent, 1024)
+
+
+class Relay(asyncio.DatagramProtocol):
+    """Between any client and one server: each datagram takes delay_s, and `loss` of them, 0 to 1, never arrive."""
+
+    def __init__(self, server, loss, delay_s, seed):
+        self._server = server
+        self._loss = loss
+        self._delay_s = delay_s
+        self._random = random.Random(seed)
+        self._client = None
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def datagram_received(self, data, address):
+        if address != self._server:
+            self._client = address
+        to = self._client if address == self._server else self._server
+        if self._random.random() >= self._loss:
+            asyncio.get_running_loop().call_later(self._delay_s, self._send, data, to)
+
+    def _send(self, data, to):
+        if not self._transport.is_closing():
+            self._transport.sendto(data, to)
+
+
+async def fetched(body, loss=0, delay_s=0.01, seed=1, window=4, exponent=6, timeout_s=50, **about):
+    """What tests/fetch_target.py on MicroPython says of fetching this body, as a dict with `asked` added."""
+    loop = asyncio.get_running_loop()
+    site = resource.Site()
+    serving = Body(body)
+    site.add_resource(["f"], serving)
+    server, relay = free_port(), None
+    context = await aiocoap.Context.create_server_context(site, bind=(HOST, server), transports=["udp6"])
+    try:
+        relay, _ = await loop.create_datagram_endpoint(
+            lambda: Relay((HOST, server), loss, delay_s, seed), local_addr=(HOST, 0)
+        )
+        arguments = {"port": relay.get_extra_info("sockname")[1], "window": window, "exponent": exponent, **about}
+        process = await asyncio.create_subprocess_exec(
+            *(micropython(), "tests/fetch_target.py", json.dumps(arguments)),
+            cwd=ROOT,
+            env={"MICROPYPATH": "lib:.frozen"},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), timeout_s)
+        assert process.returncode == 0
+        return {**json.loads(out), "asked": serving.asked}
+    finally:
+        if relay:
+            relay.close()
+        await context.shutdown()
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
