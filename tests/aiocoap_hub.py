@@ -15,12 +15,14 @@ class Inbox(resource.Resource, resource.PathCapable):
         super().__init__()
         self.heard = asyncio.Queue()
         self.code = aiocoap.CHANGED
+        self.delay_s = 0  # after 0.1 s aiocoap acknowledges, and answers in a message of its own
         self.echo = None  # bytes that a request must carry to be fresh (RFC 9175)
 
     async def render_post(self, request):
         assert request.mtype == aiocoap.CON and request.opt.content_format == 60
         if request.opt.echo != self.echo:
             return aiocoap.Message(code=aiocoap.UNAUTHORIZED, echo=self.echo)
+        await asyncio.sleep(self.delay_s)
         host, port = request.remote.sockaddr[:2]
         [device] = request.opt.uri_path
         self.heard.put_nowait((device, (host.removeprefix("::ffff:"), port), cbor2.loads(request.payload)))

@@ -30,6 +30,19 @@ def test_a_hub_that_just_started_asks_whether_a_report_is_fresh(tmp_path):
     asyncio.run(main())
 
 
+def test_a_slow_hub_acknowledges_a_report_and_answers_later(tmp_path):
+    async def main():
+        async with Hub() as hub:
+            hub.inbox.delay_s = 0.3
+            async with device(tmp_path, hub) as kettle:
+                await kettle.ready()
+                await hub.next()
+                await asyncio.sleep(0.1)
+                assert await codes(kettle) == [207] and hub.inbox.heard.empty()
+
+    asyncio.run(main())
+
+
 def test_a_hub_learns_who_lives_and_where_and_that_it_started_again(tmp_path):
     async def main():
         async with Hub() as hub, device(tmp_path, hub, rate=60, wall=1_800_000_000) as kettle:
