@@ -15,17 +15,22 @@ MICROPYPATH = "lib:firmware:tests/unit:tests/device:.frozen"
 
 def fuzz_link(cases, seed):
     """Datagrams into a whole device: no exception, bounded memory, and it still answers."""
-    run("tests/fuzz/link_target.py", cases, seed)
+    _run("link_target.py", cases, seed)
+
+
+def fuzz_fetch(cases, seed):
+    """Answers to a fetch: no exception, bounded memory, and what it hands on is in order."""
+    _run("fetch_target.py", cases, seed)
 
 
 def fuzz_oscore(cases, seed):
     """Secured messages, damaged before or after they are sealed: refused, in bounded memory."""
-    run("tests/fuzz/oscore_target.py", cases, seed)
+    _run("oscore_target.py", cases, seed)
 
 
-def run(target, cases, seed):
+def _run(target, cases, seed):
     done = subprocess.run(
-        [micropython(), target, str(cases), str(seed)],
+        [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],
         env={**os.environ, "MICROPYPATH": MICROPYPATH},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

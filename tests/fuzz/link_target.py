@@ -8,9 +8,11 @@ import random
 import sys
 from binascii import hexlify
 
-from test_link import CBOR, GET, OBSERVE, PUT, Bench
+from mutate import mutated
+from test_link import CBOR, GET, OBSERVE, POST, PUT, Bench
+from toscore import coap
 
-_GROWTH_B = 4096
+_GROWTH_B = 12288  # what the device asks, and observers, come and go
 _SETTLE = 10000  # datagrams until every bounded list is full
 _LOOK = 1000
 
@@ -40,27 +42,39 @@ def seeds():
     for rows in (b"\x82\xa3\x00\x01\x03\xf5\x04\x01\xa4\x00\x00\x01\x18\x3c\x04\x01\x05\xf4", b"\x80", b"\xf6"):
         bench.ask(PUT, "b", CBOR, payload=rows)
     bench.ask(PUT, "b", CBOR, payload=b"\x81\xa3\x00\x02\x03\x62on\x04\x01")
+    rules = b"\x83" + 3 * b"\xa3\x00\x02\x03\x62on\x04\x01"
+    for number in range(3):  # Block1, 16 bytes each, and Size1
+        n = number << 4 | (number < 2) << 3
+        block = CBOR + (b"\xd1\x02" + bytes((n,)) if n else b"\xd0\x02")
+        bench.ask(PUT, "b", block, payload=rules[16 * number : 16 * number + 16])
+        bench.ask(PUT, "b", block + b"\xd1\x14\x40", payload=rules[16 * number : 16 * number + 16])
+    bench.ask(PUT, "s/power", CBOR + b"\xd1\xe9\x08", payload=b"\xf5")  # No-Response
     for kind in (b"\x60\x00", b"\x70\x00", b"\x60\x45", b"\x50\x45"):
         sent.append(kind + b"\x00\x01")
     return sent
 
 
-def mutated(rng, data):
-    data = bytearray(data)
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data)) if data else 0
-        what = rng.randrange(5)
-        if what == 0 and data:
-            data[at] ^= 1 << rng.randrange(8)
-        elif what == 1 and data:
-            data[at] = rng.randrange(256)
-        elif what == 2:
-            data = data[:at]
-        elif what == 3:
-            data = data[:at] + bytes((rng.randrange(256),)) + data[at:]
-        else:
-            data = data + data[:at]
-    return bytes(data[:1300])
+ANSWERS = (
+    (coap.CHANGED, ()),
+    (coap.CHANGED, ((coap.MAX_AGE, b"\x3c"),)),
+    (coap.UNAUTHORIZED, ((coap.ECHO, b"12345678"),)),
+    (coap.UNAUTHORIZED, ()),
+    (coap.CONTENT, ((coap.ETAG, b"1"), (coap.BLOCK2, b"\x0e"))),
+    (coap.EMPTY, ()),
+)
+
+
+def asked(bench, peer):
+    """The device asks this peer -> an answer that it may get."""
+    bench.udp.sent.clear()
+    bench.link.ask(peer, POST, "r/x", b"\xa0", lambda code, options, payload: coap.option(options, coap.MAX_AGE))
+    bench.link._flush()
+    code, options = random.choice(ANSWERS)
+    if not bench.udp.sent:  # it waits for its turn
+        return b""
+    _, _, mid, token, _, _ = coap.decode(bench.udp.sent[0][0])
+    kind = random.choice((coap.ACK, coap.CON, coap.NON, coap.RST))
+    return coap.encode(kind, code, mid, token if code else b"", options)
 
 
 def main(cases, seed):
@@ -69,13 +83,18 @@ def main(cases, seed):
     bench = Bench()
     used = None
     for n in range(cases):
-        if n % 4:
+        peer = "peer%d" % random.randrange(8)
+        if n % 8 == 1:
+            datagram = asked(bench, peer)
+            if random.getrandbits(1):
+                datagram = mutated(random, datagram)
+        elif n % 4:
             datagram = mutated(random, random.choice(whole))
         else:
             datagram = bytes([random.getrandbits(8) for _ in range(random.randint(0, 60))])
         bench.board.clock.now += random.randint(0, 2000)
         try:
-            bench.raw(datagram, "peer%d" % random.randrange(8))
+            bench.raw(datagram, peer)
             bench.link._step()
         except Exception as e:
             sys.print_exception(e, sys.stderr)

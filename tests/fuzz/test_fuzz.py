@@ -13,6 +13,10 @@ def test_secured_messages_into_both_sides():
     fuzz_link.fuzz_oscore(10000, 5)
 
 
+def test_answers_to_a_fetch():
+    fuzz_link.fuzz_fetch(20000, 5)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 
