@@ -45,7 +45,7 @@ def test_a_watch_shows_requests_answers_and_notifications_in_words(tmp_path):
                 assert at_s >= 0 and bytes.fromhex(frame.hex()) == frame
                 if len(shown) == 2:
                     await other.set("power", True)
-                pushed = [f for w, f in shown[2:] if w == "from" and "true" in f.data.get("payload", "")]
+                pushed = [f for w, f in shown[2:] if w == "from" and "2: true}" in f.data.get("payload", "")]
                 if pushed and any("/id/ 0" in f.data.get("payload", "") for _, f in shown):
                     break
         asked, answered = shown[0], shown[1]
