@@ -234,6 +234,17 @@ def test_a_page_that_reads_slowly_is_told_1013(tmp_path, monkeypatch):
     run(test())
 
 
+def test_a_page_hears_that_the_hub_is_there_though_nothing_happens(tmp_path, monkeypatch):
+    monkeypatch.setattr("tosplus.hub.hub._TICK_S", 0.05)
+
+    async def test():
+        async with hub(tmp_path) as it, it.page() as page:
+            for _ in range(3):
+                assert await heard(page, lambda message: message["type"] == "beat") == {"type": "beat"}
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
 def test_the_bench_is_reached_through_its_socket(tmp_path):
     moved = []
 

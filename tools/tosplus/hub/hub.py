@@ -24,7 +24,7 @@ from .store import KEEP_S, Store
 _EVENTS = 50
 _CLOCK_S = 120.0
 _CONFLICT_S = 180.0  # after the last report from elsewhere; they come at most 60 s apart
-_TICK_S = 5.0
+_TICK_S = 5.0  # as often pages hear that the hub is there
 _TEXT_CHARS = 300  # of a warning; a device may put much into it
 _DROP_S = 3600.0
 
@@ -231,6 +231,7 @@ class Hub:
     async def _tick(self) -> None:
         dropped = 0.0
         while True:
+            self.live.send({"type": "beat"})
             for id, at in list(self._conflicts.items()):
                 if time.monotonic() > at + _CONFLICT_S:
                     del self._conflicts[id]
