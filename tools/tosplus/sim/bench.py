@@ -1,6 +1,6 @@
 """The bench of a house, for a program beside it: HTTP on a Unix domain socket, JSON, to touch and break the world.
 
-GET  /devices               {device id: {"name", "on", "levers": [...]}}, see lever.py
+GET  /devices               {device id: {"name", "on", "asleep", "levers": [...]}}, see lever.py
 POST /devices/{id}/{lever}  {"value": ...} -> 204; 400, 404, or 409 while it cannot be done: {"error": words}
 """
 
@@ -142,7 +142,8 @@ class _Place:
         values["probe"] = None if world["failing"] is None else "probe_mv" in world["failing"]
         values["plug"] = self._device.is_plugged
         rows = [lever.row(values[name] if lever.kind == "toggle" else None) for name, lever in self._levers.items()]
-        return {"name": self._device.name, "on": self._device.is_on, "levers": rows}
+        state = {"on": self._device.is_on, "asleep": self._device.is_asleep}
+        return {"name": self._device.name, **state, "levers": rows}
 
     async def move(self, name: str, value: Any) -> None:
         """Raises HTTPException 404, 400 or 409, and HostError if the device does not follow."""

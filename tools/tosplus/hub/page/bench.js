@@ -47,7 +47,7 @@ function levers(pull, id) {
         made = entry.levers.map((lever) => MAKERS[lever.kind]?.((value) => pull(id, lever, value), lever));
         element.replaceChildren(...made.filter(Boolean).map((part) => part.element));
       }
-      entry.levers.forEach((lever, index) => made[index]?.update(lever, entry.on));
+      entry.levers.forEach((lever, index) => made[index]?.update(lever, entry.on || entry.asleep));
     },
   };
 }
@@ -67,17 +67,17 @@ const MAKERS = {
   },
   press(pull, { title }) {
     const button = h("button", { type: "button", class: "button", onclick: () => pull() }, title);
-    return { element: button, update: (lever, on) => (button.disabled = !on) };
+    return { element: button, update: (lever, there) => (button.disabled = !there) };
   },
   choice(pull, { title, options }) {
     const keys = options.map((option) => h("button", { type: "button", class: "button key",
       onclick: () => pull(option) }, human(option)));
     const element = h("div", { class: "keys", role: "group", "aria-label": title }, ...keys);
-    return { element, update: (lever, on) => keys.forEach((key) => (key.disabled = !on)) };
+    return { element, update: (lever, there) => keys.forEach((key) => (key.disabled = !there)) };
   },
   act(pull, { title }) {
     const button = h("button", { type: "button", class: "button bad", onclick: () => pull() }, title);
-    return { element: button, update: (lever, on) => (button.disabled = !on) };
+    return { element: button, update: (lever, there) => (button.disabled = !there) };
   },
 };
 
@@ -126,7 +126,7 @@ export function page(root, house) {
         const shown = house.devices.get(id)?.name ?? entry.name;
         setText(name, shown);
         setAttribute(element, "aria-label", `The world around ${shown}`);
-        setText(state, entry.on ? "running" : "off");
+        setText(state, entry.on ? "running" : entry.asleep ? "asleep" : "off");
         own.update(entry);
       },
     };
