@@ -26,7 +26,7 @@ export function spark(house, id, path) {
     area, line, tip);
   const element = h("figure", { class: "spark" }, chart,
     h("figcaption", {}, back, range));
-  const past = trace(house, id, path, () => WINDOW_S, POINTS, draw);
+  const past = trace(house, id, path, window_s, POINTS, draw);
   let ticks = 0;
   const offTick = house.on("tick", () => (ticks = (ticks + 1) % REDRAW_TICKS) || draw());
   element.addEventListener("seen", () => {
@@ -35,13 +35,16 @@ export function spark(house, id, path) {
   });
   seen.observe(element);
 
+  function window_s() {
+    return Math.min(WINDOW_S, Math.max(LEAST_S, house.now() - (past.points[0]?.[0] ?? 0)));
+  }
+
   function draw() {
     const resource = house.devices.get(id)?.byPath.get(path);
     if (!resource) return;
-    const known_s = house.now() - (past.points[0]?.[0] ?? 0);
-    const window_s = Math.min(WINDOW_S, Math.max(LEAST_S, known_s));
-    const from = house.now() - window_s;
-    setText(back, span(window_s));
+    const width_s = window_s();
+    const from = house.now() - width_s;
+    setText(back, span(width_s));
     const until = house.until(house.devices.get(id));
     const bounds = extent(past.points);
     if (!bounds) {
@@ -50,7 +53,7 @@ export function spark(house, id, path) {
     }
     const [low, high] = bounds;
     const height = high - low || 1;
-    const x = (t) => ((t - from) / window_s) * (WIDTH - 2 * PAD);
+    const x = (t) => ((t - from) / width_s) * (WIDTH - 2 * PAD);
     const y = (value) => (high === low ? HEIGHT / 2 : HEIGHT - PAD - ((value - low) / height) * (HEIGHT - 2 * PAD));
     const drawn = paths(past.points, x, y, from, until, HEIGHT);
     line.setAttribute("d", drawn.line);
