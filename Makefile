@@ -15,6 +15,7 @@ help:
 	@echo 'make lint        style and types'
 	@echo 'make bench       speed, size and heap against their budgets'
 	@echo 'make fuzz        damaged input, for longer than in the tests'
+	@echo 'make pictures    docs/dashboard*.png, of the demo house after a minute; it wants chromium'
 	@echo 'make clean       removes environments, builds and the state of simulated devices'
 	@echo
 	@echo 'Each makes the environment it needs the first time; PYTHON=python3.12 chooses another interpreter.'
@@ -41,6 +42,9 @@ bench: $(VENV)/test/.ready
 fuzz: $(VENV)/test/.ready
 	@$(IN_TEST) -m fuzz
 
+pictures: $(VENV)/test/.ready
+	@$(IN_TEST) -m browser.pictures docs
+
 # MicroPython's stubs stand in for typeshed, and come before lib/, whose micropython.py is CPython's.
 lint: $(VENV)/lint/.ready $(VENV)/lint/stubs/.ready
 	@$(VENV)/lint/bin/ruff check
@@ -54,7 +58,7 @@ clean:
 	rm -rf $(VENV) .tos .mypy_cache .pytest_cache .ruff_cache tools/tosplus.egg-info
 	find lib firmware boards tools tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help demo test crash bench fuzz lint clean
+.PHONY: help demo test crash bench fuzz lint pictures clean
 
 # An environment is ready when all of it was made, from this lock, here and by this Python; otherwise it is remade.
 MADE_BY := $(CURDIR) $(shell $(PYTHON) -VV)
