@@ -129,4 +129,3 @@ class Hub(_Process):
     def _answers(self):
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             return self.ask("GET", "health")["ok"]
-
