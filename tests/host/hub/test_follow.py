@@ -164,6 +164,23 @@ def test_a_sleeper_is_asleep_until_its_next_report_is_overdue(tmp_path, monkeypa
     run(test())
 
 
+def test_a_restarted_hub_lets_a_sleeper_sleep(tmp_path):
+    async def test():
+        async with hub(tmp_path) as it, Fake(it.coap) as fake:
+            await it.live()
+            await fake.report(_3=60_000, _4=True)
+            await it.until(lambda device: device["link"] == "asleep")
+        async with hub(tmp_path, fake.hub_port) as it:
+            await asyncio.sleep(0.5)
+            device = await it.device()
+            assert device["link"] == "asleep" and 55 < device["next"] - time.time() < 61
+            async with Fake(it.coap, port=fake.port) as fake:  # its button was pressed
+                await it.live()
+            assert not {"away", "restarted"} & set(kinds(it.hub.view()))
+
+    run(test())
+
+
 def test_what_a_sleeper_said_before_does_not_wake_it(tmp_path, monkeypatch):
     async def test():
         async with hub(tmp_path) as it, Fake(it.coap) as fake:

@@ -9,7 +9,7 @@ from ..link.schema import Identity, Resource, Value
 
 MOST = 500
 _NAME_CHARS = 40
-_KEPT = ("id", "name", "address", "since", "seen", "boot", "starts", "sequence")
+_KEPT = ("id", "name", "address", "since", "seen", "next", "boot", "starts", "sequence")
 
 
 @dataclass
@@ -38,12 +38,13 @@ class Device:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], last: Mapping[str, tuple[Value, float]]) -> "Device":
-        """As the database has it; its link is "new" until it answers."""
+        """As the database has it; its link is "new" until it answers, unless it sleeps."""
         table = row["table"]
         identity = Identity(**{**table, "resources": [Resource(**each) for each in table["resources"]]})
         values = {path: value for path, (value, at) in last.items()}
         fields = {key: row[key] for key in _KEPT}
-        return cls(**fields, told=row["link"], identity=identity, latest=values, shown=dict(last))
+        link = "asleep" if row["link"] == "asleep" else "new"
+        return cls(**fields, link=link, told=row["link"], identity=identity, latest=values, shown=dict(last))
 
     def row(self) -> dict[str, Any]:
         """What the database keeps."""

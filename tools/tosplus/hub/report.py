@@ -30,7 +30,7 @@ _CBOR = 60
 _BODY_B = 4096
 _UNVERIFIED = 16  # at a time
 _VERIFY_S = 3.0
-_HERTZ, _BURST = 0.5, 10.0  # of one source; a sound one reports each 30 s, and when it starts
+_HERTZ, _BURST = 2.0, 10.0  # of one source; a sound one reports each 30 s, in time-lapse each second
 _MAX_AGE_S = 30
 
 

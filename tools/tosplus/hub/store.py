@@ -28,6 +28,7 @@ _devices = sa.Table(
     sa.Column("link", sa.Text, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("seen", sa.Float, nullable=False),
+    sa.Column("next", sa.Float),
     sa.Column("boot", sa.Integer),
     sa.Column("starts", sa.Integer, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),  # of the last event of this boot
