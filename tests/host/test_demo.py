@@ -100,6 +100,17 @@ def test_a_terminal_that_closes_ends_all_and_taken_ports_are_not_waited_for(demo
         assert gone(hub)
 
 
+def test_a_demo_that_is_killed_takes_its_hub_with_it(demo):
+    process = demo()
+    hub = int(told(process, r"kill -9 (\d+)")[1])
+    process.kill()
+    process.wait(10)
+    deadline = time.monotonic() + 10
+    while not gone(hub):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
     (tmp_path / ".tos/demo/hub/hub.db").mkdir(parents=True)
     process = demo()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ _LOOK_S = 0.05
 _AGAIN_S = 0.5
 _END_S = 5.0
 _TAIL_B = 2000
+_PR_SET_PDEATHSIG = 1  # of Linux, prctl(2)
 
 Say = Callable[[str, str], None]
 
@@ -101,7 +103,7 @@ class Hub:
             await self._is_plugged.wait()
             with self.log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                    *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_with_its_parent
                 )
             code = await self._process.wait()
             self._process = None
@@ -116,6 +118,12 @@ class Hub:
         with contextlib.suppress(FileNotFoundError):
             return self.log.read_bytes()[-_TAIL_B:].decode(errors="replace").strip()
         return ""
+
+
+def _with_its_parent() -> None:
+    """It ends when the demo does, also by kill -9; elsewhere than on Linux only when the demo can still say so."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free(kind: socket.SocketKind, wanted: int) -> int:
