@@ -48,6 +48,7 @@ def test_a_hub_that_hangs_is_missed_too(person):
     person.page.clock.install()
     person.opens()
     stays(person)
+    expect(person.card("kettle").switch("power")).to_be_enabled()
     person.hub.suspend()
     person.page.clock.fast_forward(11_000)
     expect(person.card("kettle").switch("power")).to_be_enabled()
