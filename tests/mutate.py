@@ -1,0 +1,56 @@
+"""Mistakes that somebody could make, each with the test that catches it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tosplus.sim.process import micropython
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In lib/toscore/`path`, `old` becomes `new`; the test of that name then fails. In tools/ when path says so.
+
+    caught_by: "test_x.py::test_y" of tests/unit, on MicroPython, or "host/test_x.py::test_y", by pytest.
+    """
+
+    name: str
+    path: str
+    caught_by: str
+    old: str
+    new: str
+
+    def __str__(self):
+        return self.name.replace(" ", "-")
+
+
+def survives(mutant, folder):
+    """What the test said, when it passed on a copy in folder that has this mistake; nothing when it failed."""
+    for top in ("lib", "tools"):
+        shutil.copytree(ROOT / top, folder / top, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    path = folder / (mutant.path if mutant.path.startswith("tools/") else f"lib/toscore/{mutant.path}")
+    text = path.read_text()
+    assert text.count(mutant.old) == 1
+    path.write_text(text.replace(mutant.old, mutant.new))
+    if mutant.caught_by.startswith("host/"):
+        test = f"tests/{mutant.caught_by}"
+        paths = f"pythonpath={folder}/lib {folder}/tools tests/unit tests"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", paths, test]
+    else:
+        test = f"tests/unit/{mutant.caught_by}"
+        command = [micropython(), "tests/run_mpy.py", test.split("::")[0]]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "MICROPYPATH": f"{folder}/lib:tests/unit:.frozen", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    said = done.stdout + done.stderr
+    return "" if f"FAILED {test}" in said.replace(" - ", "\n") and done.returncode else said[-2000:] or "nothing"
