@@ -1,5 +1,5 @@
-"""Makes p256.json by the library `cryptography` and none of the device's code: `python tests/vectors/make.py`. It comes
-out the same each time; tests/host/test_p256.py compares.
+"""Makes p256.json and pairing.json by the library `cryptography` and the host's pairing, and none of the device's code:
+`python tests/vectors/make.py`. They come out the same each time; tests compare. PYTHONPATH=tools.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from tosplus.link import pair, pairing_code
 
 HERE = Path(__file__).parent
 CURVE = ec.SECP256R1()
@@ -198,11 +199,41 @@ def verifies(public, digest, one):
     return True
 
 
+def pairings():
+    made = []
+    wishes = [("owner", "Ann's laptop", "00", []), ("hub", "", "", ["00"])]
+    wishes.append(("input", "Küche", "07060504030201", ["00", "01"]))
+    for i, (role, name, own_id, ids) in enumerate(wishes):
+        secret = hashlib.sha256(b"secret %d" % i).digest()[:16]
+        device_id = f"kettle-c0ffe{i}"
+        nonces = [hashlib.sha256(b"nonce %d %d" % (i, side)).digest()[:16] for side in (1, 2)]
+        host, device = (ec.derive_private_key(number("pairing", i, side), CURVE) for side in (1, 2))
+        asker = pair.Asker(secret, role, name, bytes.fromhex(own_id), host, nonces[0])
+        x = pair.x_of(device.public_key())
+        agreed = pair.agree(device, pair.x_of(host.public_key()))
+        keys = pair.derive(secret, agreed, *nonces)
+        other_id = next(bytes([n]) for n in range(256) if bytes([n]).hex() not in [own_id, *ids])
+        head = pair.cbor2.dumps({1: nonces[1], 2: x, 5: other_id, 6: bytes(16)})[:-16]
+        m2 = head + pair.mac(keys.m2, b"tos:v1 m2", asker.m1 + head)
+        m3, paired = asker.answer(m2)
+        made.append({
+            "device_id": device_id, "secret": secret.hex(), "code": pairing_code.encode(device_id, secret),
+            "role": pair.ROLES[role], "name": name, "ids_in_use": ids, "host_nonce": nonces[0].hex(),
+            "host_scalar": word(host.private_numbers().private_value), "device_nonce": nonces[1].hex(),
+            "device_scalar": word(device.private_numbers().private_value), "ecdh_x": agreed.hex(),
+            "m2_key": keys.m2.hex(), "m3_key": keys.m3.hex(), "m1": asker.m1.hex(), "m2": m2.hex(), "m3": m3.hex(),
+            "master_secret": paired.secret.hex(), "master_salt": paired.salt.hex(),
+            "device_sender_id": paired.recipient_id.hex(), "device_recipient_id": paired.sender_id.hex(),
+        })  # fmt: skip
+    return made
+
+
 def files():
     """{name: text}"""
     curve = {"ecdh": ecdh(), "twist": twist(), "ecdsa": ecdsa()}
     return {
         "p256.json": "{\n" + ",\n".join(f'"{k}": ' + _rows(v) for k, v in curve.items()) + "\n}\n",
+        "pairing.json": json.dumps(pairings(), indent=1, ensure_ascii=False) + "\n",
     }
 
 

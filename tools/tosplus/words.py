@@ -80,6 +80,18 @@ WORDS = {
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
     354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
     355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
+    361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
+    362: Word(
+        "PAIR_VERSION", "somebody wants to pair by a version that this device does not know", "update it, or tos"
+    ),
+    363: Word("PAIR_ROLE", "somebody wants to pair for a role that cannot be had now"),
+    364: Word(
+        "PAIR_BUSY", "another pairing is running, or there is no room for one more peer", "try again in a minute"
+    ),
+    365: Word("PAIR_OVER", "this pairing has ended, or was never begun, or began elsewhere", "begin again"),
+    366: Word(
+        "PAIR_SECRET", "somebody tried to pair without this device's secret", "is it the code that it shows now?"
+    ),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
