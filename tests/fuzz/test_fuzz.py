@@ -17,6 +17,10 @@ def test_answers_to_a_fetch():
     fuzz_link.fuzz_fetch(20000, 5)
 
 
+def test_messages_of_pairings():
+    fuzz_link.fuzz_pairing(5000, 6)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 

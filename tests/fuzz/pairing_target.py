@@ -1,0 +1,94 @@
+"""Random and mutated messages into a device that pairs: `micropython tests/fuzz/pairing_target.py CASES SEED`.
+
+Ends with exit status 1 and the message when anything but TosError is raised, a peer is kept, or memory grows. One
+accepted m1 in fifty is worked through to m2, because that takes two ladders; the others end there.
+"""
+
+import gc
+import json
+import random
+import sys
+from binascii import hexlify, unhexlify
+
+from toscore import cbor_viper, pairing
+from toscore.errors import TosError
+
+_GROWTH_B = 8192  # an exchange with its generator may be held; from 10,000 to 200,000 cases it stays flat
+_SETTLE = 1000
+_LOOK = 500
+
+with open("tests/vectors/pairing.json") as f:
+    VECTORS = json.load(f)
+MESSAGES = [unhexlify(vector[name]) for vector in VECTORS for name in ("m1", "m1", "m2", "m3")]
+
+kept = []
+
+
+def rng(n):
+    return bytes([random.getrandbits(8) for _ in range(n)])
+
+
+def mutated(data):
+    data = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        at = random.randrange(len(data)) if data else 0
+        what = random.randrange(8)
+        if what > 3 and data:
+            data[at] ^= 1 << random.randrange(8)
+        elif what == 0 and data:
+            data[at] = random.choice((0, 0xBF, 0xC0, 0xFF, random.getrandbits(8)))
+        elif what == 1:
+            data = data[:at]
+        elif what == 2:
+            data = data[:at] + bytes((random.getrandbits(8),)) + data[at:]
+        else:
+            data = data + data[:at]
+    return bytes(data[:1152])
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def main(cases, seed):
+    random.seed(seed)
+    device = pairing.Pairing(rng(16), rng, cbor_viper, lambda *paired: kept.append(paired))
+    begun = ended = now_ms = 0
+    used = None
+    for n in range(cases):
+        message = mutated(random.choice(MESSAGES)) if random.randrange(8) else rng(random.randint(0, 130))
+        try:
+            if pairing.is_last(message):
+                ended += 1
+                device.finish(message, 1, now_ms)
+            else:
+                work = device.begin(message, 1, now_ms, (1, 2, 4), [b"\0"])
+                begun += 1
+                if begun % 50:
+                    now_ms += pairing.EXPIRY_MS
+                else:
+                    m2 = list(work)[-1]
+                    if len(m2) != 75:
+                        fail("case %d, seed %d: m2 is %s" % (n, seed, hexlify(m2)))
+        except TosError:
+            pass
+        except Exception as e:
+            sys.print_exception(e, sys.stderr)
+            fail("case %d, seed %d: %s" % (n, seed, hexlify(message).decode()))
+        if n % 4 == 0:
+            now_ms += pairing.EXPIRY_MS
+        if kept:
+            fail("case %d, seed %d: a peer came of %s" % (n, seed, hexlify(message).decode()))
+        work = m2 = None
+        if n >= _SETTLE and n % _LOOK == 0:
+            gc.collect()
+            if used is None:
+                used = gc.mem_alloc()
+            elif gc.mem_alloc() > used + _GROWTH_B:
+                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+    if begun < cases // 50 or ended < cases // 20:
+        fail("seed %d: only %d were begun and %d ended" % (seed, begun, ended))
+
+
+main(int(sys.argv[1]), int(sys.argv[2]))
