@@ -90,7 +90,6 @@ class State:
 
     def save(self):
         """Write now what has changed. A failure is logged, and the old values stay."""
-        self._changed.clear()
         values = {r.path: r.value if r.waiting is None else r.waiting for r in self._app.table.rows if r.keep}
         if values != self._stored:
             try:
@@ -99,3 +98,4 @@ class State:
                 self._app.log.event(_SAVED)
             except StoreError as e:
                 self._app.log.event(e.code, e.detail)
+        self._changed.clear()  # last: who crashes before, for want of memory, has still to write

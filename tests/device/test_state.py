@@ -144,6 +144,25 @@ def test_a_change_is_written_at_once_and_the_next_waits_ten_seconds():
     assert [b[0] - a[0] for a, b in zip(writes, writes[1:])] == [10000] * (len(writes) - 1)
 
 
+def test_a_change_for_which_there_was_no_memory_is_written_when_the_service_is_back():
+    path = fresh("memory")
+    app, _ = heater()
+    state = State(app, path)
+    app.set("target", 25)
+    save = state._record.save
+
+    def fail(values):
+        raise MemoryError
+
+    state._record.save = fail
+    raises(MemoryError, state.save)
+    state._record.save = save
+    saved(app, state)
+    app, _ = heater()
+    State(app, path)
+    assert app.get("target") == 25
+
+
 def test_config_is_updated_whole_and_survives():
     path = fresh("config")
     app, _ = heater()
