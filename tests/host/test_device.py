@@ -326,15 +326,15 @@ def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):
 
 def test_the_heap_stays_in_one_piece(tmp_path):
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle", rate=30) as kettle:
+        async with Device("kettle", state_dir=tmp_path / "kettle") as kettle:
             await kettle.ready()
             async with Client(*kettle.link) as link:
-                for _ in range(60):
+                for n in range(120):
                     async with contextlib.aclosing(link.watch()) as states:
                         await anext(states)
-                        await link.set("power", True)
+                        await link.set("power", n % 2 == 0)
                         await link.log()
-            heap = await kettle.control("heap")
-            assert heap["largest_b"] > heap["free_b"] // 2
+                heap, log = await kettle.control("heap"), await link.log()
+            assert heap["largest_b"] > heap["free_b"] // 2, (kettle.starts, heap, log.counts)
 
     asyncio.run(main())
