@@ -8,6 +8,7 @@ from tos.ports.unix.world import Adc, Button, Display, Keys, Level, Switch, Worl
 NAME = "UNIX"
 uid = bytes.fromhex(chip.args["uid"])
 cause = chip.args["cause"]
+plain = chip.args.get("plain", False)
 
 clock = unix.Clock(chip.args["rate"], chip.args.get("wall"))
 _wire = unix.Wire()

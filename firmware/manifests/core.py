@@ -1,7 +1,8 @@
 # The core that every product needs: App, resources, rules, services, storage and the link.
 package(
     "toscore",
-    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py"),
+    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
+    + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py"),
     base_path="../../lib",
 )
 package(
@@ -20,6 +21,7 @@ package(
         "bodies.py",
         "link.py",
         "hub.py",
+        "peers.py",
         "sleep.py",
         "ports/__init__.py",
     ),

@@ -48,6 +48,7 @@ class App:
         self.log = None
         self.config = None
         self.state = None
+        self.link = None
         self.hub = None
         self.rules = None  # what is stored of the owner's rules
         self.declared = []  # what they are as long as nothing is
@@ -256,9 +257,9 @@ class App:
         self.config = Config(self.log)
         self.rules = Rules(self)
         self.state = State(self)
-        link = Link(self)
-        self.hub = Hub(self, link)
-        return [self.state, Reader()] + self._services + self.board.services() + [link, self.hub]
+        self.link = Link(self)
+        self.hub = Hub(self, self.link)
+        return [self.state, Reader()] + self._services + self.board.services() + [self.link, self.hub]
 
 
 def _type_of(value, boolean, text, number):

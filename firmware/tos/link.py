@@ -7,7 +7,7 @@ from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
 from toscore import block, coap
 from toscore import cbor_viper as cbor
-from toscore.errors import TosError, WireError
+from toscore.errors import StoreError, TosError, WireError
 from toscore.exchange import Exchange
 from toscore.observe import Observers
 
@@ -25,18 +25,25 @@ _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
 
 _EADDRINUSE = (98, 112)  # Linux, ESP-IDF
-_HOST = "127.0.0.1"  # plain CoAP stays on the device itself
+LOOPBACK = "127.0.0.1"  # plain CoAP stays on the device itself
 _PORT = 5683
 
+_OSCORE = const(9)
+_PEERS = const(8)  # as in peers.py, which is loaded when there is one
 _DETAIL_CHARS = const(64)
 _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
 
 
 class Link:
-    """Answers requests, notifies observers. The exchange machine below it knows no resource, this knows no message."""
+    """Answers requests, notifies observers. The exchange machine below it knows no resource, this knows no message.
+
+    peers: see peers.py; None on a device without. A seal is (context, request) of what was asked by one of them, and
+    None of what was asked in the clear.
+    """
 
     def __init__(self, app):
         self._app = app
+        self.peers = None
         self._udp = None
         self._observers = Observers()
         self._bodies = Bodies(app)
@@ -45,11 +52,22 @@ class Link:
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         app.watch(self._changed)
+        if _has_peers(app.board.keystore):
+            self.secure()
+
+    def secure(self):
+        """-> peers, and what they need is loaded now if there were none."""
+        if self.peers is None:
+            from tos.peers import Peers
+
+            self.peers = Peers(self._app, self)
+        return self.peers
 
     async def run(self, app):
         port = app.config.get("port", _PORT)
+        host = LOOPBACK if self.peers is None else self.peers.host()
         try:
-            self._udp = app.board.radio.udp(_HOST, port)
+            self._udp = app.board.radio.udp(host, port)
         except OSError as e:
             if e.errno in _EADDRINUSE:
                 app.log.event(_PORT_TAKEN, port)
@@ -107,79 +125,90 @@ class Link:
 
     def _answer(self, peer, code, token, options, payload):
         """The exchange's handler: a request -> (code, options, payload)."""
-        answer = self._outcome(peer, code, token, options, payload)
+        if self.peers is not None and coap.option(options, _OSCORE) is not None:
+            return self.peers.answer(peer, token, options, payload)
+        return self.reply(peer, code, token, options, payload, None)
+
+    def reply(self, peer, code, token, options, payload, seal):
+        """As _answer, of what is in the clear now."""
+        answer = self._outcome(peer, code, token, options, payload, seal)
         unwanted = coap.option(options, coap.NO_RESPONSE)  # RFC 7967 section 2.1: a bit for each class of codes
         if code == coap.GET or answer[0] == coap.CONTINUE or not unwanted or len(unwanted) > 1:
             return answer
         return (coap.EMPTY, (), b"") if unwanted[0] >> (answer[0] >> 5) - 1 & 1 else answer
 
-    def _outcome(self, peer, code, token, options, payload):
+    def _outcome(self, peer, code, token, options, payload, seal):
         path = None
         try:
             path = "/".join([str(value, "utf-8") for number, value in options if number == coap.URI_PATH])
-            return self._route(peer, code, token, path, options, payload)
+            if self.peers is not None and seal is None:
+                self.peers.check_plain(path)
+            return self._route(peer, code, token, path, options, payload, seal)
         except TosError as e:
             self._app.log.event(e.code)
-            return _refuse(e.coap, e.code, e.detail)
+            return refuse(e.coap, e.code, e.detail)
         except UnicodeError:
-            return _refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
+            return refuse(coap.BAD_OPTION, _BAD_OPTION, coap.URI_PATH)
 
-    def _route(self, peer, code, token, path, options, payload):
+    def _route(self, peer, code, token, path, options, payload, seal):
         blocks = coap.BLOCK2 if code == coap.GET else coap.BLOCK1
         for number, value in options:
             # Critical options are odd (RFC 7252 section 5.4.6). Known: Uri-Host, -Port, -Path, -Query, Accept, Block.
             known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, blocks)
             if (number & 1 and not known) or (number == blocks and len(value) > 3):
-                return _refuse(coap.BAD_OPTION, _BAD_OPTION, number)
+                return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
         produce, target, form = self._bodies.find(path)
         if produce is None:
-            return _refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
+            return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
         if code == coap.GET:
             accept = coap.option(options, coap.ACCEPT)
             if accept is not None and bytes(accept) != form[0][1]:
-                return _refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
-            return self._get(peer, token, path, options, produce, form)
+                return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
+            return self._get(peer, token, path, options, produce, form, seal)
         if code == coap.PUT and target is not None:
-            return self._put(peer, path, target, options, payload)
-        return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
+            return self._put(peer, path, target, options, payload, seal)
+        return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
-    def _get(self, peer, token, path, options, produce, form):
+    def _get(self, peer, token, path, options, produce, form, seal):
         now = self._app.clock.ms()
+        who = _who(peer, seal)
         asked = block.asked(options)
         number, exponent = asked or (0, block.LARGEST)
-        body = self._kept.find(now, peer, path) if number else None
+        body = self._kept.find(now, who, path) if number else None
         if body is None:
             body = self._make(produce)
         if body is None:
-            return _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
+            return refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, path)
         observe = coap.option(options, coap.OBSERVE)
         if number:
             self._wake.set()  # a notification may have waited for the end of this transfer
         elif observe is not None and path[0] in "seb":
             if coap.uint(observe) != 0:
                 self._observers.remove(peer, token)
-            elif self._observers.add(now, peer, token, path, exponent):
+            elif self._observers.add(now, peer, token, path, exponent, seal):
                 form = self._observe_option() + form
             else:
                 self._app.log.event(_OBSERVERS_FULL)
         if asked or len(body) > 16 << exponent:
-            return (coap.CONTENT,) + self._kept.cut(now, peer, path, body, number, exponent, form)
+            return (coap.CONTENT,) + self._kept.cut(now, who, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
-    def _put(self, peer, path, target, options, payload):
+    def _put(self, peer, path, target, options, payload, seal):
+        origin = "link" if seal is None else seal[0].origin
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
-            return _refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
+            return refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
         if path[:2] == "s/" and not target.writable:
-            return _refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
-        code, options, payload = self._uploads.take(self._app.clock.ms(), peer, path, options, payload)
+            return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
+        now = self._app.clock.ms()
+        code, options, payload = self._uploads.take(now, _who(peer, seal), path, options, payload)
         if code == coap.CONTINUE:
             self._wake.set()  # it has a time-out
             return code, options, b""
         if payload is None:
             word = _BODY_INCOMPLETE if code == coap.INCOMPLETE else _BODY_TOO_LONG
             self._app.log.event(word)
-            return _refuse(code, word, path, options)
+            return refuse(code, word, path, options)
         value = cbor.loads(payload)
         if path == "b":
             target.replace(value)
@@ -193,9 +222,9 @@ class Link:
         else:
             raise WireError(_WRONG_TYPE, path)
         for r, value in changes:
-            r.check(value, "link")
+            r.check(value, origin)
         for r, value in changes:
-            self._app.set(r.path, value, "link")
+            self._app.set(r.path, value, origin)
         return code, options, b""
 
     def _make(self, produce):
@@ -210,6 +239,12 @@ class Link:
         self._app.log.event(_TOO_LONG_TO_SEND)
 
     # Observers
+
+    def forget(self, wanted):
+        """Of observers, all but the wanted(observer); and every transfer that is under way."""
+        self._observers.keep(wanted)
+        self._kept = block.Bodies()
+        self._uploads = block.Uploads()
 
     def _changed(self, r):
         """The app's watcher: marks who must hear of it. The notifier sends, and makes one datagram of a chain."""
@@ -235,7 +270,7 @@ class Link:
         now = self._app.clock.ms()
         waits = []
         for observer in self._observers.due():
-            busy_ms = self._kept.busy_ms(now, observer.peer, observer.path)
+            busy_ms = self._kept.busy_ms(now, _who(observer.peer, observer.seal), observer.path)
             if not busy_ms:
                 self._send_to(now, observer)
             waits.append(busy_ms)
@@ -249,21 +284,30 @@ class Link:
         body = self._make(produce)
         if body is None:  # RFC 7641 section 4.2: the error is the last it hears
             self._observers.remove(observer.peer, observer.token)
-            code, options, body = _refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, observer.path)
-            self._exchange.respond(now, observer.peer, code, observer.token, options, body, False, None)
+            self._tell(now, observer, False, None, refuse(coap.INTERNAL_ERROR, _TOO_LONG_TO_SEND, observer.path))
             return
         confirmable = self._observers.begin(now, observer)
         options = self._observe_option() + form
         if len(body) > 16 << observer.exponent:
-            options, body = self._kept.cut(now, observer.peer, observer.path, body, 0, observer.exponent, options)
+            who = _who(observer.peer, observer.seal)
+            options, body = self._kept.cut(now, who, observer.path, body, 0, observer.exponent, options)
 
         def settled(acknowledged):
             if not self._observers.settled(observer, acknowledged):
                 self._app.log.event(_OBSERVER_GONE)
             self._wake.set()
 
+        self._tell(now, observer, confirmable, settled, (coap.CONTENT, options, body))
+
+    def _tell(self, now, observer, confirmable, settled, message):
+        if observer.seal is not None:
+            message = self.peers.protect(observer.seal, message)
+            if message is None:
+                self._observers.remove(observer.peer, observer.token)
+                return
+        code, options, body = message
         observer.mid = self._exchange.respond(
-            now, observer.peer, coap.CONTENT, observer.token, options, body, confirmable, settled
+            now, observer.peer, code, observer.token, options, body, confirmable, settled
         )
 
     def _reset(self, peer, mid):
@@ -274,6 +318,20 @@ class Link:
         return ((coap.OBSERVE, coap.uint_bytes(self._observers.sequence())),)
 
 
-def _refuse(coap_code, code, detail, options=()):
+def refuse(coap_code, code, detail, options=()):
     """An error answer with a diagnostic payload, RFC 7252 section 5.5.2."""
-    return coap_code, options, ("%d %s" % (code, str(detail)[:_DETAIL_CHARS])).encode()
+    text = "%d" % code if detail is None else "%d %s" % (code, str(detail)[:_DETAIL_CHARS])
+    return coap_code, options, text.encode()
+
+
+def _who(peer, seal):
+    """Whose transfer of blocks it is: an address can be forged, a context cannot."""
+    return peer if seal is None else seal[0]
+
+
+def _has_peers(keystore):
+    """Whether there is a peer, or something in its place that cannot be read."""
+    try:
+        return any([keystore.get("peer%d" % n) is not None for n in range(_PEERS)])
+    except (StoreError, OSError):
+        return True

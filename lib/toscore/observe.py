@@ -8,13 +8,14 @@ _CONFIRM_EVERY_MS = const(60000)  # so that an observer that went away is notice
 
 class Observer:
     """One peer's interest in one path. pending: a confirmable notification is on its way. exponent: the size of the
-    blocks that it wants, see block.py."""
+    blocks that it wants, see block.py. seal: what its notifications are protected with; not known here."""
 
-    def __init__(self, now, peer, token, path, exponent):
+    def __init__(self, now, peer, token, path, exponent, seal):
         self.peer = peer
         self.token = token
         self.path = path
         self.exponent = exponent
+        self.seal = seal
         self.mid = None
         self.confirmed = now
         self.pending = False
@@ -28,16 +29,20 @@ class Observers:
         self._all = []
         self._sequence = 0
 
-    def add(self, now, peer, token, path, exponent=6):
+    def add(self, now, peer, token, path, exponent=6, seal=None):
         """False when there is no room."""
         self.remove(peer, token)
         if len(self._all) == _MAX_OBSERVERS:
             return False
-        self._all.append(Observer(now, peer, bytes(token), path, exponent))
+        self._all.append(Observer(now, peer, bytes(token), path, exponent, seal))
         return True
 
     def remove(self, peer, token):
         self._all = [o for o in self._all if o.peer != peer or o.token != token]
+
+    def keep(self, wanted):
+        """Forget whoever is not wanted(observer)."""
+        self._all = [o for o in self._all if wanted(o)]
 
     def reset(self, peer, mid):
         """The peer rejected this message: whoever it notified is gone. True if there was one."""

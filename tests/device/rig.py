@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+import cryptolib
 from tos.reader import Reader
 from tos.store import make_folder
 
@@ -103,6 +104,22 @@ class Sensor:
         return self.value
 
 
+class Keystore:
+    def __init__(self):
+        self.values = {}
+        self.puts = 0
+
+    def get(self, name):
+        return self.values.get(name)
+
+    def put(self, name, value):
+        self.puts += 1
+        self.values[name] = bytes(value)
+
+    def erase(self, name):
+        self.values.pop(name, None)
+
+
 class Board:
     NAME = "BENCH"
     uid = b"\x00\x01\x02\x03\x04\x05"
@@ -115,6 +132,9 @@ class Board:
         self.output = Output()
         self.sensor = Sensor()
         self.features = {"output": lambda: self.output, "sensor": lambda: self.sensor}
+
+        self.keystore = Keystore()
+        self.aes = cryptolib.aes
 
     def rng(self, n):
         return os.urandom(n)

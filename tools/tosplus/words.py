@@ -80,6 +80,9 @@ WORDS = {
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
     354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
     355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
+    356: Word("UNSECURED", "this device has peers, and answers only what they ask", "tos dev --context FILE"),
+    357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first"),
+    358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
     361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
     362: Word(
         "PAIR_VERSION", "somebody wants to pair by a version that this device does not know", "update it, or tos"
@@ -117,4 +120,10 @@ WORDS = {
         "the other rules stay; `tos dev rules DEVICE` lists them",
     ),
     422: Word("OSCORE_SPENT", "the sequence numbers of a key are used up; nothing is sent with it", "pair again"),
+    423: Word("PEER_BAD", "what is stored of peer {a} cannot be read", "pair again"),
+    424: Word(
+        "SEQUENCE_LOST",
+        "both copies of the counter of sent messages are lost; nothing is sent with the keys of today",
+        "remove all peers and pair again",
+    ),
 }

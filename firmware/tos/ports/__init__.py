@@ -1,6 +1,7 @@
 """The contracts between TOS+ and a platform, on one page. Duck-typed; a board's `board.py` hands them to `App.run`.
 
 A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
+A simulated one may have `plain` besides: true, it answers in the clear whoever its peers are, on loopback only.
 
 NAME            str: the folder under boards/.
 uid             bytes(6): unique to this chip, the same after every reset.

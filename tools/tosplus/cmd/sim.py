@@ -25,6 +25,7 @@ from . import complete
 )
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
 @click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
+@click.option("--plain", is_flag=True, help="Answer in the clear even with peers; on loopback, for tests.")
 def command(
     app: str | None,
     house: Path | None,
@@ -36,6 +37,7 @@ def command(
     bench: Path | None,
     fresh: bool,
     hub: str,
+    plain: bool,
 ) -> None:
     """Run APP as a simulated device until Ctrl-C.
 
@@ -60,25 +62,33 @@ def command(
             _refuse_options_of_one_device()
             asyncio.run(_run_house(house, fresh, hub, bench))
         elif app:
-            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub))
+            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain))
 
 
 def _refuse_options_of_one_device() -> None:
     context = click.get_current_context()
-    for option in ("name", "board", "rate", "port", "state"):
+    for option in ("name", "board", "rate", "port", "state", "plain"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} is for one device; a house says such things in its file")
 
 
 async def _run(
-    app: str, name: str | None, board: str, rate: float, port: int, folder: Path | None, fresh: bool, hub: str
+    app: str,
+    name: str | None,
+    board: str,
+    rate: float,
+    port: int,
+    folder: Path | None,
+    fresh: bool,
+    hub: str,
+    plain: bool,
 ) -> None:
     from ..sim.device import Device
 
     def say(what: str, details: str) -> None:
         _say(device.name, what, details)
 
-    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, say=say)
+    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, plain=plain, say=say)
     async with device:
         await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")

@@ -50,6 +50,7 @@ class Device:
     rate: 1 real time, n time-lapse, 0 a clock that moves only by control("advance", ms=...).
     port: of the link; 0 takes any free one, which the device keeps over restarts.
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
+    plain: it answers in the clear too, whoever its peers are; then it is on loopback only.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset".
     """
@@ -68,6 +69,7 @@ class Device:
         restart: bool = True,
         fresh: bool = False,
         hub: str | None = None,
+        plain: bool = False,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -85,6 +87,7 @@ class Device:
         self._restart = restart
         self._fresh = fresh
         self._hub = hub
+        self._plain = plain
         self._telling: asyncio.Task[None] | None = None
         self._say = say
         self._seen = 0  # the start that ready() or restarted() last returned for
@@ -324,6 +327,7 @@ class Device:
             "link_port": self.link[1],
             "cause": cause,
             "slept_ms": self._slept_ms,
+            "plain": self._plain,
             "cut": None,
         }
 

@@ -20,6 +20,8 @@ class Control:
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
     config {changes}        keys of the config, durable when answered; stands in for pairing
+    peer {name, secret, salt, sender_id, recipient_id[, role, id_context]}  one more, hex; stands in for pairing too
+    unpair {name}           forget it
 
     A request that comes again, from the same peer with the same id, is answered again and not done again.
     """
@@ -30,11 +32,13 @@ class Control:
         self._clock = clock
         self._radio = radio
         self._config = None
+        self._link = None
         self._last = None  # peer, id
         self._answer = None
 
     async def run(self, app):
         self._config = app.config
+        self._link = app.link
         while True:
             datagram, peer = await self._udp.recv()
             try:
@@ -98,3 +102,10 @@ class Control:
     async def op_config(self, changes):
         if [key for key in changes if self._config.get(key) != changes[key]]:  # spares the flash
             self._config.update(changes)
+
+    async def op_peer(self, name, secret, salt, sender_id, recipient_id, role="owner", id_context=None):
+        hex = [secret, salt, sender_id, recipient_id] + ([] if id_context is None else [id_context])
+        self._link.secure().add(name, role, *[bytes.fromhex(text) for text in hex])
+
+    async def op_unpair(self, name):
+        self._link.secure().remove(name)

@@ -1,0 +1,250 @@
+"""The peers of a device, each with a security context of its own (RFC 8613), see docs/protocol.md. MicroPython.
+
+Loaded only on a device that has one.
+"""
+
+from micropython import const
+from tos.link import LOOPBACK, refuse
+from tos.state import load
+from tos.store import Record
+from toscore import cbor_viper as cbor
+from toscore import coap
+from toscore import oscore_kernel_viper as kernel
+from toscore.errors import AuthError, Busy, StoreError, TosError, WireError
+from toscore.oscore import Context
+from toscore.oscore_server import Server
+from toscore.sequence import Reserve
+
+_STORE_FAILED = const(407)
+_UNSECURED = const(356)
+_PEERS_FULL = const(357)
+_PEER_NO_ROOM = const(358)
+_PEER_BAD = const(423)
+_SEQUENCE_LOST = const(424)
+
+MOST = 8
+_ANY = "0.0.0.0"
+_CORE = ".well-known/core"
+_SLOT = "peer%d"
+_SENT = "sent"
+
+# Keys of a peer in the keystore.
+_SECRET = const(0)
+_SALT = const(1)
+_SENDER = const(2)
+_RECIPIENT = const(3)
+_ID_CONTEXT = const(4)
+_NAME = const(5)
+_ROLE = const(6)
+_FIELDS = const(7)
+
+
+class Peer:
+    """One of them. Its secret stays in the keystore, and its keys are derived when it first speaks: that takes 7 ms
+    and 1.5 KB on a chip. From each start on, until it has shown to be there, its requests are answered with an Echo."""
+
+    def __init__(self, peers, slot, row):
+        self.slot = slot
+        self.name = row[_NAME]
+        self.role = row[_ROLE]
+        self.recipient_id = row[_RECIPIENT]
+        self.id_context = row[_ID_CONTEXT]
+        self.context = None
+        self._peers = peers
+
+    # What Server asks of a context
+
+    def is_for(self, value):
+        """See Context.is_for."""
+        named = self.recipient_id
+        if value[0] & 16:
+            if self.id_context is None:
+                return False
+            named = bytes((len(self.id_context),)) + self.id_context + named
+        return kernel.same(value, 1 + (value[0] & 7), named)
+
+    def unprotect_request(self, value, options, payload):
+        """See Context.unprotect_request."""
+        if self.context is None:
+            self.context = self._peers.derive(self)
+        return self.context.unprotect_request(value, options, payload)
+
+
+class Peers:
+    """At most MOST, and what they ask of the link.
+
+    All contexts send with numbers of one counter. That is one write for each 128 messages, whoever gets them; and a
+    key that is removed and comes back meets no number for the second time. The counter is kept twice, in the keystore
+    and in a record, and the higher one counts: a bit that flips can bring an older one of either back, see
+    tests/crash/lab.py. With both lost, nothing is sent.
+    """
+
+    def __init__(self, app, link, path="/sent.rec"):
+        board = app.board
+        self._config = app.config
+        self._keystore = board.keystore
+        self._aes = board.aes
+        self._log = app.log
+        self._link = link
+        self._is_plain = getattr(board, "plain", False)
+        self._is_local = True
+        self._record = Record(path)
+        self._server = Server(board.rng)
+        self.all = []
+        for slot in range(MOST):
+            row = self._row(slot)
+            if row is not None:
+                self._put(Peer(self, slot, row))
+        self._begin()
+
+    def add(self, name, role, secret, salt, sender_id, recipient_id, id_context=None):
+        """One more, in place of those with the same name or the same ids. Durable when it returns.
+
+        Raises ValueError, Busy when there are enough, StoreError.
+        """
+        if not (16 <= len(secret) <= 64 and len(salt) <= 64 and 0 < len(name) <= 32 and len(role) <= 32):
+            raise ValueError("peer")
+        if sender_id == recipient_id or len(sender_id) > 7 or len(recipient_id) > 7 or len(id_context or b"") > 23:
+            raise ValueError("id")
+        row = {_SECRET: secret, _SALT: salt, _SENDER: sender_id, _RECIPIENT: recipient_id}
+        row.update({_ID_CONTEXT: id_context, _NAME: name, _ROLE: role})
+        same = [p for p in self.all if p.name == name or (p.recipient_id, p.id_context) == (recipient_id, id_context)]
+        if len(same) == 1 and self._row(same[0].slot) == row:  # spares the flash
+            return
+        free = [slot for slot in range(MOST) if slot not in [p.slot for p in self.all]]
+        if not same and not free:
+            raise Busy(_PEERS_FULL)
+        for other in same[1:]:
+            self._erase(other)
+        if not self.all and self._numbers is None:
+            self._save(0)
+            self._begin()
+        slot = same[0].slot if same else free[0]
+        self._keep(_SLOT % slot, cbor.dumps(row))
+        if same:
+            self._forget(same[0])
+        self._put(Peer(self, slot, row))
+        self._changed()
+
+    def remove(self, name):
+        """Forget a peer, for good when it returns; nothing if there is none of that name. Raises StoreError."""
+        for peer in self.all[:]:
+            if peer.name == name:
+                self._erase(peer)
+                self._changed()
+
+    def derive(self, peer):
+        """-> a Context, whose `origin` says for App.set who asks. Raises StoreError, and Busy without memory."""
+        row = self._row(peer.slot)
+        if row is None:
+            raise StoreError(_PEER_BAD, peer.slot)
+        ids = row[_SENDER], row[_RECIPIENT]
+        try:
+            context = Context(self._aes, kernel, row[_SECRET], row[_SALT], *ids, self._next, row[_ID_CONTEXT])
+        except MemoryError:
+            raise Busy(_PEER_NO_ROOM)
+        context.origin = "link/" + peer.name
+        return context
+
+    # What the link asks
+
+    def host(self):
+        """The address to be bound to."""
+        self._is_local = True
+        if self.all and not self._is_plain:
+            host = self._config.get("listen", _ANY)
+            self._is_local = host == LOOPBACK
+            return host
+        return LOOPBACK
+
+    def _takes_plain(self):
+        return self._is_local and (self._is_plain or not self.all)
+
+    def check_plain(self, path):
+        """AuthError for a request in the clear that is not to be answered."""
+        if path != _CORE and not self._takes_plain():
+            raise AuthError(_UNSECURED, path)
+
+    def answer(self, peer, token, options, payload):
+        """RFC 8613 sections 8.2 to 8.4. What comes of an error before there is a context is not protected."""
+        try:
+            code, options, payload, request, context = self._server.receive(options, payload)
+            if context is None:  # the peer must show that it is there, and this says so
+                return code, options, payload
+            answer = self._link.reply(peer, code, token, options, bytes(payload), (context, request))
+            return answer if answer[0] == coap.EMPTY else context.protect_response(request, *answer)
+        except TosError as e:
+            self._log.event(e.code)
+            return refuse(e.coap, e.code, e.detail, ((coap.MAX_AGE, b""),))
+
+    def protect(self, seal, message):
+        """-> (code, options, payload) of a notification; None, logged, without a number to send it with."""
+        try:
+            return seal[0].protect_response(seal[1], *message)
+        except StoreError as e:
+            self._log.event(e.code)
+
+    def _changed(self):
+        """Nobody hears, or goes on with, what it may not ask for any more."""
+        contexts = [peer.context for peer in self.all]
+        plain = self._takes_plain()
+        self._link.forget(lambda o: plain if o.seal is None else o.seal[0] in contexts)
+
+    # What is stored
+
+    def _put(self, peer):
+        self.all.append(peer)
+        self._server.put(peer)
+
+    def _forget(self, peer):
+        self.all.remove(peer)
+        self._server.remove(peer)
+
+    def _erase(self, peer):
+        try:
+            self._keystore.erase(_SLOT % peer.slot)
+        except OSError as e:
+            raise StoreError(_STORE_FAILED, e.errno)
+        self._forget(peer)
+
+    def _row(self, slot):
+        """What is stored of a peer; None when there is none or, which is logged, it cannot be read."""
+        try:
+            value = self._keystore.get(_SLOT % slot)
+            if value is None:
+                return None
+            row = cbor.loads(value)
+            if isinstance(row, dict) and len(row) == _FIELDS:
+                return row
+        except (StoreError, OSError, WireError):
+            pass
+        self._log.event(_PEER_BAD, slot)
+        return None
+
+    def _keep(self, name, value):
+        try:
+            self._keystore.put(name, value)
+        except OSError as e:
+            raise StoreError(_STORE_FAILED, e.errno)
+
+    # The counter
+
+    def _begin(self):
+        found = [load(self._record, self._log, None)]
+        try:
+            value = self._keystore.get(_SENT)
+            if value is not None:
+                found.append(int.from_bytes(value, "big"))
+        except (StoreError, OSError):
+            self._log.event(_STORE_FAILED)
+        found = [n for n in found if n is not None]
+        self._numbers = Reserve(max(found), self._save) if found else None
+
+    def _next(self):
+        if self._numbers is None:
+            raise StoreError(_SEQUENCE_LOST)
+        return self._numbers.next()
+
+    def _save(self, n):
+        self._keep(_SENT, n.to_bytes(6, "big"))
+        self._record.save(n)
