@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,26 @@ if TYPE_CHECKING:
     from ..link.client import Client
     from ..link.schema import Resource, Value
 
-_device = click.argument("device", shell_complete=complete.device)
+_CONTEXT = "tosplus.context"
+
+
+def _remember(context: click.Context, _: click.Parameter, file: Path | None) -> None:
+    context.meta[_CONTEXT] = file
+
+
+def _device(command: Callable[..., None]) -> Callable[..., None]:
+    """DEVICE, and how it is spoken to."""
+    secured = click.option(
+        "--context",
+        type=click.Path(path_type=Path),
+        envvar="TOS_CONTEXT",
+        callback=_remember,
+        expose_value=False,
+        help="A file with an OSCORE security context, as for `tos explain`. [env: TOS_CONTEXT]",
+    )
+    return click.argument("device", shell_complete=complete.device)(secured(command))
+
+
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
@@ -270,7 +289,12 @@ def _client(device: str) -> "Client":
     from ..link.client import Client
     from ..link.find import address
 
-    return Client(*address(device))
+    file = click.get_current_context().meta.get(_CONTEXT)
+    if file is None:
+        return Client(*address(device))
+    from ..link.secure import Credentials
+
+    return Client(*address(device), credentials=Credentials.read(file))
 
 
 def _line(resource: "Resource", now: "Value") -> str:

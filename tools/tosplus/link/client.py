@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiocoap
 import aiocoap.error
@@ -19,11 +19,15 @@ from ..errors import HostError, Unreachable
 from ..words import WORDS
 from .schema import Events, Identity, Log, Resource, Rule, Value
 
+if TYPE_CHECKING:
+    from .secure import Credentials
+
 _CBOR = 60  # content format, RFC 8949 section 9.4
 _ANSWER_S = 5.0
 _SILENT_S = 2.0  # an observed device that says nothing for this long is asked whether it still knows us
 _RETRY_S = 0.5
 _ATTEMPTS = 3
+_REPLAY = 353
 _TRANSPORTS = ["udp6" if sys.platform == "linux" else "simple6"]
 
 
@@ -59,21 +63,38 @@ class Client:
                 print(state)
 
     Every method raises LinkError if the device refuses and Unreachable if it does not answer. context: one from
-    `open_context` for the clients of many devices; they need no `async with`.
+    `open_context` for the clients of many devices; they need no `async with`. credentials: of one of the device's
+    peers, see secure.py; all is protected then.
     """
 
     def __init__(
-        self, host: str, port: int, context: aiocoap.Context | None = None, answer_s: float = _ANSWER_S
+        self,
+        host: str,
+        port: int,
+        context: aiocoap.Context | None = None,
+        answer_s: float = _ANSWER_S,
+        credentials: "Credentials | None" = None,
     ) -> None:
         self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._identity: Identity | None = None
         self._answer_s = answer_s
+        self._credentials = credentials
         if context:
-            self._context = context
+            self._use(context)
 
     async def __aenter__(self) -> "Client":
-        self._context = await open_context()
+        self._use(await open_context())
         return self
+
+    def _use(self, context: aiocoap.Context) -> None:
+        self._context = context
+        if self._credentials:
+            from aiocoap.transports.oscore import TransportOSCORE
+
+            if not any(isinstance(known, TransportOSCORE) for known in context.request_interfaces):
+                # Before the one that would send in the clear.
+                context.request_interfaces.insert(0, TransportOSCORE(context, context))
+            context.client_credentials[self._uri("*")] = self._credentials
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -202,6 +223,8 @@ class Client:
     async def _ask(self, message: Message) -> tuple[Any, Message]:
         """(request, its response)"""
         failure: HostError | None = None
+        if self._credentials:
+            self._context.client_credentials.credentials_from_request(message)  # or raise: nothing goes in the clear
         for _ in range(_ATTEMPTS):
             request = self._context.request(message.copy())
             try:
@@ -213,7 +236,16 @@ class Client:
                 break
             except aiocoap.error.NetworkError:
                 continue  # on Linux also for a port that another device has closed: the socket is one for all
-            except aiocoap.error.Error as e:  # it changed between two blocks, or they do not fit together
+            except aiocoap.error.Error as e:
+                plain = getattr(e, "plain_message", None)
+                if self._credentials and plain is not None:  # refused without a context, RFC 8613 section 8.2
+                    refused = _refusal(plain.code.dotted, plain.payload.decode(errors="replace"))
+                    if refused.code != _REPLAY:
+                        raise refused from None
+                    self._credentials.skip()
+                    failure = refused
+                    continue
+                # It changed between two blocks, or they do not fit together.
                 failure = HostError(f"what coap://{self._authority} sent cannot be used: {type(e).__name__} {e}")
             finally:
                 request.response.cancel()

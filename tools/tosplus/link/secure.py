@@ -1,0 +1,95 @@
+"""One side of an OSCORE context (RFC 8613) as aiocoap's client takes it, with sequence numbers that outlive us."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiocoap import oscore
+
+from ..errors import HostError
+from ..oscore import Context
+
+_AHEAD = 128
+_LAST = (1 << 40) - 1
+
+
+class Credentials(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):
+    """context: from our side. sent: the file in which the numbers are counted; it belongs to the key, and stays with
+    it. Numbers are reserved 128 ahead (appendix B.1.1), so that neither a crash nor another process that has the same
+    file repeats one.
+    """
+
+    echo_recovery = None  # we are no server with this
+
+    def __init__(self, context: Context, sent: Path) -> None:
+        self.alg_aead = oscore.algorithms[oscore.DEFAULT_ALGORITHM]
+        self.hashfun = oscore.hashfunctions[oscore.DEFAULT_HASHFUNCTION]
+        self.sender_id = context.sender
+        self.recipient_id = context.recipient
+        self.id_context = context.id_context
+        self.derive_keys(context.salt, context.secret)
+        self.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
+        self.recipient_replay_window.initialize_empty()
+        self._sent = sent
+        self._next = self._end = 0
+
+    @classmethod
+    def read(cls, file: Path) -> "Credentials":
+        """file: as for `tos explain --context`. The numbers are counted in FILE.sent beside it."""
+        return cls(Context.read(file), file.with_name(file.name + ".sent"))
+
+    def __repr__(self) -> str:
+        return f"<Credentials of {self.sender_id.hex()!r}>"
+
+    def new_sequence_number(self) -> int:
+        """The number to send with, durable before it is used."""
+        if self._next == self._end:
+            self._next = self._reserve()
+            self._end = self._next + _AHEAD
+        self._next += 1
+        return self._next - 1
+
+    def post_seqnoincrease(self) -> None:
+        """new_sequence_number does it."""
+
+    def skip(self) -> None:
+        """Another process has sent higher numbers meanwhile: go on above them."""
+        self._next = self._end
+
+    def _reserve(self) -> int:
+        try:
+            with _locked(self._sent.parent):
+                first = int(self._sent.read_text()) if self._sent.exists() else 0
+                if first + _AHEAD > _LAST:
+                    raise HostError(f"the sequence numbers of {self._sent.stem} are used up; pair again")
+                _replace(self._sent, str(first + _AHEAD))
+                return first
+        except (OSError, ValueError) as e:
+            raise HostError(
+                f"{self._sent} cannot be used ({type(e).__name__}); it counts what was sent with a key, and "
+                "without it nothing more may be\nPair again, if it is lost."
+            ) from None
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _replace(file: Path, text: str) -> None:
+    """Old or new after a power cut, never a mixture."""
+    fd, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    with os.fdopen(fd, "w") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(fd)
+    os.replace(name, file)

@@ -1,0 +1,16 @@
+"""A peer for a simulated device, put in by hand as pairing would."""
+
+from ..oscore import Context
+from .device import Device
+
+
+async def put_in(device: Device, name: str, context: Context) -> None:
+    """context: from the peer's side. A key is put in once: one that was removed must not come back."""
+    hex = {
+        "secret": context.secret,
+        "salt": context.salt,
+        "sender_id": context.recipient,
+        "recipient_id": context.sender,
+        "id_context": context.id_context,
+    }
+    await device.control("peer", 5, name=name, **{key: value.hex() for key, value in hex.items() if value is not None})
