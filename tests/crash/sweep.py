@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from crash import nonces
 from crash.checks import sweep
 from crash.lab import Lab, Scenario
 
@@ -64,6 +65,17 @@ def main():
             points += result.points
             images += result.images
             faults += len(result.faults)
+        for life, twice in ((0, args.full), (1, args.full)):
+            name = f"talk-life-{life}{' twice' if twice else ''}"
+            if args.only in name:
+                start = time.monotonic()
+                talk = nonces.sweep(f"{folder}/{name}", life, twice, nonces.TEARS)
+                counts = f"{talk.ops:10} {'':6} {talk.points:7} {'':7} {len(talk.faults):7}"
+                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}  {talk.seals} nonces", flush=True)
+                for cuts, what in talk.faults[:10]:
+                    print(f"    {cuts}: {what}")
+                points += talk.points
+                faults += len(talk.faults)
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
 

@@ -1,0 +1,129 @@
+"""No nonce is used twice with one key, whenever the power fails. CPython.
+
+Each life of the device is one process (device/talk.py): recordings of what its peer sent in earlier lives come first,
+then it talks with the peer, over more than one reserve of numbers. The lives of one device share its flash and, outside
+of it, the record of what its cipher was used for, and of what its peer sent. Which of the keys seals is worked out
+here, by code that is not the device's.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tosplus.oscore import Context
+from tosplus.sim.process import micropython
+
+from .checks import TEARS, WORKERS
+from .lab import ERASED, FLASH_B, Died, copied
+
+_LIFE_S = 50
+PEER = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
+_KEY = PEER.derive(PEER.recipient, "Key", 16).hex()  # with which the device seals
+
+
+@dataclass
+class Sweep:
+    """ops: flash operations of a life. points: cuts. seals: how much was sealed in all. faults: [(cuts, what)]."""
+
+    ops: int
+    points: int = 0
+    seals: int = 0
+    faults: list = field(default_factory=list)
+
+
+class Device:
+    """A flash, and what was seen of the device so far; copy() is the same device at another fork of its fate."""
+
+    def __init__(self, folder, firmware, serial=None):
+        self._serial = serial or itertools.count()
+        self._root = Path(folder)
+        self._here = self._root / str(next(self._serial))
+        self._here.mkdir(parents=True)
+        self._firmware = firmware
+        self._lives = 0
+        (self._here / "flash").write_bytes(ERASED * FLASH_B)
+        (self._here / "seals").touch()
+        (self._here / "heard").touch()
+
+    def copy(self):
+        other = Device(self._root, self._firmware, self._serial)
+        shutil.copytree(self._here, other._here, dirs_exist_ok=True)
+        other._lives = self._lives
+        return other
+
+    def live(self, cut=None):
+        """One life -> flash operations; None when it ended by the cut. Raises Died."""
+        order = {name: str(self._here / file) for name, file in (("image", "flash"), ("seals",) * 2, ("heard",) * 2)}
+        order |= {name: getattr(PEER, name).hex() for name in ("secret", "salt", "sender", "recipient")}
+        order |= {"life": self._lives, "cut": cut, "fresh": self._lives == 0}
+        self._lives += 1
+        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
+        done = subprocess.run(
+            [micropython(), str(Path(__file__).with_name("device") / "talk.py")],
+            input=json.dumps(order) + "\n",
+            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
+            capture_output=True,
+            text=True,
+            timeout=_LIFE_S,
+        )
+        if cut and done.returncode == -signal.SIGKILL:
+            return None
+        if done.returncode:
+            raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])["ops"]
+
+    def faults(self):
+        """-> ([what is wrong], how much was sealed)."""
+        lines = (self._here / "seals").read_text().split("\n")[:-1]
+        seals = Counter(line for line in lines if line.startswith(_KEY))
+        found = [line for line in lines if line.startswith("!")]
+        found += [f"nonce {seal.split()[1]} was used {n} times" for seal, n in seals.items() if n > 1]
+        return found, seals.total()
+
+    def forget(self):
+        shutil.rmtree(self._here)
+
+
+def sweep(folder, life=1, twice=False, tears=TEARS, every=1, firmware=None):
+    """Cut a life at each flash operation, in every way, and once it is over; two that are not cut follow.
+
+    life: 0 is the device's first, in which the peer comes; 1 is a later one. twice: after a cut, cut the next life as
+    well. every: only each so-manieth operation. firmware: made by copied(), if it is not today's.
+    """
+    folder = Path(folder)
+    root = Device(folder / "lives", firmware or copied(folder / "firmware"))
+    for _ in range(life):
+        root.live()
+    ops = root.copy().live()
+    result = Sweep(ops)
+    points = [(n, tear) for n in range(0, ops + 1, every) for tear in tears]
+    fates = [(point,) for point in points]
+    if twice:
+        fates += [(point, (n, "half")) for point in points for n in range(ops + 1)]
+
+    def come(cuts):
+        device = root.copy()
+        try:
+            for cut in cuts:
+                device.live(cut)
+            device.live()
+            device.live()
+            return cuts, *device.faults()
+        except Died as e:
+            return cuts, [*device.faults()[0], f"the next start dies: {e}"], 0
+        finally:
+            device.forget()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for cuts, faults, seals in pool.map(come, fates):
+            result.points += len(cuts)
+            result.seals += seals
+            result.faults += [(cuts, fault) for fault in faults]
+    return result
