@@ -65,7 +65,7 @@ def main():
             points += result.points
             images += result.images
             faults += len(result.faults)
-        for life, twice in ((0, args.full), (1, args.full)):
+        for life, twice in ((0, False), (1, args.full)):
             name = f"talk-life-{life}{' twice' if twice else ''}"
             if args.only in name:
                 start = time.monotonic()

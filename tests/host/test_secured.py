@@ -3,9 +3,11 @@
 import asyncio
 import json
 import socket
+import subprocess
 
 import aiocoap
 import cbor2
+import peers
 import pytest
 from aiocoap import error
 from click.testing import CliRunner
@@ -87,6 +89,23 @@ def test_a_peer_observes(tmp_path):
         await states.aclose()
 
     secured(tmp_path, test)
+
+
+def test_who_leaves_hears_nothing_more(tmp_path, caplog):
+    async def test(device, owner):
+        for n in range(10):
+            states = owner.observe("s/power")
+            assert (await anext(states)).number is not None
+            await asyncio.sleep(0.01)
+            await states.aclose()
+            await owner.set("power", n % 2 == 0)
+        await asyncio.sleep(0.1)
+        asked = [getattr(layer, "outgoing_requests", {}) for layer in owner._context.request_interfaces]
+        # aiocoap lets go of one when it is notified once more, and resets the next one.
+        assert len(asked) == 2 and sum(map(len, asked)) <= 1
+
+    secured(tmp_path, test)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def _enumerate(notifications):
@@ -266,6 +285,24 @@ def test_with_a_peer_it_listens_to_the_network_from_the_next_start_on(tmp_path):
         assert await owner.get("power") is False
 
     secured(tmp_path, test)
+
+
+def test_libcoap_reads_and_writes_a_device_with_a_peer_that_was_started_plain(tmp_path):
+    program = peers.need("coap-client")
+
+    async def test(device, owner):
+        async def coap_client(*arguments):
+            done = await asyncio.to_thread(subprocess.run, [program, *arguments], capture_output=True, timeout=20)
+            return done.stdout.removesuffix(b"\n")
+
+        await owner.set("power", True)
+        assert await coap_client("-B", "3", f"{device.address}/s/power") == b"\xf5"
+        file = tmp_path / "off"
+        file.write_bytes(b"\xf4")
+        await coap_client("-m", "put", "-t", "60", "-B", "3", "-f", str(file), f"{device.address}/s/power")
+        assert await owner.get("power") is False
+
+    secured(tmp_path, test, plain=True)
 
 
 # The host's side

@@ -89,11 +89,11 @@ class Client:
     def _use(self, context: aiocoap.Context) -> None:
         self._context = context
         if self._credentials:
-            from aiocoap.transports.oscore import TransportOSCORE
+            from .secure import Transport
 
-            if not any(isinstance(known, TransportOSCORE) for known in context.request_interfaces):
+            if not any(isinstance(known, Transport) for known in context.request_interfaces):
                 # Before the one that would send in the clear.
-                context.request_interfaces.insert(0, TransportOSCORE(context, context))
+                context.request_interfaces.insert(0, Transport(context, context))
             context.client_credentials[self._uri("*")] = self._credentials
 
     async def __aexit__(

@@ -1,13 +1,17 @@
 """One side of an OSCORE context (RFC 8613) as aiocoap's client takes it, with sequence numbers that outlive us."""
 
+import asyncio
 import contextlib
+import copy
 import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from aiocoap import oscore
+from aiocoap.transports.oscore import TransportOSCORE
 
 from ..errors import HostError
 from ..oscore import Context
@@ -72,6 +76,50 @@ class Credentials(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContext
                 f"{self._sent} cannot be used ({type(e).__name__}); it counts what was sent with a key, and "
                 "without it nothing more may be\nPair again, if it is lost."
             ) from None
+
+
+class Transport(TransportOSCORE):
+    """aiocoap's own (0.4.17) never ends an observation: the device would notify who is long gone, and no one else."""
+
+    def request(self, request: Any) -> None:
+        below = _Below(self._wire)
+        one = copy.copy(self)
+        one._wire = below
+        task = self.loop.create_task(one._request(request))
+        self._tasks.add(task)
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+            self.loop.call_soon(below.leave)  # a task of it that has not begun would not notice
+            task.cancel()
+
+        def done(task: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error and not over:
+                request.add_exception(error)
+
+        request.on_interest_end(end)
+        task.add_done_callback(done)
+
+
+class _Below:
+    """What one secured request sends by; it remembers, so that it can leave."""
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._sent: list[Any] = []
+
+    def request(self, message: Any) -> Any:
+        self._sent.append(self._wire.request(message))
+        return self._sent[-1]
+
+    def leave(self) -> None:
+        for sent in self._sent:
+            if sent.observation is not None and not sent.observation.cancelled:
+                sent.observation.cancel()
 
 
 @contextlib.contextmanager
