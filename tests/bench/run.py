@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import field
@@ -29,12 +30,17 @@ from toscore import ecdsa, p256
 from tosplus import board
 from tosplus.build import build
 from tosplus.link.client import Client
+from tosplus.link.secure import Credentials
+from tosplus.oscore import Context
 from tosplus.sim.device import Device
+from tosplus.sim.peer import put_in
 from tosplus.sim.process import micropython
 
 HERE = Path(__file__).parent
 LIB = HERE.parents[1] / "lib"
 ROUNDS = 7
+MICROPYPATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
+PEER = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
 # In the order in which a device meets them; a module pays for those that it is the first to import.
 IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "toscore.coap", "toscore.exchange"]
 IMPORTS += ["toscore.observe", "toscore.block", "tos.bodies", "tos.link", "tos.hub", "tos.reader", "tos.store"]
@@ -217,6 +223,41 @@ async def bench_device():
             report("kettle_heap_free_of_192k", heap["free_b"], "B")
 
 
+async def bench_secured():
+    """A GET by aiocoap, secured and in the clear, of one device in the same run; and what a notification weighs."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Device("kettle", state_dir=Path(folder, "kettle"), plain=True, hub="") as kettle:
+            await kettle.ready()
+            before = await kettle.control("heap")
+            await put_in(kettle, "bench", PEER)
+            secured = Client(*kettle.link, credentials=Credentials(PEER, Path(folder, "sent")))
+            async with secured, Client(*kettle.link) as plain:
+                await secured.get("power")
+                after = await kettle.control("heap")
+                times = {"secured": [], "plain": []}
+                for _ in range(ROUNDS):
+                    for name, client in (("plain", plain), ("secured", secured)):
+                        began = time.perf_counter()
+                        for _ in range(100):
+                            await client.get("power")
+                        times[name].append((time.perf_counter() - began) * 10)
+            ms = {name: statistics.median(rounds) for name, rounds in times.items()}
+            for name, value in ms.items():
+                report(f"get_{name}", value, "ms")
+            report("get_secured_to_plain", ms["secured"] / ms["plain"], "ratio", limit=2)
+            report("heap_of_one_peer_64_bit", after["alloc_b"] - before["alloc_b"], "B")
+    frame = subprocess.run(
+        [micropython(), HERE / "frame_target.py"],
+        env={**os.environ, "MICROPYPATH": MICROPYPATH},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(frame.stdout.splitlines()[-1])
+    report("switch_update_secured", found["least_b"], "B", limit=26, token_b=1, observe_b=1)
+    report("switch_update_secured_to_aiocoap", found["most_b"], "B", token_b=2, observe_b=2)
+
+
 async def bench_day():
     """What a day with 24 boils, under the manual clock, writes to flash."""
     with tempfile.TemporaryDirectory() as state:
@@ -264,6 +305,7 @@ def main():
     bench_imports()
     bench_fetch()
     asyncio.run(bench_device())
+    asyncio.run(bench_secured())
     asyncio.run(bench_day())
     bench_push()
     bench_fifty()
