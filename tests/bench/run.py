@@ -101,7 +101,7 @@ def bench_codec():
 
 
 def report_mpy(name):
-    """The size of a module of toscore for an ESP32; for what no product ships yet."""
+    """The size of a module of toscore for an ESP32, from source."""
     with tempfile.TemporaryDirectory() as folder:
         mpy = Path(folder, "out.mpy")
         source = LIB / "toscore" / f"{name}.py"
