@@ -31,6 +31,7 @@ _PORT = 5683
 _OSCORE = const(9)
 _PEERS = const(8)  # as in peers.py, which is loaded when there is one
 _DETAIL_CHARS = const(64)
+_ITEMS = const(512)  # of a payload: a thousand empty arrays would take 74 KB
 _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
 
 
@@ -209,7 +210,7 @@ class Link:
             word = _BODY_INCOMPLETE if code == coap.INCOMPLETE else _BODY_TOO_LONG
             self._app.log.event(word)
             return refuse(code, word, path, options)
-        value = cbor.loads(payload)
+        value = cbor.loads(payload, items=_ITEMS)
         if path == "b":
             target.replace(value)
             if self._observers.mark("b"):

@@ -83,14 +83,14 @@ def dump_into(buf, offset, value):
 
 def loads(data, depth=_DEPTH, length=None, items=None):
     """As cbor.loads."""
-    end = len(data) if length is None else length
-    if items is not None and items < end <= len(data):
-        from toscore import cbor
-
-        cbor.count(data, end, items)
-    value, p = load_from(data, 0, depth, end)
-    if p != end:
-        raise WireError(_CBOR_TRAILING, p)
+    # Few locals: a frame of more than 11 words comes from the heap, and costs as much as the decoding itself.
+    if items is not None:
+        _bound(data, length, items)
+    if length is None:
+        length = len(data)
+    value, end = load_from(data, 0, depth, length)
+    if end != length:
+        raise WireError(_CBOR_TRAILING, end)
     return value
 
 
@@ -100,6 +100,15 @@ def load_from(data, offset, depth=_DEPTH, length=None):
     if not 0 <= offset <= end <= len(data):
         raise ValueError(offset)
     return _load(data, offset, end, depth)
+
+
+def _bound(data, length, items):
+    """WireError for more items than that; so many bytes hold no more."""
+    end = len(data) if length is None else length
+    if items < end <= len(data):
+        from toscore import cbor
+
+        cbor.count(data, end, items)
 
 
 def _dump_rare(value, depth):

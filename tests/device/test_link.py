@@ -513,6 +513,8 @@ def test_cbor_bombs_are_refused_and_the_device_lives_on():
     bench = Bench()
     for bomb in ("9affffffff", "5bffffffffffffffff", "7affffffff61", "bbffffffffffffffff", "81" * 200, "a1" * 200):
         assert bench.ask(PUT, "s/power", CBOR, payload=unhexlify(bomb))[0] == "4.00"
+    code, payload = bench.ask(PUT, "s/power", CBOR, payload=b"\x99\x03\xe8" + b"\x80" * 1000)
+    assert code == "4.00" and payload.startswith(b"308")
     assert bench.ask(GET, "s/power") == ("2.05", b"\xf4")
 
 
