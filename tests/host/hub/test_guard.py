@@ -1,12 +1,20 @@
 """Who may speak with the hub, and what it says to others."""
 
 import asyncio
+import datetime
+import ipaddress
 import json
 import logging
 import socket
+import ssl
 
+import httpx
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -144,6 +152,39 @@ def test_a_password_is_asked_for_and_guessing_takes_longer_each_time(tmp_path, c
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "httpcore", "websockets.client"))]
     told = "".join([*ours, *capfd.readouterr()])
     assert "correct horse" not in told and "tos_session" not in told and "ASGI" not in told
+
+
+def test_with_a_certificate_all_of_it_is_https_and_the_cookie_stays_there(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hub")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, key_pem = tmp_path / "hub.pem", tmp_path / "hub.key"
+    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
+    key_pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    trusting = ssl.create_default_context(cafile=str(pem))
+    password.store(tmp_path, "correct horse")
+
+    async def test():
+        async with hub(tmp_path, host="127.0.0.1", certificate=pem, key=key_pem) as it:
+            assert it.address.startswith("https://")
+            async with httpx.AsyncClient(base_url=it.address, verify=trusting) as http:
+                answer = await http.post("/api/login", json={"password": "correct horse"})
+                assert answer.status_code == 204 and "Secure" in answer.headers["set-cookie"]
+                assert (await http.get("/api/house")).status_code == 200
+                cookie = {"cookie": f"tos_session={http.cookies['tos_session']}"}
+            async with it.page(ssl=trusting, additional_headers=cookie) as page:
+                assert "house" in await page.recv()
+            with pytest.raises(httpx.HTTPError):
+                await it.http.get(it.address.replace("https", "http") + "/api/health")
+
+    run(test())
 
 
 def test_a_network_needs_a_password_and_a_password_eight_characters(tmp_path):
