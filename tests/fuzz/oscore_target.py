@@ -10,12 +10,14 @@ import sys
 from binascii import hexlify
 
 from helpers import aes, kernel
+from mutate import mutated
 from toscore import oscore_wire
 from toscore.errors import AuthError, WireError
 from toscore.oscore import Context
 from toscore.oscore_server import Server
 from toscore.sequence import Notifications, Reserve
 
+_DAMAGE = (b"\x00\xd0\xe1\xff", 1152)  # bytes to put in, and the longest message
 _GROWTH_B = 4096  # a message or two may be held still; over 200,000 cases it stays flat
 _SETTLE = 1000
 _LOOK = 500
@@ -40,24 +42,6 @@ door = Server(lambda n: bytes(n))
 door.put(server)
 
 
-def mutated(data):
-    data = bytearray(data)
-    for _ in range(random.randint(1, 4)):
-        at = random.randrange(len(data)) if data else 0
-        what = random.randrange(5)
-        if what == 0 and data:
-            data[at] ^= 1 << random.randrange(8)
-        elif what == 1 and data:
-            data[at] = random.choice((0, 0xD0, 0xE1, 0xFF, random.getrandbits(8)))
-        elif what == 2:
-            data = data[:at]
-        elif what == 3:
-            data = data[:at] + bytes((random.getrandbits(8),)) + data[at:]
-        else:
-            data = data + data[:at]
-    return bytes(data[:1152])
-
-
 def noise(most):
     return bytes([random.getrandbits(8) for _ in range(random.randint(0, most))])
 
@@ -67,16 +51,16 @@ def request(n):
     _, outer, body, value = client.protect_request(*random.choice(REQUESTS))
     if n & 1:  # the plaintext is mutated, the seal is valid
         size = oscore_wire.split(kernel, [], *random.choice(REQUESTS))
-        plain = mutated(oscore_wire.plain[:size])
+        plain = mutated(random, oscore_wire.plain[:size], *_DAMAGE)
         body = client._crypt(client._sender, value, client._sender, value, plain, len(plain), False)
         return outer, body, True
     what = random.randrange(4)
     if what == 0:
         value = noise(12)
     elif what == 1:
-        value = mutated(value)
+        value = mutated(random, value, *_DAMAGE)
     if what > 1 or random.randrange(2):
-        body = noise(60) if what == 3 else mutated(body)
+        body = noise(60) if what == 3 else mutated(random, body, *_DAMAGE)
     return [(9, value)], body, False
 
 
@@ -86,10 +70,10 @@ def response(n, asked):
     value = outer[-1][1]
     if n & 1:
         size = oscore_wire.split(kernel, [], *random.choice(REQUESTS))
-        plain = mutated(oscore_wire.plain[:size])
+        plain = mutated(random, oscore_wire.plain[:size], *_DAMAGE)
         value = b"\x01" + bytes((random.getrandbits(8),))
         return [(9, value)], server._crypt(server._sender, value, server._recipient, asked, plain, len(plain), False)
-    return [(9, mutated(value) if random.randrange(2) else value)], mutated(body)
+    return [(9, mutated(random, value, *_DAMAGE) if random.randrange(2) else value)], mutated(random, body, *_DAMAGE)
 
 
 def main(cases, seed):

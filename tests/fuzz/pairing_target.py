@@ -29,6 +29,7 @@ def rng(n):
 
 
 def mutated(data):
+    """Gentler than mutate.py's, by which too few messages would still begin a pairing."""
     data = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 4))):
         at = random.randrange(len(data)) if data else 0
