@@ -66,15 +66,18 @@ $(shell for ready in $(VENV)/*/.ready; do \
     grep -sqxF '$(MADE_BY)' $$ready && \
     $${ready%.ready}bin/python -c 'import tosplus' 2>/dev/null || rm -f $$ready; done)
 
-# Wheels only, each with the hash that the lock has of it; their names are the progress shown.
+# Wheels only, each with the hash that the lock has of it; their names are the progress shown. esptool is published as
+# source alone: it is built with the setuptools of build.txt, and nothing that has no hash.
 PIP = pip install --disable-pip-version-check --require-hashes --only-binary :all: --requirement
+FROM_SOURCE = --no-binary esptool --no-build-isolation
 NAMES = sed -un 's/^Collecting \([^ ;]*\).*/  \1/p'
 
-$(VENV)/%/.ready: requirements/%.txt pyproject.toml
+$(VENV)/%/.ready: requirements/%.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "TOS+ needs Python 3.10 or newer, see PYTHON=")'
 	@echo 'Making $(@D), once'
 	@$(PYTHON) -m venv --clear $(@D) || { echo 'Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
-	@$(@D)/bin/$(PIP) $< | $(NAMES)
+	@$(@D)/bin/$(PIP) requirements/build.txt --quiet
+	@$(@D)/bin/$(PIP) $< $(FROM_SOURCE) | $(NAMES)
 	@$(@D)/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@echo '$(MADE_BY)' >$@
 
