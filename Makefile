@@ -49,9 +49,9 @@ pictures: $(VENV)/test/.ready
 lint: $(VENV)/lint/.ready $(VENV)/lint/stubs/.ready
 	@$(VENV)/lint/bin/ruff check
 	@$(VENV)/lint/bin/mypy tools/tosplus
-	@for board in boards/ESP32*/board.py; do \
+	@for board in $(filter-out boards/UNIX/%,$(wildcard boards/*/board.py)); do \
 	    MYPYPATH=$(VENV)/lint/stubs:lib:firmware $(VENV)/lint/bin/mypy --no-site-packages \
-	        --custom-typeshed-dir $(VENV)/lint/stubs firmware/tos/ports/esp32 "$$board"; \
+	        --custom-typeshed-dir $(VENV)/lint/stubs firmware/tos/ports/esp32 firmware/tos/drivers "$$board"; \
 	done
 
 clean:

@@ -14,13 +14,16 @@ keystore = esp32.Keystore()
 rng = esp32.rng
 aes = esp32.aes
 
-# Taken: 6 to 11 by the flash, 1 and 3 by the serial port, 16 and 17 by the PSRAM of a WROVER. 0, 2, 5, 12 and 15 are
-# read at reset to choose how the chip starts.
+# `tos board check` knows which pins the chip keeps for itself.
+OUT = {"relay": 26, "led": 25}  # an input until a driver takes it: a relay that must not chatter needs a pull-down
+IN = {"button": 0}  # the BOOT button, which strapping pin 0 has anyway
+ADC = {"probe": 34}
+
 features = {
-    "relay": lambda: esp32.Switch(26),  # an input until then: a relay that must not chatter needs a pull-down
-    "led": lambda: esp32.Level(25),
-    "button": lambda: esp32.Button(0),  # the BOOT button, which strapping pin 0 has anyway
-    "probe": lambda: esp32.Adc(34),  # ADC1; Wi-Fi needs ADC2 for itself
+    "relay": lambda: esp32.Switch(OUT["relay"]),
+    "led": lambda: esp32.Level(OUT["led"]),
+    "button": lambda: esp32.Button(IN["button"]),
+    "probe": lambda: esp32.Adc(ADC["probe"]),
 }
 
 sleep = esp32.sleep

@@ -6,13 +6,14 @@ import pytest
 from tosplus import board, build, manifest
 from tosplus.errors import HostError, UsageFault
 
-BOARD = {
-    "mcu": "esp32",
-    "march": "xtensawin",
-    "flash": {"vfs_offset": 2097152, "vfs_size": 2097152},
+TOS = {
+    "flash": {"size": 4194304, "vfs_offset": 2097152, "vfs_size": 2097152},
     "heap": {"free_b": 143000, "reserve_b": 51200},
-    "features": ["relay"],
 }
+BOARD_PY = """NAME = "TOY"
+OUT = {"relay": 26}
+features = {"relay": lambda: OUT["relay"]}
+"""
 CORE = "$(TOS)/firmware/manifests/core.py"
 
 
@@ -27,9 +28,9 @@ def project(tmp_path, monkeypatch):
         "firmware/tos/app.py": "class App:\n    def __init__(self, name, needs=()):\n        self.name = name\n",
         "firmware/manifests/core.py": "package('tos', ('__init__.py', 'app.py'), base_path='..')\n",
         "lib/fast.py": "import micropython\n@micropython.viper\ndef add(a: int, b: int) -> int:\n    return a + b\n",
-        "boards/TOY/board.py": "NAME = 'TOY'\n",
+        "boards/TOY/board.py": BOARD_PY,
         "boards/TOY/manifest.py": f"include('{CORE}')\nmodule('fast.py', base_path='../../lib')\n",
-        "boards/TOY/board.json": json.dumps(BOARD),
+        "boards/TOY/board.json": json.dumps({"mcu": "esp32", "tos": TOS}),
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -47,7 +48,8 @@ def content(folder):
 
 
 def budget(project, **heap):
-    (project / "boards/TOY/board.json").write_text(json.dumps({**BOARD, "heap": {**BOARD["heap"], **heap}}))
+    tos = {**TOS, "heap": {**TOS["heap"], **heap}}
+    (project / "boards/TOY/board.json").write_text(json.dumps({"mcu": "esp32", "tos": tos}))
 
 
 def test_the_tree_is_what_the_flash_will_hold(project):
@@ -113,8 +115,8 @@ def test_a_missed_heap_budget_names_the_biggest_modules(project):
 
 
 def test_a_missed_flash_budget_is_told(project):
-    data = {**BOARD, "flash": {"vfs_offset": 2097152, "vfs_size": 32768}}
-    (project / "boards/TOY/board.json").write_text(json.dumps(data))
+    tos = {**TOS, "flash": {"size": 4194304, "vfs_offset": 2097152, "vfs_size": 32768}}
+    (project / "boards/TOY/board.json").write_text(json.dumps({"mcu": "esp32", "tos": tos}))
     with pytest.raises(HostError, match=r"does not fit TOY's flash: .* of 32768 B"):
         build.build("fan", "TOY").check_budget()
 
@@ -143,7 +145,13 @@ def test_needs_that_are_computed_are_left_to_the_device(project):
         ("boards/TOY/manifest.py", "\nmodule('gone.py')\n", r"manifest.py:2: there is no file boards/TOY/gone.py"),
         ("boards/TOY/manifest.py", "require('neopixel')\n", r"manifest.py:1: name 'require' is not defined"),
         ("boards/TOY/manifest.py", "include(\n", r"manifest.py:1: .*never closed"),
-        ("boards/TOY/board.json", "{}", r"board.json: the key 'march' is missing"),
+        ("boards/TOY/board.json", "{}", r"board.json: the key mcu is missing"),
+        ("boards/TOY/board.json", '{\n"mcu": 32\n}', r"board.json:2: mcu has to be text, not 32"),
+        ("boards/TOY/board.json", '{\n"mcu": "esp9"\n}', r"board.json:2: mcu: no chip esp9; there are unix, esp32"),
+        ("boards/TOY/board.json", '{\n"mcu" "esp32"\n}', r"board.json:2: Expecting ':'"),
+        ("boards/TOY/board.py", "NAME = 'TOY'\n", r"board.py: features is missing"),
+        ("boards/TOY/board.py", "x = 1\nfeatures = {'a' 1}\n", r"board.py:2: "),
+        ("boards/TOY/board.py", "features = dict(a=1)\n", r"board.py:1: features has to be written out"),
     ],
 )
 def test_an_error_names_file_and_line(project, file, text, told):

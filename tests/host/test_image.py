@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
+from tosplus import image
 from tosplus.board import Board
 from tosplus.errors import HostError
-from tosplus.sim import image
 from tosplus.sim.process import micropython
 
 SIZE = 2097152

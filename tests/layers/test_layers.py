@@ -51,7 +51,14 @@ ROOMS = [
         keeps=["import chip, socket, time", "from tos.store import Record"],
     ),
     Room(
-        "firmware/tos/",  # drivers too: they take a bus
+        "firmware/tos/drivers/",  # they take a bus
+        only="tos framebuf micropython",
+        never="tos.ports.esp32 tos.ports.unix",
+        breaks=["import machine", "from machine import I2C", "import time", "from tos.ports import esp32"],
+        keeps=["import framebuf, micropython", "from tos.ports import JOIN_OK"],
+    ),
+    Room(
+        "firmware/tos/",
         only="tos toscore asyncio array binascii errno gc io micropython os struct sys",
         never="tos.ports.esp32 tos.ports.unix",
         breaks=[

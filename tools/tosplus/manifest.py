@@ -9,6 +9,8 @@ from typing import NamedTuple
 from .errors import HostError
 from .paths import ROOT, shown
 
+_STOCK = ("$(PORT_DIR)/", "$(MPY_DIR)/")
+
 
 class Source(NamedTuple):
     """One module: the file here, its path under the import root ("tos/app.py"), mpy-cross's -O or None."""
@@ -35,10 +37,14 @@ class _Manifest:
         self._folder = Path()
 
     def include(self, manifest_path: str | Iterable[str]) -> None:
-        """Another manifest, several, or a folder that holds a manifest.py. Each is read once."""
+        """Another manifest, several, or a folder that holds a manifest.py. Each is read once.
+
+        MicroPython's own are for firmware that is made from its source; stock firmware has them frozen in already."""
         if not isinstance(manifest_path, str):
             for each in manifest_path:
                 self.include(each)
+            return
+        if manifest_path.startswith(_STOCK):
             return
         path = self._resolve(manifest_path)
         if path.is_dir():

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import image
 from ..board import load
 from ..build import app_source, build
 from ..errors import HostError, Unreachable
-from . import image, state
+from . import state
 from .asleep import Asleep
 from .console import Console
 from .process import micropython, start

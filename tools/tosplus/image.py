@@ -1,32 +1,45 @@
-"""The flash of a simulated device: a file with a littlefs in it, as stock MicroPython for a 4 MB ESP32 lays it out."""
+"""The file system of a board as its flash holds it: a littlefs as MicroPython makes them."""
 
 import os
 from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
-from ..board import Board
-from ..errors import HostError
-from ..paths import shown
+from .board import Board
+from .errors import HostError
+from .paths import shown
 
 _SECTOR_B = 4096
 _ERASED = b"\xff"
 _DISK_VERSION = 0x00020000  # every MicroPython mounts it; the device itself raises it when it first writes
 
 
-def update(image: Path, tree: Path, board: Board) -> None:
-    """Makes the image hold the code of a device tree.
+def fresh(tree: Path, size_b: int, what: str) -> bytes:
+    """A new file system of this size with a device tree in it; the same tree gives the same bytes.
 
-    A new image is formatted and filled. In an existing one only code (boot.py, main.py, *.mpy) is replaced or removed;
-    everything else is the device's own state and stays. Raises HostError if the file system is damaged or too small.
+    It is as long as its partition: of a file system that was there before, nothing may show through.
+    Raises HostError if it does not fit; what: the tree, as a person names it.
     """
-    flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
-    region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
-    fs = LittleFS(
+    region = bytearray(_ERASED * size_b)
+    fs = _littlefs(region, _DISK_VERSION)
+    try:
+        fs.format()
+        fs.mount()
+        _replace_code(fs, tree)
+        fs.unmount()
+    except LittleFSError as e:
+        if e.code != LittleFSError.Error.LFS_ERR_NOSPC:
+            raise
+        raise HostError(f"{what} does not fit into a file system of {size_b} B") from None
+    return bytes(region)
+
+
+def _littlefs(region: bytearray, disk_version: int) -> LittleFS:
+    return LittleFS(
         UserContext(buffer=region),
         mount=False,
-        block_count=board.vfs_size // _SECTOR_B,
-        disk_version=0 if image.exists() else _DISK_VERSION,
+        block_count=len(region) // _SECTOR_B,
+        disk_version=disk_version,
         # As MicroPython's vfs.VfsLfs2. The cache bounds the files that littlefs keeps inside a directory.
         block_size=_SECTOR_B,
         read_size=32,
@@ -34,6 +47,17 @@ def update(image: Path, tree: Path, board: Board) -> None:
         cache_size=128,
         lookahead_size=32,
     )
+
+
+def update(image: Path, tree: Path, board: Board) -> None:
+    """Makes the flash of a simulated device, a file, hold the code of a device tree.
+
+    A new image is formatted and filled. In an existing one only code (boot.py, main.py, *.mpy) is replaced or removed;
+    everything else is the device's own state and stays. Raises HostError if the file system is damaged or too small.
+    """
+    flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
+    region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
+    fs = _littlefs(region, 0 if image.exists() else _DISK_VERSION)
     try:
         if not image.exists():
             fs.format()

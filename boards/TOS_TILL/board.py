@@ -1,0 +1,49 @@
+"""TOS_TILL: an ESP32 on a counter: a keypad of twelve keys, PN532, a display for the customer."""
+
+import machine
+from tos.drivers.keypad import Keys
+from tos.drivers.ssd1306 import Display
+from tos.ports import esp32
+from tos.ports.esp32.radio import Radio
+
+NAME = "TOS_TILL"
+uid = esp32.uid
+cause = esp32.cause
+
+clock = esp32.Clock()
+watchdog = esp32.Watchdog()
+radio = Radio(clock)
+keystore = esp32.Keystore()
+rng = esp32.rng
+aes = esp32.aes
+
+OUT = {
+    "row_1": 13,
+    "row_2": 14,
+    "row_3": 27,
+    "row_4": 26,
+    "display_sda": 21,
+    "display_scl": 22,
+    "nfc_tx": 17,  # to the PN532's RX, high-speed UART
+}
+IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 16}
+
+
+def _keys():
+    rows = [machine.Pin(OUT["row_%d" % n], machine.Pin.OPEN_DRAIN, value=1) for n in range(1, 5)]
+    columns = [machine.Pin(IN["column_%d" % n], machine.Pin.IN, machine.Pin.PULL_UP) for n in range(1, 4)]
+    return Keys(rows, columns, ("1", "2", "3", "4", "5", "6", "7", "8", "9", "clear", "0", "ok"))
+
+
+def _display():
+    sda, scl = machine.Pin(OUT["display_sda"]), machine.Pin(OUT["display_scl"])
+    return Display(machine.I2C(0, sda=sda, scl=scl, freq=400000))
+
+
+features = {
+    "keys": _keys,
+    "display": _display,
+}
+
+sleep = esp32.sleep
+services = esp32.services
