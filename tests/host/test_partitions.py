@@ -48,7 +48,9 @@ def test_the_guides_example():
 
 
 def test_what_a_field_may_be():
-    table = parsed("a, 0x40, 0x01, 36K, 64k\nb, data,, , 0x1000, encrypted:readonly\nc, app, test, , 1M\nd,app,ota_15,,-4M")
+    table = parsed(
+        "a, 0x40, 0x01, 36K, 64k\nb, data,, , 0x1000, encrypted:readonly\nc, app, test, , 1M\nd,app,ota_15,,-4M"
+    )
     assert table[0] == Partition("a", 0x40, 1, 0x9000, 0x10000, 0, 1)
     assert table[1] == Partition("b", 1, 6, 0x19000, 0x1000, 3, 2)
     assert table[2] == Partition("c", 0, 0x20, 0x20000, 0x100000, 0, 3)  # an app goes to the next 64 KB

@@ -81,7 +81,7 @@ def _check_image(data: bytes, board: Board, what: str) -> None:
         raise HostError(f"it is for {other}, {board.name} has an {board.chip.family}. {_HOW} {board.chip.generic}")
     try:
         image = LoadFirmwareImage(board.mcu, data)
-    except (FatalError, struct.error, IndexError, ValueError) as e:
+    except (FatalError, struct.error, IndexError, TypeError, ValueError) as e:  # what esptool meets at a cut
         raise HostError(f"its {what} is damaged: {e}") from None
     whole = image.checksum == image.calculate_checksum()
     if not whole or (image.append_digest and image.stored_digest != image.calc_digest):
