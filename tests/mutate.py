@@ -33,6 +33,8 @@ def survives(mutant, folder):
     """What the test said, when it passed on a copy in folder that has this mistake; nothing when it failed."""
     for top in ("lib", "tools"):
         shutil.copytree(ROOT / top, folder / top, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for top in ("boards", "firmware"):  # what the tools look for beside themselves
+        (folder / top).symlink_to(ROOT / top)
     path = folder / (mutant.path if mutant.path.startswith("tools/") else f"lib/toscore/{mutant.path}")
     text = path.read_text()
     assert text.count(mutant.old) == 1

@@ -18,7 +18,7 @@ MB = 1 << 20
 
 @pytest.fixture
 def boards(tmp_path, monkeypatch):
-    """A checkout whose boards may be broken: the till (ESP32), the watch (S3) and the generic C3. The cwd is its root."""
+    """A checkout whose boards may be broken: the till (ESP32), the watch (S3), a C3. The cwd is its root."""
     for name in ("TOS_TILL", "TOS_WATCH", "ESP32_GENERIC_C3"):
         shutil.copytree(ROOT / "boards" / name, tmp_path / "boards" / name)
     for name in ("firmware", "lib"):

@@ -208,7 +208,7 @@ def test_the_page_takes_its_tools_from_beside_it(tmp_path):
     )
     tools = tmp_path / "web"
     tools.mkdir()
-    with pytest.raises(UsageFault, match="web has no install-button.js; give the folder dist/web of esp-web-tools"):
+    with pytest.raises(UsageFault, match=r"web has no install-button\.js; give the folder dist/web of esp-web-tools"):
         flasher.write(report, tmp_path / "flash", tmp_path / "esp32.bin", tools)
     (tools / "install-button.js").write_text("//")
     flasher.write(report, tmp_path / "flash", tmp_path / "esp32.bin", tools)
