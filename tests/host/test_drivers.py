@@ -18,7 +18,7 @@ DRIVERS = ROOT / "firmware/tos/drivers"
 
 
 def on_unix(code, argument=None, drivers=DRIVERS):
-    """What the code prints, as JSON, line by line; argument is its stdin. drivers: a folder that is tos.drivers instead."""
+    """What the code prints, as JSON, line by line; argument: its stdin. drivers: in tos.drivers' place."""
     folder = drivers.parents[1]
     run = subprocess.run(
         [micropython(), "-c", code],
