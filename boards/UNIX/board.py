@@ -36,11 +36,17 @@ features = {
     "speaker": lambda: Level(_world, "speaker_percent"),
     "keys": lambda: Keys(_world, "keys"),
 }
+pairing = "button"
 
 
 def sleep(ms, wake):
     _world.save()
     unix.sleep(_wire, clock, ms, wake)
+
+
+def restart():
+    _world.save()
+    chip.restart()
 
 
 def services():

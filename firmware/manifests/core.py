@@ -2,7 +2,8 @@
 package(
     "toscore",
     ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
-    + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py"),
+    + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
+    + ("pairing.py", "pairing_code.py", "p256.py"),
     base_path="../../lib",
 )
 package(
@@ -22,6 +23,10 @@ package(
         "link.py",
         "hub.py",
         "peers.py",
+        "roles.py",
+        "trust.py",
+        "pairing.py",
+        "reset.py",
         "sleep.py",
         "ports/__init__.py",
     ),

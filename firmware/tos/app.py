@@ -7,7 +7,7 @@ from micropython import const
 from tos.log import Log
 from tos.resource import Resource, Table
 from tos.rule import MOST, Engine, Rule
-from toscore.errors import Busy, TosError, WireError
+from toscore.errors import Busy, StoreError, TosError, WireError
 
 _BOOT = const(201)
 _INTERRUPTED = const(205)
@@ -15,7 +15,9 @@ _READ_ONLY = const(332)
 _SENSOR_SILENT = const(336)
 _OUTPUT_FAILED = const(404)
 _NEEDS_FEATURE = const(412)
+_RESET_FAILED = const(415)
 
+_RESET = "reset"  # in the keystore: a factory reset is to be done, see reset.py
 _BOOT_MS = const(30000)  # until the services run, the watchdog waits this long
 
 
@@ -49,6 +51,7 @@ class App:
         self.config = None
         self.state = None
         self.link = None
+        self.pairing = None  # stays so on a simulated device that is plain
         self.hub = None
         self.rules = None  # what is stored of the owner's rules
         self.declared = []  # what they are as long as nothing is
@@ -254,12 +257,29 @@ class App:
         from tos.state import Config, State
 
         gc.collect()
+        self._finish_reset()
         self.config = Config(self.log)
         self.rules = Rules(self)
         self.state = State(self)
         self.link = Link(self)
         self.hub = Hub(self, self.link)
-        return [self.state, Reader()] + self._services + self.board.services() + [self.link, self.hub]
+        services = [self.state, Reader()] + self._services + self.board.services() + [self.link, self.hub]
+        if not getattr(self.board, "plain", False):
+            from tos.pairing import Pairing
+
+            gc.collect()
+            self.pairing = Pairing(self)
+            services.append(self.pairing)
+        return services
+
+    def _finish_reset(self):
+        try:
+            if self.board.keystore.get(_RESET) is not None:
+                from tos.reset import finish
+
+                finish(self.board.keystore)
+        except (StoreError, OSError):
+            self.log.event(_RESET_FAILED)
 
 
 def _type_of(value, boolean, text, number):

@@ -25,11 +25,11 @@ _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
 
 _EADDRINUSE = (98, 112)  # Linux, ESP-IDF
-LOOPBACK = "127.0.0.1"  # plain CoAP stays on the device itself
+_ANY = "0.0.0.0"
 _PORT = 5683
+_PEERS = const(8)  # as in peers.py
 
 _OSCORE = const(9)
-_PEERS = const(8)  # as in peers.py, which is loaded when there is one
 _DETAIL_CHARS = const(64)
 _ITEMS = const(512)  # of a payload: a thousand empty arrays would take 74 KB
 _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
@@ -38,13 +38,12 @@ _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
 class Link:
     """Answers requests, notifies observers. The exchange machine below it knows no resource, this knows no message.
 
-    peers: see peers.py; None on a device without. A seal is (context, request) of what was asked by one of them, and
-    None of what was asked in the clear.
+    peers: see peers.py; None on a simulated device that is plain and has none. A seal is (context, request) of what was
+    asked by one of them, and None of what was asked in the clear.
     """
 
     def __init__(self, app):
         self._app = app
-        self.peers = None
         self._udp = None
         self._observers = Observers()
         self._bodies = Bodies(app)
@@ -53,11 +52,12 @@ class Link:
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         app.watch(self._changed)
-        if _has_peers(app.board.keystore):
+        self.peers = None
+        if not getattr(app.board, "plain", False) or _has_peers(app.board.keystore):
             self.secure()
 
     def secure(self):
-        """-> peers, and what they need is loaded now if there were none."""
+        """-> peers, which are loaded now if they were not."""
         if self.peers is None:
             from tos.peers import Peers
 
@@ -66,9 +66,8 @@ class Link:
 
     async def run(self, app):
         port = app.config.get("port", _PORT)
-        host = LOOPBACK if self.peers is None else self.peers.host()
         try:
-            self._udp = app.board.radio.udp(host, port)
+            self._udp = app.board.radio.udp(app.config.get("listen", _ANY), port)
         except OSError as e:
             if e.errno in _EADDRINUSE:
                 app.log.event(_PORT_TAKEN, port)
@@ -134,7 +133,7 @@ class Link:
         """As _answer, of what is in the clear now."""
         answer = self._outcome(peer, code, token, options, payload, seal)
         unwanted = coap.option(options, coap.NO_RESPONSE)  # RFC 7967 section 2.1: a bit for each class of codes
-        if code == coap.GET or answer[0] == coap.CONTINUE or not unwanted or len(unwanted) > 1:
+        if code == coap.GET or answer[0] in (coap.EMPTY, coap.CONTINUE) or not unwanted or len(unwanted) > 1:
             return answer
         return (coap.EMPTY, (), b"") if unwanted[0] >> (answer[0] >> 5) - 1 & 1 else answer
 
@@ -142,8 +141,8 @@ class Link:
         path = None
         try:
             path = "/".join([str(value, "utf-8") for number, value in options if number == coap.URI_PATH])
-            if self.peers is not None and seal is None:
-                self.peers.check_plain(path)
+            if self.peers is not None:
+                self.peers.check(seal, code, path)
             return self._route(peer, code, token, path, options, payload, seal)
         except TosError as e:
             self._app.log.event(e.code)
@@ -158,16 +157,21 @@ class Link:
             known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, blocks)
             if (number & 1 and not known) or (number == blocks and len(value) > 3):
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
+        if path == "p" and code == coap.POST and seal is None and self._app.pairing is not None:
+            return self._app.pairing.ask(peer, token, bytes(payload))
         produce, target, form = self._bodies.find(path)
-        if produce is None:
+        if form is None:
             return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
-        if code == coap.GET:
+        if code == coap.GET and produce is not None:
             accept = coap.option(options, coap.ACCEPT)
             if accept is not None and bytes(accept) != form[0][1]:
                 return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form, seal)
         if code == coap.PUT and target is not None:
             return self._put(peer, path, target, options, payload, seal)
+        if code == coap.DELETE and path[:2] == "p/":
+            target.remove(seal)
+            return coap.DELETED, (), b""
         return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
     def _get(self, peer, token, path, options, produce, form, seal):
@@ -195,7 +199,7 @@ class Link:
         return coap.CONTENT, form, body
 
     def _put(self, peer, path, target, options, payload, seal):
-        origin = "link" if seal is None else seal[0].origin
+        origin = "link" if seal is None else "link/" + seal[0].peer.name
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
             return refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
@@ -215,6 +219,9 @@ class Link:
             target.replace(value)
             if self._observers.mark("b"):
                 self._wake.set()
+            return code, options, b""
+        if path == "r" or path[:2] == "p/":
+            target.put(value, peer, seal)
             return code, options, b""
         if path != "s":
             changes = [(target, value)]
@@ -238,6 +245,12 @@ class Link:
             except MemoryError:
                 self._kept = block.Bodies()  # what is kept for others may be the room that is missing
         self._app.log.event(_TOO_LONG_TO_SEND)
+
+    def respond(self, peer, token, code, options, payload):
+        """What was answered EMPTY is answered now (RFC 7252 section 5.2.2)."""
+        self._exchange.respond(self._app.clock.ms(), peer, code, token, options, payload, True, lambda heard: None)
+        self._flush()
+        self._wake.set()
 
     # Observers
 

@@ -1,10 +1,8 @@
-"""The peers of a device, each with a security context of its own (RFC 8613), see docs/protocol.md. MicroPython.
-
-Loaded only on a device that has one.
-"""
+"""The peers of a device, each with a security context of its own (RFC 8613), see docs/protocol.md. MicroPython."""
 
 from micropython import const
-from tos.link import LOOPBACK, refuse
+from tos import roles
+from tos.link import refuse
 from tos.state import load
 from tos.store import Record
 from toscore import cbor_viper as cbor
@@ -15,6 +13,8 @@ from toscore.oscore import Context
 from toscore.oscore_server import Server
 from toscore.sequence import Reserve
 
+_PEER_CAME = const(212)
+_PEER_GONE = const(213)
 _STORE_FAILED = const(407)
 _UNSECURED = const(356)
 _PEERS_FULL = const(357)
@@ -23,8 +23,7 @@ _PEER_BAD = const(423)
 _SEQUENCE_LOST = const(424)
 
 MOST = 8
-_ANY = "0.0.0.0"
-_CORE = ".well-known/core"
+_OPEN = (".well-known/core", "p")  # to everybody
 _SLOT = "peer%d"
 _SENT = "sent"
 
@@ -36,20 +35,29 @@ _RECIPIENT = const(3)
 _ID_CONTEXT = const(4)
 _NAME = const(5)
 _ROLE = const(6)
-_FIELDS = const(7)
+_PATHS = const(7)
+_ADDRESS = const(8)
+_FIELDS = const(9)
 
 
 class Peer:
     """One of them. Its secret stays in the keystore, and its keys are derived when it first speaks: that takes 7 ms
-    and 1.5 KB on a chip. From each start on, until it has shown to be there, its requests are answered with an Echo."""
+    and 1.5 KB on a chip. From each start on, until it has shown to be there, its requests are answered with an Echo;
+    not with a new key, of which there can be no recording.
 
-    def __init__(self, peers, slot, row):
+    role: of tos.roles. paths: of the resources that a PEER may read and write. address: where it is called, or None.
+    """
+
+    def __init__(self, peers, slot, row, is_new=False):
         self.slot = slot
         self.name = row[_NAME]
         self.role = row[_ROLE]
+        self.paths = row[_PATHS]
+        self.address = row[_ADDRESS]
         self.recipient_id = row[_RECIPIENT]
         self.id_context = row[_ID_CONTEXT]
         self.context = None
+        self._is_new = is_new
         self._peers = peers
 
     # What Server asks of a context
@@ -67,6 +75,8 @@ class Peer:
         """See Context.unprotect_request."""
         if self.context is None:
             self.context = self._peers.derive(self)
+            if self._is_new:
+                self.context.window.begin()
         return self.context.unprotect_request(value, options, payload)
 
 
@@ -81,13 +91,11 @@ class Peers:
 
     def __init__(self, app, link, path="/sent.rec"):
         board = app.board
-        self._config = app.config
         self._keystore = board.keystore
         self._aes = board.aes
         self._log = app.log
         self._link = link
         self._is_plain = getattr(board, "plain", False)
-        self._is_local = True
         self._record = Record(path)
         self._server = Server(board.rng)
         self.all = []
@@ -97,17 +105,19 @@ class Peers:
                 self._put(Peer(self, slot, row))
         self._begin()
 
-    def add(self, name, role, secret, salt, sender_id, recipient_id, id_context=None):
+    def add(
+        self, name, role, secret, salt, sender_id, recipient_id, id_context=None, paths=(), address=None, is_new=False
+    ):
         """One more, in place of those with the same name or the same ids. Durable when it returns.
 
-        Raises ValueError, Busy when there are enough, StoreError.
+        is_new: nobody has sent anything with this key. Raises ValueError, Busy when there are enough, StoreError.
         """
-        if not (16 <= len(secret) <= 64 and len(salt) <= 64 and 0 < len(name) <= 32 and len(role) <= 32):
+        if not (16 <= len(secret) <= 64 and len(salt) <= 64 and 0 < len(name.encode()) <= 32):
             raise ValueError("peer")
         if sender_id == recipient_id or len(sender_id) > 7 or len(recipient_id) > 7 or len(id_context or b"") > 23:
             raise ValueError("id")
         row = {_SECRET: secret, _SALT: salt, _SENDER: sender_id, _RECIPIENT: recipient_id}
-        row.update({_ID_CONTEXT: id_context, _NAME: name, _ROLE: role})
+        row.update({_ID_CONTEXT: id_context, _NAME: name, _ROLE: role, _PATHS: list(paths), _ADDRESS: address})
         same = [p for p in self.all if p.name == name or (p.recipient_id, p.id_context) == (recipient_id, id_context)]
         if len(same) == 1 and self._row(same[0].slot) == row:  # spares the flash
             return
@@ -123,7 +133,8 @@ class Peers:
         self._keep(_SLOT % slot, cbor.dumps(row))
         if same:
             self._forget(same[0])
-        self._put(Peer(self, slot, row))
+        self._put(Peer(self, slot, row, is_new))
+        self._log.event(_PEER_CAME, slot, role)
         self._changed()
 
     def remove(self, name):
@@ -131,10 +142,20 @@ class Peers:
         for peer in self.all[:]:
             if peer.name == name:
                 self._erase(peer)
+                self._log.event(_PEER_GONE, peer.slot)
                 self._changed()
 
+    def find(self, name):
+        """The peer of this name, or None."""
+        for peer in self.all:
+            if peer.name == name:
+                return peer
+
+    def has_owner(self):
+        return any([peer.role == roles.OWNER for peer in self.all])
+
     def derive(self, peer):
-        """-> a Context, whose `origin` says for App.set who asks. Raises StoreError, and Busy without memory."""
+        """-> a Context, whose `peer` says who asks. Raises StoreError, and Busy without memory."""
         row = self._row(peer.slot)
         if row is None:
             raise StoreError(_PEER_BAD, peer.slot)
@@ -143,26 +164,17 @@ class Peers:
             context = Context(self._aes, kernel, row[_SECRET], row[_SALT], *ids, self._next, row[_ID_CONTEXT])
         except MemoryError:
             raise Busy(_PEER_NO_ROOM)
-        context.origin = "link/" + peer.name
+        context.peer = peer
         return context
 
     # What the link asks
 
-    def host(self):
-        """The address to be bound to."""
-        self._is_local = True
-        if self.all and not self._is_plain:
-            host = self._config.get("listen", _ANY)
-            self._is_local = host == LOOPBACK
-            return host
-        return LOOPBACK
-
-    def _takes_plain(self):
-        return self._is_local and (self._is_plain or not self.all)
-
-    def check_plain(self, path):
-        """AuthError for a request in the clear that is not to be answered."""
-        if path != _CORE and not self._takes_plain():
+    def check(self, seal, code, path):
+        """The one place where a request is let through: AuthError in the clear, Denied to whom may not ask for it."""
+        if seal is not None:
+            peer = seal[0].peer
+            roles.check(peer.role, peer.paths, code, path)
+        elif not self._is_plain and path not in _OPEN:
             raise AuthError(_UNSECURED, path)
 
     def answer(self, peer, token, options, payload):
@@ -187,8 +199,7 @@ class Peers:
     def _changed(self):
         """Nobody hears, or goes on with, what it may not ask for any more."""
         contexts = [peer.context for peer in self.all]
-        plain = self._takes_plain()
-        self._link.forget(lambda o: plain if o.seal is None else o.seal[0] in contexts)
+        self._link.forget(lambda o: self._is_plain if o.seal is None else o.seal[0] in contexts)
 
     # What is stored
 

@@ -208,7 +208,7 @@ async def bench_device():
     """A kettle in a heap of 192 KB: ready, 200 requests answered, and what is left."""
     with tempfile.TemporaryDirectory() as state:
         ready = []
-        async with Device("kettle", state_dir=Path(state)) as kettle:
+        async with Device("kettle", state_dir=Path(state), plain=True) as kettle:
             await kettle.ready()
             for _ in range(ROUNDS):
                 await kettle.kill()
@@ -261,7 +261,7 @@ async def bench_secured():
 async def bench_day():
     """What a day with 24 boils, under the manual clock, writes to flash."""
     with tempfile.TemporaryDirectory() as state:
-        async with Device("kettle", state_dir=Path(state), rate=0) as kettle:
+        async with Device("kettle", state_dir=Path(state), rate=0, plain=True) as kettle:
             await kettle.ready()
             async with Client(*kettle.link) as client:
                 before = await kettle.control("flash")

@@ -61,7 +61,7 @@ class House(_Process):
         self.bench = folder / "bench"
         self.names = {}  # by device id
         self._state = folder / ".tos" / file.stem
-        self._start("sim", "--house", str(file), "--bench", "bench", "--hub", f"127.0.0.1:{coap_port}")
+        self._start("sim", "--house", str(file), "--plain", "--bench", "bench", "--hub", f"127.0.0.1:{coap_port}")
         until(lambda: " ready  state" in self.said() or self.process.poll() is not None, "the house does not start")
         assert self.process.poll() is None, self.said()
         self.mend()

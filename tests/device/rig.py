@@ -71,6 +71,7 @@ class Radio:
         self.error = None
 
     def udp(self, host, port):
+        self.host_bound = host
         if self.error:
             raise OSError(self.error)
         return self.endpoint
@@ -79,6 +80,9 @@ class Radio:
         if not host:
             raise OSError(-2)
         return "%s port %d" % (host, port)
+
+    def host(self, peer):
+        return "192.0.2." + str(len(peer))
 
 
 class Output:
@@ -131,13 +135,22 @@ class Board:
         self.radio = Radio()
         self.output = Output()
         self.sensor = Sensor()
-        self.features = {"output": lambda: self.output, "sensor": lambda: self.sensor}
+        self.button = Sensor(False)
+        self.features = {
+            "output": lambda: self.output, "sensor": lambda: self.sensor, "button": lambda: self.button,
+        }  # fmt: skip
+        self.pairing = "button"
+        self.plain = False
+        self.restarts = 0
 
         self.keystore = Keystore()
         self.aes = cryptolib.aes
 
     def rng(self, n):
         return os.urandom(n)
+
+    def restart(self):
+        self.restarts += 1
 
     def services(self):
         return []

@@ -39,7 +39,7 @@ def heating():
 
 def test_a_board_that_lacks_a_feature_fails_by_name():
     e = raises(TosError, App("kettle", needs=("relay",))._bind, Board())
-    assert e.code == 412 and e.detail == "kettle needs relay; board BENCH has output, sensor"
+    assert e.code == 412 and e.detail == "kettle needs relay; board BENCH has button, output, sensor"
 
 
 def test_each_start_has_its_own_random_number():

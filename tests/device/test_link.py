@@ -36,10 +36,11 @@ def kettle(needs=("output", "sensor")):
 
 
 class Bench:
-    """A link with a hand-made peer."""
+    """A link with a hand-made peer. plain: it answers in the clear."""
 
-    def __init__(self, app=None):
+    def __init__(self, app=None, plain=True):
         self.app, self.board = bound(app or kettle())
+        self.board.plain = plain
         self.app.rules = Rules(self.app, fresh("rules"))
         self.readings = Readings(self.app)
         self.readings.once()
@@ -171,7 +172,7 @@ def test_well_known_core_lists_what_there_is():
     code, body = Bench().ask(GET, ".well-known/core")
     assert code == "2.05"
     assert body == (
-        b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</s/temp>;ct=60;obs;"
+        b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</p>;ct=60,</r>;ct=60,</s/temp>;ct=60;obs;"
         b'rt="sensor",</s/power>;ct=60;obs;rt="switch"'
     )
 

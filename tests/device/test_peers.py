@@ -7,6 +7,7 @@ import cryptolib
 from helpers import raises
 from rig import Keystore, fresh
 from test_link import GET, PUT, Bench, kettle
+from tos import roles
 from tos.peers import MOST, Peers
 from tos.store import Record
 from toscore import coap
@@ -17,8 +18,8 @@ from toscore.sequence import Notifications, Reserve
 
 SECRET = b"SixteenSecretOnes"
 SALT = b"salty"
-OWNER = ("owner", "owner", SECRET, SALT, b"\x01", b"\x00")
-WATCH = ("watch", "control", b"another 16 bytes", b"", b"\x01", b"\x02")
+OWNER = ("owner", roles.OWNER, SECRET, SALT, b"\x01", b"\x00")
+WATCH = ("watch", roles.CONTROL, b"another 16 bytes", b"", b"\x01", b"\x02")
 POWER = [(coap.URI_PATH, b"s"), (coap.URI_PATH, b"power")]
 ALL = [(coap.URI_PATH, b"s")]
 CORE = [(coap.URI_PATH, b".well-known"), (coap.URI_PATH, b"core")]
@@ -28,7 +29,7 @@ class Paired(Bench):
     """A bench whose link has peers."""
 
     def __init__(self, *rows, sent="sent"):
-        super().__init__(kettle())
+        super().__init__(kettle(), plain=False)
         self.sent = fresh(sent)
         self.link.peers = self.peers()
         for row in rows or (OWNER,):
@@ -111,18 +112,14 @@ def test_with_a_peer_plain_requests_are_refused_but_for_the_list():
         assert bench.ask(code, path) == ("4.01", ("356 " + path).encode())
     assert bench.ask(GET, ".well-known/core")[0] == "2.05"
     bench.link.peers.remove("owner")
-    assert bench.ask(GET, "s/temp")[0] == "2.05"
-    bench.link.peers._is_local = False  # where a network might hear it, nothing is answered to nobody
     assert bench.ask(GET, "s/temp")[0] == "4.01"
 
 
-def test_a_device_that_was_started_plain_answers_both_and_on_loopback_only():
+def test_a_device_that_was_started_plain_answers_both():
     bench = Paired()
     bench.link.peers._is_plain = True
     assert bench.ask(GET, "s/temp")[0] == "2.05"
     assert Peer(bench).begin().ask(GET, POWER)[0] == coap.CONTENT
-    bench.link.peers._is_local = False
-    assert bench.ask(GET, "s/temp")[0] == "4.01"
 
 
 def test_rfc8613_section_8_2_errors_before_there_is_a_context():
@@ -186,20 +183,10 @@ def test_an_observer_hears_with_the_context_that_it_asked_with():
     assert bench.notified() == []
 
 
-def test_who_observed_in_the_clear_hears_nothing_once_there_is_a_peer():
-    bench = Paired(OWNER)
-    bench.link.peers.remove("owner")
-    bench.ask(GET, "s", before=b"\x60")
-    bench.app.set("power", True)
-    assert len(bench.notified()) == 1
-    bench.link.peers.add(*OWNER)
-    bench.app.set("power", False)
-    assert bench.notified() == []
-
-
 def test_blocks_both_ways_are_inside_and_of_one_context():
-    bench = Paired(OWNER, WATCH)
-    owner, watch = Peer(bench).begin(), Peer(bench, WATCH).begin()
+    hub = WATCH[:1] + (roles.HUB,) + WATCH[2:]
+    bench = Paired(OWNER, hub)
+    owner, watch = Peer(bench).begin(), Peer(bench, hub).begin()
     body = b""
     for number in range(20):
         code, options, payload = owner.ask(GET, [(coap.URI_PATH, b"d"), (coap.BLOCK2, coap.uint_bytes(number << 4))])
@@ -247,7 +234,7 @@ def test_four_boots_with_150_notifications_each_repeat_no_number_and_write_littl
 def test_peers_are_there_after_a_restart_and_gone_once_removed():
     bench = Paired(OWNER, WATCH)
     bench.reboot()
-    assert sorted([(p.name, p.role) for p in bench.link.peers.all]) == [("owner", "owner"), ("watch", "control")]
+    assert sorted([(p.name, p.role) for p in bench.link.peers.all]) == [("owner", roles.OWNER), ("watch", roles.CONTROL)]
     Peer(bench, start=100).begin()
     bench.link.peers.remove("owner")
     bench.link.peers.remove("nobody")
@@ -261,7 +248,7 @@ def test_a_peer_takes_the_place_of_its_name_and_of_its_ids():
     puts = bench.board.keystore.puts
     bench.link.peers.add(*OWNER)
     assert bench.board.keystore.puts == puts  # nothing new
-    bench.link.peers.add("owner", "owner", SECRET, SALT, b"\x01", b"\x02")  # the name of one, the ids of the other
+    bench.link.peers.add("owner", roles.OWNER, SECRET, SALT, b"\x01", b"\x02")  # the name of one, the ids of the other
     assert [p.name for p in bench.link.peers.all] == ["owner"]
     bench.reboot()
     assert [p.recipient_id for p in bench.link.peers.all] == [b"\x02"]
@@ -270,9 +257,9 @@ def test_a_peer_takes_the_place_of_its_name_and_of_its_ids():
 def test_peers_are_bounded():
     bench = Paired()
     for n in range(1, MOST):
-        bench.link.peers.add("peer %d" % n, "", SECRET, SALT, b"\xff", bytes((n,)))
-    raises(Busy, bench.link.peers.add, "one more", "", SECRET, SALT, b"\xff", b"\x77")
-    bench.link.peers.add("peer 3", "", SECRET, b"other", b"\xff", b"\x03")
+        bench.link.peers.add("peer %d" % n, roles.PEER, SECRET, SALT, b"\xff", bytes((n,)))
+    raises(Busy, bench.link.peers.add, "one more", roles.PEER, SECRET, SALT, b"\xff", b"\x77")
+    bench.link.peers.add("peer 3", roles.PEER, SECRET, b"other", b"\xff", b"\x03")
     assert len(bench.link.peers.all) == MOST
     bench.reboot()
     assert len(bench.link.peers.all) == MOST
@@ -281,12 +268,12 @@ def test_peers_are_bounded():
 def test_what_cannot_be_a_peer():
     peers = Paired().link.peers
     for row in (
-        ("", "", SECRET, SALT, b"\x01", b"\x00"),
-        ("x" * 33, "", SECRET, SALT, b"\x01", b"\x00"),
-        ("x", "", b"short", SALT, b"\x01", b"\x00"),
-        ("x", "", SECRET, SALT, b"\x00", b"\x00"),
-        ("x", "", SECRET, SALT, b"\x01" * 8, b"\x00"),
-        ("x", "", SECRET, SALT, b"\x01", b"\x00", b"n" * 24),
+        ("", roles.PEER, SECRET, SALT, b"\x01", b"\x00"),
+        ("x" * 33, roles.PEER, SECRET, SALT, b"\x01", b"\x00"),
+        ("x", roles.PEER, b"short", SALT, b"\x01", b"\x00"),
+        ("x", roles.PEER, SECRET, SALT, b"\x00", b"\x00"),
+        ("x", roles.PEER, SECRET, SALT, b"\x01" * 8, b"\x00"),
+        ("x", roles.PEER, SECRET, SALT, b"\x01", b"\x00", b"n" * 24),
     ):
         raises(ValueError, peers.add, *row)
     assert [p.name for p in peers.all] == ["owner"]
@@ -326,9 +313,9 @@ def test_no_secret_is_shown():
     for thing in (bench.link.peers, bench.link.peers.all, bench.link.peers.all[0].context, bench.app.log.entries()):
         print(thing, repr(thing), file=shown)
     for wrong in (
-        lambda: bench.link.peers.add("x", "", SECRET, SALT, b"\x01", b"\x01"),
-        lambda: bench.link.peers.add("x", "", SECRET, SALT, b"\x01", 5),
-        lambda: bench.link.peers.add("x" * 99, "", SECRET, SALT, b"\x01", b"\x02"),
+        lambda: bench.link.peers.add("x", roles.PEER, SECRET, SALT, b"\x01", b"\x01"),
+        lambda: bench.link.peers.add("x", roles.PEER, SECRET, SALT, b"\x01", 5),
+        lambda: bench.link.peers.add("x" * 99, roles.PEER, SECRET, SALT, b"\x01", b"\x02"),
     ):
         try:
             wrong()
@@ -340,10 +327,12 @@ def test_no_secret_is_shown():
         assert secret.decode() not in text and secret.hex() not in text
 
 
-def test_without_peers_the_code_is_not_loaded():
+def test_without_peers_a_plain_device_does_not_load_the_code():
     bench = Bench()
     assert bench.link.peers is None
     assert bench.raw(coap.encode(coap.CON, 2, 7, b"T", [(9, b"\x09\x00")], b"x" * 20))[0][1] == coap.BAD_OPTION
     bench.board.keystore.put("peer3", b"\x9f")  # even if it cannot be read
     bench.link.__init__(bench.app)
     assert bench.link.peers is not None
+    bench = Bench(plain=False)
+    assert bench.link.peers is not None and bench.ask(GET, "d")[0] == "4.01"

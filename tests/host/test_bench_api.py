@@ -65,7 +65,7 @@ def at_the_bench(tmp_path, monkeypatch, test, *apps, rate=RATE):
 
     async def main():
         async with (
-            House(read(tmp_path / "den.toml")) as house,
+            House(read(tmp_path / "den.toml"), plain=True) as house,
             bench.serve(house, tmp_path / "bench"),
             httpx.AsyncClient(
                 transport=httpx.AsyncHTTPTransport(uds=str(tmp_path / "bench")), base_url="http://bench"

@@ -35,7 +35,7 @@ def meter(tmp_path, test, app=APP):
     (tmp_path / "meter.py").write_text(app)
 
     async def main():
-        async with Device(str(tmp_path / "meter.py"), state_dir=tmp_path / "meter") as device:
+        async with Device(str(tmp_path / "meter.py"), state_dir=tmp_path / "meter", plain=True) as device:
             await device.ready()
             async with Client(*device.link) as client:
                 await test(device, client)

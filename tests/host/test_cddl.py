@@ -136,7 +136,7 @@ def test_every_message_of_every_product(tmp_path, app):
     async def main():
         stranger = await Context.create_client_context()
         try:
-            async with Device(app, state_dir=tmp_path / app, rate=0, wall=1_800_000_000) as device:
+            async with Device(app, state_dir=tmp_path / app, rate=0, wall=1_800_000_000, plain=True) as device:
                 await device.ready()
                 await device.control("advance", ms=1000)
                 if app in PRESS:
@@ -166,7 +166,7 @@ def test_every_message_of_every_product(tmp_path, app):
 def test_what_the_host_asks(tmp_path):
     async def main():
         seen = []
-        async with Device("kettle", state_dir=tmp_path / "kettle") as device:
+        async with Device("kettle", state_dir=tmp_path / "kettle", plain=True) as device:
             await device.ready()
             async with frames.relay(*device.link, lambda *one: seen.append(one)) as here, Client(*here) as client:
                 await client.set("power", True)
@@ -190,7 +190,7 @@ def test_a_report_to_a_hub(tmp_path):
         listening, _ = await asyncio.get_running_loop().create_datagram_endpoint(Socket, local_addr=("127.0.0.1", 0))
         address = "{}:{}".format(*listening.get_extra_info("sockname"))
         try:
-            async with Device("kettle", state_dir=tmp_path / "den" / "kettle", hub=address) as device:
+            async with Device("kettle", state_dir=tmp_path / "den" / "kettle", hub=address, plain=True) as device:
                 await device.ready()
                 report = await asyncio.wait_for(heard.get(), 5)
             assert report.opt.uri_path[0] == "r" and report.opt.content_format == 60

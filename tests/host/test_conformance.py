@@ -20,7 +20,7 @@ def kettle(tmp_path, test):
     """Run test(device, context), where context is aiocoap's client."""
 
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle", hub="") as device:
+        async with Device("kettle", state_dir=tmp_path / "kettle", hub="", plain=True) as device:
             await device.ready()
             context = await aiocoap.Context.create_client_context(transports=["udp6"])
             try:

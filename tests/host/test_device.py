@@ -23,7 +23,7 @@ def run(tmp_path, test, app="kettle", **options):
 
     async def main():
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: unseen.append(context))
-        device = Device(app, state_dir=tmp_path / "kettle", say=lambda what, details: said.append(what), **options)
+        device = Device(app, state_dir=tmp_path / "kettle", say=lambda what, details: said.append(what), plain=True, **options)
         async with device:
             await device.ready()
             await test(device)
@@ -134,7 +134,7 @@ def test_an_app_that_does_not_come_up_shows_its_console(tmp_path):
     app.write_text("from tos import App\nraise ValueError('no such pin')\n")
 
     async def main():
-        async with Device(str(app), state_dir=tmp_path / "bad") as device:
+        async with Device(str(app), state_dir=tmp_path / "bad", plain=True) as device:
             with pytest.raises(HostError, match=r"(?s)does not come up.*no such pin"):
                 await device.ready(timeout_s=1)
 
@@ -282,7 +282,7 @@ def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
     seen = {}
 
     async def main():
-        async with Device("kettle", rate=20) as device:
+        async with Device("kettle", rate=20, plain=True) as device:
             await device.ready()
 
             def ask():
@@ -326,7 +326,7 @@ def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):
 
 def test_the_heap_stays_in_one_piece(tmp_path):
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle") as kettle:
+        async with Device("kettle", state_dir=tmp_path / "kettle", plain=True) as kettle:
             await kettle.ready()
             async with Client(*kettle.link) as link:
                 for n in range(120):

@@ -14,7 +14,7 @@ from tosplus.sim.device import Device
 
 def kettle(tmp_path, test, **options):
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle", **options) as device:
+        async with Device("kettle", state_dir=tmp_path / "kettle", plain=True, **options) as device:
             await device.ready()
             await test(device)
 

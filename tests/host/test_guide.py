@@ -44,7 +44,7 @@ def test_its_rule_for_the_owner_switches_off_and_can_be_replaced(tmp_path):
     (tmp_path / "kettle.py").write_text(product + owners)
 
     async def main():
-        async with Device(str(tmp_path / "kettle.py"), state_dir=tmp_path / "kettle", rate=0) as kettle:
+        async with Device(str(tmp_path / "kettle.py"), state_dir=tmp_path / "kettle", rate=0, plain=True) as kettle:
             await kettle.ready()
             await kettle.control("advance", ms=100)
             async with Client(*kettle.link) as client:

@@ -101,7 +101,7 @@ def test_the_demo_house_has_the_five_products():
 def test_devices_share_a_world_and_keep_apart_what_is_theirs(plan):
     async def main():
         said = []
-        async with House(plan(TWO), say=lambda *words: said.append(words[:2])) as den:
+        async with House(plan(TWO), plain=True, say=lambda *words: said.append(words[:2])) as den:
             assert sorted(said) == [("kettle", "ready"), ("office", "ready")]
             assert sorted(path.name for path in Path(".tos/den").iterdir()) == ["kettle", "office"]
             office = den.devices["office"]
@@ -132,7 +132,7 @@ def test_radios_hear_the_access_points_of_the_house(plan, tmp_path):
 
     async def main():
         two = '[[device]]\napp = "ear.py"\n[[access_point]]\nssid = "home"\n[[access_point]]\nssid = "cafe"\n'
-        async with House(plan(two)) as den, Client(*den.devices["ear"].link) as client:
+        async with House(plan(two), plain=True) as den, Client(*den.devices["ear"].link) as client:
             while await client.get("heard") is None:
                 await asyncio.sleep(0.01)
             assert await client.get("heard") == "home cafe"
@@ -142,7 +142,7 @@ def test_radios_hear_the_access_points_of_the_house(plan, tmp_path):
 
 def test_a_fresh_house_has_forgotten(plan):
     async def water_c(heat_to=None, fresh=False):
-        async with House(plan("[world]\nrate = 0\n" + KETTLE), fresh) as den:
+        async with House(plan("[world]\nrate = 0\n" + KETTLE), fresh, plain=True) as den:
             if heat_to:
                 await den.devices["kettle"].control("set", signal="water_c", value=heat_to)
             return (await den.devices["kettle"].control("get"))["signals"]["water_c"]
@@ -156,7 +156,7 @@ def test_a_device_that_does_not_come_up_ends_the_house(plan, tmp_path):
     both = plan(KETTLE + '[[device]]\napp = "bad.py"\n')
 
     async def main():
-        async with House(both) as den:
+        async with House(both, plain=True) as den:
             await den.devices["bad"].ready()
 
     async def impatient(device, timeout_s=1.0):
@@ -191,7 +191,7 @@ def test_fifty_devices_start_a_few_at_a_time(plan, monkeypatch):
             pass
 
     async def main():
-        async with House(plan("".join(f'{KETTLE}name = "k{n}"\n' for n in range(50)))) as den:
+        async with House(plan("".join(f'{KETTLE}name = "k{n}"\n' for n in range(50))), plain=True) as den:
             assert len(den.devices) == 50 and starting == 0
 
     monkeypatch.setattr(house, "Device", Fake)

@@ -42,7 +42,7 @@ def kettle(tmp_path, test, rate=1, app="kettle"):
     """Run test(device, wire) with a kettle that is ready."""
 
     async def main():
-        async with Device(app, state_dir=tmp_path / "state", rate=rate) as device:
+        async with Device(app, state_dir=tmp_path / "state", rate=rate, plain=True) as device:
             await device.ready()
             context = await Context.create_client_context()
             try:

@@ -8,7 +8,7 @@ from tosplus.sim.device import Device
 
 def test_a_press_toggles_the_light_is_an_event_and_survives_a_kill(tmp_path):
     async def main():
-        async with Device("lamp", state_dir=tmp_path, rate=4) as lamp:
+        async with Device("lamp", state_dir=tmp_path, rate=4, plain=True) as lamp:
             await lamp.ready()
             async with Client(*lamp.link) as client:
                 assert await client.state() == {"button": False, "light": False, "brightness": 80}

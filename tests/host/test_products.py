@@ -40,7 +40,7 @@ def product(tmp_path, app, test):
     """Run test(bench) with the product ready and its sensors read once."""
 
     async def main():
-        async with Device(app, state_dir=tmp_path / app, rate=0) as device:
+        async with Device(app, state_dir=tmp_path / app, rate=0, plain=True) as device:
             await device.ready()
             async with Client(*device.link) as link:
                 bench = Bench(device, link)

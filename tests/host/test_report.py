@@ -10,7 +10,7 @@ from tosplus.sim.device import Device
 
 
 def device(tmp_path, hub, **options):
-    return Device("kettle", state_dir=tmp_path / "den" / "kettle", hub=hub.address, **options)
+    return Device("kettle", state_dir=tmp_path / "den" / "kettle", hub=hub.address, plain=True, **options)
 
 
 async def codes(kettle):
@@ -95,7 +95,7 @@ def test_a_device_that_is_told_of_no_hub_forgets_the_one_it_had(tmp_path):
             async with device(tmp_path, hub, rate=60) as kettle:
                 await kettle.ready()
                 await hub.next()
-            async with Device("kettle", state_dir=kettle.state_dir, hub="", rate=60) as kettle:
+            async with Device("kettle", state_dir=kettle.state_dir, hub="", rate=60, plain=True) as kettle:
                 await kettle.ready()
                 await asyncio.sleep(0.3)  # what was on its way, and the first report of this start
                 while not hub.inbox.heard.empty():
@@ -108,7 +108,7 @@ def test_a_device_that_is_told_of_no_hub_forgets_the_one_it_had(tmp_path):
 
 def test_two_houses_kettles_are_two_chips(tmp_path):
     async def identity(folder):
-        async with Device("kettle", state_dir=tmp_path / folder / "kettle") as kettle:
+        async with Device("kettle", state_dir=tmp_path / folder / "kettle", plain=True) as kettle:
             await kettle.ready()
             async with Client(*kettle.link) as client:
                 return (await client.identity()).id

@@ -91,7 +91,7 @@ def test_a_fridges_rules_are_the_makers_until_an_owner_replaces_them_and_they_ou
     dim = Rule("temp", "light", above=8, to=True)
 
     async def main():
-        async with Device("fridge", state_dir=tmp_path / "fridge", rate=0) as fridge:
+        async with Device("fridge", state_dir=tmp_path / "fridge", rate=0, plain=True) as fridge:
 
             async def sees(signal, value):
                 await fridge.control("set", signal=signal, value=value)
@@ -124,7 +124,7 @@ def test_a_fridges_rules_are_the_makers_until_an_owner_replaces_them_and_they_ou
 
 def test_refused_rules_leave_the_old_ones(tmp_path):
     async def main():
-        async with Device("fridge", state_dir=tmp_path / "fridge", rate=0) as fridge:
+        async with Device("fridge", state_dir=tmp_path / "fridge", rate=0, plain=True) as fridge:
             await fridge.ready()
             async with Client(*fridge.link) as client:
                 good = Rule("door", "light", equals=True)
@@ -151,7 +151,7 @@ def test_refused_rules_leave_the_old_ones(tmp_path):
 
 def test_a_lamps_button_does_what_its_owner_wants(tmp_path):
     async def main():
-        async with Device("lamp", state_dir=tmp_path / "lamp", rate=0) as lamp:
+        async with Device("lamp", state_dir=tmp_path / "lamp", rate=0, plain=True) as lamp:
 
             async def press():
                 for down in (True, False):
@@ -203,7 +203,7 @@ def test_the_command_lists_adds_and_removes(tmp_path, monkeypatch):
         assert tos("fridge").stdout == both
 
     async def main():
-        async with Device("fridge", rate=20) as device:
+        async with Device("fridge", rate=20, plain=True) as device:
             await device.ready()
             await asyncio.to_thread(ask)
 

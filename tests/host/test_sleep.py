@@ -17,7 +17,7 @@ def lives(tmp_path, test, **about):
     """Run test(watch) with a watch of its own, which is awake."""
 
     async def main():
-        async with Device("watch", state_dir=tmp_path / "watch", rate=0, **about) as watch:
+        async with Device("watch", state_dir=tmp_path / "watch", rate=0, plain=True, **about) as watch:
             await watch.ready()
             await test(watch)
 
@@ -109,7 +109,7 @@ def test_each_ten_minutes_it_wakes_reports_once_and_sleeps_again(tmp_path):
                 await press(watch, "button_a")
                 assert (await hub.next())[2].keys() == {BOOT}  # it is awake, and reports as anyone
 
-            async with Device("watch", state_dir=tmp_path / "watch", rate=0, hub=hub.address) as watch:
+            async with Device("watch", state_dir=tmp_path / "watch", rate=0, hub=hub.address, plain=True) as watch:
                 await watch.ready()
                 await test(watch)
 

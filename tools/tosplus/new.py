@@ -43,7 +43,7 @@ APP = str(Path(__file__).with_name("{name}.py"))
 
 def test_a_press_switches_it_on_and_a_power_cut_off(tmp_path):
     async def main():
-        async with Device(APP, state_dir=tmp_path, rate=0) as device:
+        async with Device(APP, state_dir=tmp_path, rate=0, plain=True) as device:
             await device.ready()
             await device.control("set", signal="button", value=True)
             await device.control("advance", ms=100)

@@ -29,6 +29,8 @@ WORDS = {
     207: Word("HUB_ANSWERS", "the hub answers reports"),
     208: Word("ASLEEP", "deep sleep, for {a} ms at most"),
     211: Word("OWNERS_RULE", "the owner's rule {a} fired", "`tos dev rules DEVICE` lists them"),
+    212: Word("PEER_CAME", "peer {a} has come, or another in its place; role {b}", "roles: docs/protocol.md, under /p"),
+    213: Word("PEER_GONE", "peer {a} was removed"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -80,7 +82,7 @@ WORDS = {
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
     354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
     355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
-    356: Word("UNSECURED", "this device has peers, and answers only what they ask", "tos dev --context FILE"),
+    356: Word("UNSECURED", "this device answers only whom it is paired with", "pair with it, or tos dev --context FILE"),
     357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first"),
     358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
     361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
@@ -95,6 +97,9 @@ WORDS = {
     366: Word(
         "PAIR_SECRET", "somebody tried to pair without this device's secret", "is it the code that it shows now?"
     ),
+    367: Word("ROLE", "this peer's role does not allow that", "docs/protocol.md has the table, under /p"),
+    368: Word("PEER_MALFORMED", "what was brought is not a peer that this device can have", "docs/protocol.md, under /p"),
+    369: Word("HUB_MALFORMED", "no address of a hub that this device can use", "write it as ADDRESS:PORT, or :PORT"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -114,6 +119,8 @@ WORDS = {
     ),
     412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
     413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
+    414: Word("SECRET_FAILED", "the pairing secret can be neither read nor kept; nobody can pair"),
+    415: Word("RESET_FAILED", "a factory reset could not be done; the next start tries again"),
     421: Word(
         "RULE_DROPPED",
         "this version of the product has no place for the owner's rule {a}, code {b}",

@@ -1,13 +1,14 @@
 """The contracts between TOS+ and a platform, on one page. Duck-typed; a board's `board.py` hands them to `App.run`.
 
 A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
-A simulated one may have `plain` besides: true, it answers in the clear whoever its peers are, on loopback only.
+A simulated one may have `plain` besides: true, it answers in the clear too, on loopback only.
 
 NAME            str: the folder under boards/.
 uid             bytes(6): unique to this chip, the same after every reset.
 cause           int: why the chip started. 0 power, 1 reset pin or command, 2 watchdog, 3 soft reset, 4 the
                 timer of a deep sleep, 5 a button that ended one.
 features        {name: factory}: what an app may need. A factory takes nothing and returns the driver.
+pairing         name of the feature, a button, that opens pairing and resets the device where the app has none.
 clock           ms() -> int, monotonic since boot, never wraps.
                 wall() -> int seconds since 1970-01-01 UTC, or None while nobody has set it.
                 set_wall(seconds).
@@ -20,6 +21,7 @@ radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool)].
                 udp(host, port) -> Udp, bound; OSError(EADDRINUSE) when the port is taken.
                 address(host, port) -> peer, equal to the one that recv gives for datagrams from there. It never waits
                 for a network: a chip takes literal addresses only. ValueError or OSError for what it cannot take.
+                host(peer) -> its address as text.
 Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
                 send(datagram, peer): lost when there is no way to the peer. close().
                 A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes.
@@ -29,6 +31,7 @@ rng(n)          n random bytes fit for keys.
 aes(key, mode, iv=None) -> a cipher as in MicroPython's cryptolib: mode 1 ECB, 2 CBC; encrypt(data[, into]).
 sleep(ms, wake) deep sleep, in which only a timer runs. After ms, or when one of the buttons in wake (their drivers) is
                 pressed, the chip starts anew, with cause 4 or 5. It does not return.
+restart()       the chip starts anew at once, with cause 1. It does not return.
 services()      [service]: what the platform itself needs to run beside the app; often empty.
 
 Features, as `dev.<name>` in an app:

@@ -25,7 +25,7 @@ from . import complete
 )
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
 @click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
-@click.option("--plain", is_flag=True, help="Answer in the clear even with peers; on loopback, for tests.")
+@click.option("--plain", is_flag=True, help="Answer in the clear too, to anybody here; for tests.")
 def command(
     app: str | None,
     house: Path | None,
@@ -60,14 +60,14 @@ def command(
     with contextlib.suppress(KeyboardInterrupt):
         if house:
             _refuse_options_of_one_device()
-            asyncio.run(_run_house(house, fresh, hub, bench))
+            asyncio.run(_run_house(house, fresh, hub, plain, bench))
         elif app:
             asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain))
 
 
 def _refuse_options_of_one_device() -> None:
     context = click.get_current_context()
-    for option in ("name", "board", "rate", "port", "state", "plain"):
+    for option in ("name", "board", "rate", "port", "state"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} is for one device; a house says such things in its file")
 
@@ -95,13 +95,13 @@ async def _run(
         await asyncio.Event().wait()
 
 
-async def _run_house(file: Path, fresh: bool, hub: str, bench: Path | None) -> None:
+async def _run_house(file: Path, fresh: bool, hub: str, plain: bool, bench: Path | None) -> None:
     from ..paths import WORK
     from ..sim.house import House, read
 
     plan = read(file)
     async with contextlib.AsyncExitStack() as stack:
-        running = await stack.enter_async_context(House(plan, fresh, _say, hub))
+        running = await stack.enter_async_context(House(plan, fresh, _say, hub, plain))
         if bench:
             from ..sim.bench import serve
 

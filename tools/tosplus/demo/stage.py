@@ -52,7 +52,7 @@ class Stage:
             self.hub = Hub(folder / "hub", self.bench, lambda what, details: self._say("hub", what, details))
             await self._stack.enter_async_context(self.hub)
             await self.hub.ready()  # a report that nobody hears is sent again later and later
-            self.house = House(self.plan, self._fresh, self._say, self.hub.coap)
+            self.house = House(self.plan, self._fresh, self._say, self.hub.coap, plain=True)
             await self._stack.enter_async_context(self.house)
             await self._stack.enter_async_context(bench.serve(self.house, self.bench))
             self.page = await self._stack.enter_async_context(Page(self.hub.url, self._told))

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import HostError, Unreachable
-from ..link.client import Client
+from ..link.schema import Identity
 from ..paths import shown
 from .device import Device
 from .house import House
@@ -84,8 +85,8 @@ def _answers(path: Path) -> bool:
 
 
 async def _place(device: Device, rate: float) -> "tuple[str, _Place]":
-    async with Client(*device.link) as client:
-        identity = await client.identity()
+    told = await device.control("identity", _ANSWER_S)
+    identity = Identity.from_wire(cbor2.loads(bytes.fromhex(told["hex"])))
     return identity.id, _Place(device, rate, {lever.name: lever for lever in levers(identity)})
 
 

@@ -10,6 +10,7 @@ import re
 import termios
 import tty
 from pathlib import Path
+from typing import BinaryIO
 
 _LOG_B = 1_000_000  # then console.log becomes console.log.1
 _RECENT_B = 4096
@@ -18,6 +19,7 @@ _LOOK_S = 0.05  # how often to see whether somebody opened the port
 _RAW = b"raw REPL; CTRL-B to exit\r\n"
 _FRIENDLY = b'Type "help()" for more information.'
 _PROMPT = b">>> "
+_CODE = re.compile(rb"^Pairing code: (\S+)\r?\n", re.MULTILINE)
 
 
 class Console:
@@ -25,7 +27,7 @@ class Console:
 
     def __init__(self, log: Path) -> None:
         self._log_path = log
-        self._log = log.open("ab")
+        self._log = _private(log)
         self._host, slave = os.openpty()
         self.path = os.ttyname(slave)
         tty.setraw(slave)  # whoever opens it need not
@@ -34,6 +36,7 @@ class Console:
         self._device: int | None = None
         self._attached = False
         self._recent = b""
+        self._code: str | None = None
         self.raw = False
         self._at_prompt = b""
         self._from_host = asyncio.create_task(self._carry_in())
@@ -44,6 +47,7 @@ class Console:
         self._device, slave = os.openpty()
         os.set_blocking(self._device, False)
         self._recent = b""
+        self._code = None
         mode = termios.tcgetattr(slave)
         # No translation and no echo, as on a UART; but Ctrl-C interrupts. MicroPython's REPL turns even that off.
         mode[0] = mode[1] = 0
@@ -80,6 +84,10 @@ class Console:
     def tail(self, lines: int = 15) -> str:
         """The last lines since the device started."""
         return "\n".join(self._recent.decode(errors="replace").splitlines()[-lines:])
+
+    def code(self) -> str | None:
+        """The pairing code that the device has printed last since it started."""
+        return self._code
 
     async def close(self) -> None:
         self._from_host.cancel()
@@ -130,15 +138,24 @@ class Console:
 
     def _keep(self, data: bytes) -> None:
         self._recent = (self._recent + data)[-_RECENT_B:]
+        for found in _CODE.finditer(self._recent):
+            self._code = found[1].decode()
         latest = max(self._recent.rfind(_RAW), self._recent.rfind(_FRIENDLY))
         if latest >= 0:
             self.raw = self._recent.startswith(_RAW, latest)
         if self._log.tell() > _LOG_B:
             self._log.close()
             self._log_path.replace(self._log_path.with_suffix(".log.1"))
-            self._log = self._log_path.open("ab")
+            self._log = _private(self._log_path)
         self._log.write(data)
         self._log.flush()
+
+
+def _private(path: Path) -> BinaryIO:
+    """For its owner alone: a console shows the pairing code."""
+    file = open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    os.fchmod(file.fileno(), 0o600)
+    return file
 
 
 async def _readable(fd: int) -> None:

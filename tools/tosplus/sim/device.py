@@ -26,11 +26,12 @@ from .process import micropython, start
 _HOST = "127.0.0.1"
 
 # Why the chip started, as the chip itself is told.
-_POWER, _WATCHDOG, _SOFT_RESET = 0, 2, 3
+_POWER, _RESET, _WATCHDOG, _SOFT_RESET = 0, 1, 2, 3
 
 _READY_S = 10.0
 _ANSWER_S = 5.0
 _RESEND_S = 0.5
+_LOOK_S = 0.01
 _SUPPLY_BACK_S = 0.2  # doubled after each start that did not last _LASTED_S
 _LASTED_S = 5.0
 _LONGEST_BACK_OFF_S = 10.0
@@ -53,7 +54,8 @@ class Device:
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     plain: it answers in the clear too, whoever its peers are; then it is on loopback only.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
-    say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset".
+    say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
+    "reset".
     """
 
     def __init__(
@@ -173,6 +175,27 @@ class Device:
             await asyncio.sleep(0.01)
         await self.ready(max(0.1, deadline - time.monotonic()))
 
+    async def code(self, timeout_s: float = _ANSWER_S) -> str:
+        """The pairing code that it has shown on its console since it started, as a person would read it there.
+
+        Raises HostError if it shows none: a device that has an owner does so when its button is pressed.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (code := self._console.code()):
+            if time.monotonic() > deadline:
+                raise HostError(f"{self.name} shows no pairing code; if it has an owner, press its button")
+            await asyncio.sleep(_LOOK_S)
+        return code
+
+    async def press(self, signal: str, ms: int) -> None:
+        """A button is down for so long, by the device's clock."""
+        await self.control("set", signal=signal, value=True)
+        if self._rate:
+            await asyncio.sleep(ms / 1000 / self._rate)
+        else:
+            await self.control("advance", ms=ms)
+        await self.control("set", signal=signal, value=False)
+
     async def control(self, op: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> dict[str, Any]:
         """One request to the bench side of the device, see tos/ports/unix/control.py -> its answer.
 
@@ -252,6 +275,10 @@ class Device:
                 continue
             if code == -signal.SIGUSR1:
                 cause = await self._sleep()
+                continue
+            if code == -signal.SIGUSR2:
+                self._say("reset", "")
+                cause = _RESET
                 continue
             if code == 0:  # what Ctrl-D does to the Unix port
                 self._say("soft reset", "")

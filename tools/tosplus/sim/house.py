@@ -43,7 +43,7 @@ class Plan:
 class House:
     """All devices of a plan, running while the context is entered.
 
-    hub: where they report, see Device. say: called with (device, what, details) for each thing that happens.
+    hub: where they report; plain: whether they answer in the clear: see Device. say: called with (device, what, details) for each thing that happens.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class House:
         fresh: bool = False,
         say: Say = lambda device, what, details: None,
         hub: str | None = None,
+        plain: bool = False,
     ) -> None:
         self.rate = plan.rate
         self.devices = {
@@ -64,6 +65,7 @@ class House:
                 access_points=plan.access_points,
                 fresh=fresh,
                 hub=hub,
+                plain=plain,
                 say=functools.partial(say, name),
             )
             for name, app in plan.devices.items()

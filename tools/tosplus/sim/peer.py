@@ -1,11 +1,14 @@
 """A peer for a simulated device, put in by hand as pairing would."""
 
+from ..link.pair import ROLES
 from ..oscore import Context
 from .device import Device
 
 
-async def put_in(device: Device, name: str, context: Context) -> None:
-    """context: from the peer's side. A key is put in once: one that was removed must not come back."""
+async def put_in(
+    device: Device, name: str, context: Context, role: str = "owner", paths: tuple[str, ...] = ()
+) -> None:
+    """context: from the peer's side. paths: of a peer of that role. A key is put in once: one that was removed must not come back."""
     hex = {
         "secret": context.secret,
         "salt": context.salt,
@@ -13,4 +16,5 @@ async def put_in(device: Device, name: str, context: Context) -> None:
         "recipient_id": context.sender,
         "id_context": context.id_context,
     }
-    await device.control("peer", 5, name=name, **{key: value.hex() for key, value in hex.items() if value is not None})
+    given = {key: value.hex() for key, value in hex.items() if value is not None}
+    await device.control("peer", 5, name=name, role=ROLES[role], paths=paths, **given)

@@ -176,5 +176,8 @@ def sleep(ms, wake):
     machine.deepsleep(ms)
 
 
+restart = machine.reset
+
+
 def services():
     return []

@@ -153,6 +153,10 @@ class Radio:
             raise ValueError(host)
         return ".".join([str(number) for number in numbers]), port
 
+    def host(self, peer):
+        return peer[0]
+
+
 
 class Udp:
     def __init__(self, host, port):

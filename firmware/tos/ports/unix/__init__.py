@@ -15,6 +15,7 @@ from tos.store import Record, make_folder
 _EAGAIN = const(11)
 _LOST = (1, 22, 101, 111, 113)  # EPERM, EINVAL (off loopback, from there), ENETUNREACH, ECONNREFUSED, EHOSTUNREACH
 _COAP_PORT = const(5683)
+_LOOPBACK = "127.0.0.1"
 _BASE = const(1 << 40)  # ahead of the real ticks, with which asyncio's C code marks what is to run at once
 
 
@@ -95,8 +96,8 @@ class Wire:
     def __init__(self):
         self._parent = None
         if chip.args["parent"]:
-            self._parent = socket.getaddrinfo("127.0.0.1", chip.args["parent"])[0][-1]
-        self.udp = Udp("127.0.0.1", 0)
+            self._parent = socket.getaddrinfo(_LOOPBACK, chip.args["parent"])[0][-1]
+        self.udp = Udp(_LOOPBACK, 0)
         self.tell(self.udp, {"hello": "control"})
 
     def tell(self, udp, message):
@@ -208,11 +209,11 @@ class Radio:
 
     def status(self):
         ap = self._find(self._joined)
-        return (True, "127.0.0.1", ap["rssi_dbm"]) if ap else (False, None, None)
+        return (True, _LOOPBACK, ap["rssi_dbm"]) if ap else (False, None, None)
 
     def udp(self, host, port):
-        # Many devices share one host: the CoAP port is mapped, by default to any free one.
-        udp = Udp(host, chip.args.get("link_port", 0) if port == _COAP_PORT else port)
+        # Many devices share one host: the CoAP port is mapped, by default to any free one. No network is to hear them.
+        udp = Udp(_LOOPBACK, chip.args.get("link_port", 0) if port == _COAP_PORT else port)
         self._wire.tell(udp, {"hello": "link"})
         return udp
 
@@ -220,6 +221,9 @@ class Radio:
         if not 0 < port < 65536:
             raise ValueError(port)
         return bytes(socket.getaddrinfo(host, port)[0][-1])
+
+    def host(self, peer):
+        return ".".join([str(number) for number in socket.sockaddr(peer)[1]])
 
 
 class Keystore:

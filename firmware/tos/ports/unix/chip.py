@@ -104,6 +104,12 @@ def deep_sleep():
         os.system("kill -USR1 $PPID")
 
 
+def restart():
+    """As deep_sleep, in another way: the supply starts the process again at once."""
+    while True:
+        os.system("kill -USR2 $PPID")
+
+
 args = {}
 flash = None
 world = None  # a host file in which the physical world outlives the device

@@ -4,6 +4,7 @@ import gc
 import json
 
 import chip
+from tos.bodies import Bodies
 from toscore.errors import TosError
 
 
@@ -20,8 +21,9 @@ class Control:
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
     config {changes}        keys of the config, durable when answered; stands in for pairing
-    peer {name, secret, salt, sender_id, recipient_id[, role, id_context]}  one more, hex; stands in for pairing too
+    peer {name, secret, salt, sender_id, recipient_id[, role, id_context, paths]}  one more, hex; stands in for pairing
     unpair {name}           forget it
+    identity                what the device says of itself at /d, as hex: a bench has the device before it, and no key
 
     A request that comes again, from the same peer with the same id, is answered again and not done again.
     """
@@ -31,14 +33,12 @@ class Control:
         self._world = world
         self._clock = clock
         self._radio = radio
-        self._config = None
-        self._link = None
+        self._app = None
         self._last = None  # peer, id
         self._answer = None
 
     async def run(self, app):
-        self._config = app.config
-        self._link = app.link
+        self._app = app
         while True:
             datagram, peer = await self._udp.recv()
             try:
@@ -100,12 +100,16 @@ class Control:
         self._radio.access_points = list
 
     async def op_config(self, changes):
-        if [key for key in changes if self._config.get(key) != changes[key]]:  # spares the flash
-            self._config.update(changes)
+        config = self._app.config
+        if [key for key in changes if config.get(key) != changes[key]]:  # spares the flash
+            config.update(changes)
 
-    async def op_peer(self, name, secret, salt, sender_id, recipient_id, role="owner", id_context=None):
+    async def op_peer(self, name, secret, salt, sender_id, recipient_id, role=1, id_context=None, paths=()):
         hex = [secret, salt, sender_id, recipient_id] + ([] if id_context is None else [id_context])
-        self._link.secure().add(name, role, *[bytes.fromhex(text) for text in hex])
+        self._app.link.secure().add(name, role, *[bytes.fromhex(text) for text in hex], paths=paths)
 
     async def op_unpair(self, name):
-        self._link.secure().remove(name)
+        self._app.link.secure().remove(name)
+
+    async def op_identity(self):
+        return {"hex": bytes(Bodies(self._app).identity()).hex()}
