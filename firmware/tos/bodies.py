@@ -29,14 +29,9 @@ class Bodies:
             if r is None or r.type == "event":
                 return None, None, None
             return lambda: cbor.dumps(r.value), r, _FORMAT_CBOR
-        if path == "p" or path == "r" or path[:2] == "p/":  # rare
-            from tos import trust
-
-            return trust.find(app, path)
         if path == ".well-known/core":
             return self.core, None, _FORMAT_LINK
-        produce = {"d": self.identity, "e": self.latest, "l": self.log}.get(path)
-        return produce, None, produce and _FORMAT_CBOR
+        return {"d": self.identity, "e": self.latest, "l": self.log}.get(path), None, _FORMAT_CBOR
 
     def happened(self, r):
         """Keep an event."""

@@ -157,21 +157,18 @@ class Link:
             known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, blocks)
             if (number & 1 and not known) or (number == blocks and len(value) > 3):
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
-        if path == "p" and code == coap.POST and seal is None and self._app.pairing is not None:
-            return self._app.pairing.ask(peer, token, bytes(payload))
+        if self._app.pairing is not None and (path == "r" or path == "p" or path[:2] == "p/"):
+            return self._app.pairing.route(peer, code, token, path, options, payload, seal)
         produce, target, form = self._bodies.find(path)
-        if form is None:
+        if produce is None:
             return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
-        if code == coap.GET and produce is not None:
+        if code == coap.GET:
             accept = coap.option(options, coap.ACCEPT)
             if accept is not None and bytes(accept) != form[0][1]:
                 return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form, seal)
         if code == coap.PUT and target is not None:
             return self._put(peer, path, target, options, payload, seal)
-        if code == coap.DELETE and path[:2] == "p/":
-            target.remove(seal)
-            return coap.DELETED, (), b""
         return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
     def _get(self, peer, token, path, options, produce, form, seal):
@@ -220,9 +217,6 @@ class Link:
             if self._observers.mark("b"):
                 self._wake.set()
             return code, options, b""
-        if path == "r" or path[:2] == "p/":
-            target.put(value, peer, seal)
-            return code, options, b""
         if path != "s":
             changes = [(target, value)]
         elif isinstance(value, dict):
@@ -246,9 +240,9 @@ class Link:
                 self._kept = block.Bodies()  # what is kept for others may be the room that is missing
         self._app.log.event(_TOO_LONG_TO_SEND)
 
-    def respond(self, peer, token, code, options, payload):
-        """What was answered EMPTY is answered now (RFC 7252 section 5.2.2)."""
-        self._exchange.respond(self._app.clock.ms(), peer, code, token, options, payload, True, lambda heard: None)
+    def respond(self, *answer):
+        """(peer, code, token, options, payload): what was answered EMPTY is answered now, RFC 7252 section 5.2.2."""
+        self._exchange.respond(self._app.clock.ms(), *answer, True, lambda heard: None)
         self._flush()
         self._wake.set()
 

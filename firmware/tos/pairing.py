@@ -13,6 +13,8 @@ from toscore import cbor_viper as cbor
 from toscore import coap
 from toscore.errors import Busy, Denied, StoreError, TosError, WireError
 
+_BAD_OPTION = const(327)
+_NOT_CBOR = const(328)
 _PEER_NO_ROOM = const(358)
 _PAIR_ROLE = const(363)
 _PAIR_BUSY = const(364)
@@ -151,8 +153,22 @@ class Pairing:
 
     # What is asked
 
-    def ask(self, peer, token, message):
-        """POST /p, in the clear -> (code, options, payload); EMPTY, and m2 later, for an m1. Raises TosError."""
+    def route(self, peer, code, token, path, options, payload, seal):
+        """What the link is asked of /p, /p/<name> and /r -> (code, options, payload). Raises TosError."""
+        if code != coap.GET:
+            form = coap.option(options, coap.CONTENT_FORMAT)
+            if form is not None and coap.uint(form) != coap.CBOR:
+                return refuse(coap.UNSUPPORTED_FORMAT, _NOT_CBOR, path)
+            if coap.option(options, coap.BLOCK1) is not None:  # all of them are short
+                return refuse(coap.BAD_OPTION, _BAD_OPTION, coap.BLOCK1)
+        if path == "p" and code == coap.POST and seal is None:
+            return self._ask(peer, token, bytes(payload))
+        from tos.trust import route
+
+        return route(self._app, peer, code, path, payload, seal)
+
+    def _ask(self, peer, token, message):
+        """-> EMPTY, and m2 later, for an m1."""
         now = self._app.clock.ms()
         if message[:1] == _M3_HEAD:
             return self._finish(now, peer, message)
@@ -208,7 +224,7 @@ class Pairing:
         except MemoryError:
             answer = refuse(Busy.coap, _PEER_NO_ROOM, None)
         self._work = None
-        self._app.link.respond(peer, token, *answer)
+        self._app.link.respond(peer, answer[0], token, answer[1], answer[2])
 
     def _drop(self):
         """The machine's code gives the heap back what it took, some 9 KB on a chip."""

@@ -257,36 +257,6 @@ def test_plain_is_answered_where_the_device_was_started_so(tmp_path):
     secured(tmp_path, test, plain=True)
 
 
-def test_with_a_peer_it_listens_to_the_network_from_the_next_start_on(tmp_path):
-    def reachable(device):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.2", 0))  # not the address to which plain devices are bound
-            probe.settimeout(0.5)
-            probe.sendto(bytes.fromhex("40000777"), ("127.0.0.3", device.link[1]))
-            try:
-                return probe.recv(64) == bytes.fromhex("70000777")
-            except (TimeoutError, ConnectionRefusedError):
-                return False
-
-    async def test(device, owner):
-        assert not await asyncio.to_thread(reachable, device)
-        await device.kill()
-        await device.restarted()
-        assert await asyncio.to_thread(reachable, device)
-        await device.control("unpair", name="owner")
-        async with Client(*device.link) as nobody:  # and there is nobody left to answer
-            with pytest.raises(LinkError, match="UNSECURED"):
-                await nobody.identity()
-        await put_in(device, "owner", OWNER)
-        await device.control("config", changes={"listen": HOST})
-        await device.kill()
-        await device.restarted()
-        assert not await asyncio.to_thread(reachable, device)
-        assert await owner.get("power") is False
-
-    secured(tmp_path, test)
-
-
 def test_libcoap_reads_and_writes_a_device_with_a_peer_that_was_started_plain(tmp_path):
     program = peers.need("coap-client")
 

@@ -3,8 +3,6 @@
 import gc
 import json
 
-import chip
-from tos.bodies import Bodies
 from toscore.errors import TosError
 
 
@@ -33,17 +31,15 @@ class Control:
         self._world = world
         self._clock = clock
         self._radio = radio
-        self._app = None
         self._last = None  # peer, id
         self._answer = None
 
     async def run(self, app):
-        self._app = app
         while True:
             datagram, peer = await self._udp.recv()
             try:
                 request = json.loads(datagram)
-                op = getattr(self, "op_" + request.pop("op"))
+                op = self._find("op_" + request.pop("op"), app)
                 answer = {"id": request.pop("id"), "ok": True}
             except (ValueError, KeyError, AttributeError, TypeError):
                 self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}, see ports/unix/control.py"}', peer)
@@ -57,20 +53,18 @@ class Control:
                 self._answer = json.dumps(answer)
             self._udp.send(self._answer, peer)
 
+    def _find(self, op, app):
+        if hasattr(self, op):
+            return getattr(self, op)
+        from tos.ports.unix.rare import Rare  # what is seldom asked is no load for a device on which nobody does
+
+        return getattr(Rare(app, self._world, self._radio), op)
+
     async def op_get(self):
         return {"signals": self._world.signals(), "failing": self._world.failing(), "ms": self._clock.ms()}
 
     async def op_set(self, signal, value):
         self._world.put(signal, value)
-
-    async def op_append(self, signal, value):
-        self._world.put(signal, self._world.signals()[signal] + [value])
-
-    async def op_fail(self, signal, failing):
-        self._world.fail(signal, failing)
-
-    async def op_cut(self, after, tear):
-        chip.flash.cut(after, tear)
 
     async def op_advance(self, ms):
         await self._clock.advance(ms)
@@ -85,31 +79,3 @@ class Control:
             except MemoryError:
                 largest_b -= largest_b // 8
         return {"free_b": gc.mem_free(), "alloc_b": gc.mem_alloc(), "largest_b": largest_b}
-
-    async def op_flash(self):
-        f = chip.flash
-        return {
-            "reads": f.reads,
-            "programs": f.programs,
-            "erases": f.erases,
-            "programmed_b": f.programmed_b,
-            "refused": f.refused,
-        }
-
-    async def op_access_points(self, list):
-        self._radio.access_points = list
-
-    async def op_config(self, changes):
-        config = self._app.config
-        if [key for key in changes if config.get(key) != changes[key]]:  # spares the flash
-            config.update(changes)
-
-    async def op_peer(self, name, secret, salt, sender_id, recipient_id, role=1, id_context=None, paths=()):
-        hex = [secret, salt, sender_id, recipient_id] + ([] if id_context is None else [id_context])
-        self._app.link.secure().add(name, role, *[bytes.fromhex(text) for text in hex], paths=paths)
-
-    async def op_unpair(self, name):
-        self._app.link.secure().remove(name)
-
-    async def op_identity(self):
-        return {"hex": bytes(Bodies(self._app).identity()).hex()}
