@@ -11,7 +11,7 @@ from tosplus.sim.device import Device
 
 PRODUCTS = ("fridge", "watch", "tv", "till")
 MINUTE_MS = 60_000
-HEAP_B = 124 * 1024  # of the 192 KB of a simulated device, whose objects are 64-bit
+HEAP_B = 124 * 1024  # core and product on a plain device, of 256 KB; objects are 64-bit
 
 
 class Bench:
