@@ -23,7 +23,7 @@ _PEER_BAD = const(423)
 _SEQUENCE_LOST = const(424)
 
 MOST = 8
-_OPEN = (".well-known/core", "p")  # to everybody
+_OPEN = ((coap.GET, ".well-known/core"), (coap.POST, "p"))  # to everybody
 _SLOT = "peer%d"
 _SENT = "sent"
 
@@ -174,7 +174,7 @@ class Peers:
         if seal is not None:
             peer = seal[0].peer
             roles.check(peer.role, peer.paths, code, path)
-        elif not self._is_plain and path not in _OPEN:
+        elif not self._is_plain and (code, path) not in _OPEN:
             raise AuthError(_UNSECURED, path)
 
     def answer(self, peer, token, options, payload):
