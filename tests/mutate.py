@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Mutant:
-    """In lib/toscore/`path`, `old` becomes `new`; the test of that name then fails. In tools/ when path says so.
+    """In lib/toscore/`path`, `old` becomes `new`; the test of that name then fails. In tools/ or firmware/ when path
+    says so.
 
     caught_by: "test_x.py::test_y" of tests/unit, on MicroPython, or "host/test_x.py::test_y", by pytest.
     """
@@ -31,11 +32,10 @@ class Mutant:
 
 def survives(mutant, folder):
     """What the test said, when it passed on a copy in folder that has this mistake; nothing when it failed."""
-    for top in ("lib", "tools"):
+    for top in ("lib", "tools", "firmware", "boards"):
         shutil.copytree(ROOT / top, folder / top, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for top in ("boards", "firmware"):  # what the tools look for beside themselves
-        (folder / top).symlink_to(ROOT / top)
-    path = folder / (mutant.path if mutant.path.startswith("tools/") else f"lib/toscore/{mutant.path}")
+    elsewhere = mutant.path.startswith(("tools/", "firmware/"))
+    path = folder / (mutant.path if elsewhere else f"lib/toscore/{mutant.path}")
     text = path.read_text()
     assert text.count(mutant.old) == 1
     path.write_text(text.replace(mutant.old, mutant.new))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from crash import nonces
+from crash import nonces, trusted
 from crash.checks import sweep
 from crash.lab import Lab, Scenario
 
@@ -76,6 +76,17 @@ def main():
                     print(f"    {cuts}: {what}")
                 points += talk.points
                 faults += len(talk.faults)
+        for do in trusted.WANTED:
+            name = f"trust-{do}"
+            if args.only in name:
+                start = time.monotonic()
+                trust = trusted.sweep(f"{folder}/{name}", do, trusted.TEARS, 1 if args.full else 4)
+                counts = f"{trust.ops:10} {'':6} {trust.points:7} {'':7} {len(trust.faults):7}"
+                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}", flush=True)
+                for fate, what in trust.faults[:10]:
+                    print(f"    {fate}: {what}")
+                points += trust.points
+                faults += len(trust.faults)
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
 

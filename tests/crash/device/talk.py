@@ -77,7 +77,7 @@ class Talk:
         self.app.value("power", initial=False, writable=True)
         self.board = Board(seals)
         self.app._bind(self.board)
-        self.row = "peer", "", secret, salt, recipient, sender
+        self.row = "peer", 1, secret, salt, recipient, sender
         self._mid = 0
         numbers = Reserve(life * _NUMBERS, lambda n: None)
         self._context = Context(cryptolib.aes, kernel, secret, salt, sender, recipient, numbers.next)
