@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiocoap
 from toscore import cbor, coap, packed
-from tosplus.link import schema
+from tosplus.link import pair, schema
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "protocol.md"
 BEGIN = "## Every message, byte by byte\n"
@@ -17,6 +17,7 @@ END = "\n## "
 
 TABLE = [{0: 0, 1: "temp", 2: "sensor", 3: "°C"}, {0: 1, 1: "power", 2: "switch", 8: True, 11: False}]
 IDENTITY = {0: "kettle-c0ffee", 1: "kettle", 2: "0.1.0", 3: "UNIX", 4: ["relay"], 5: TABLE}
+BROUGHT = {0: b"sixteen bytes..!", 1: b"salt", 2: b"\x31", 3: b"\x32", 6: 6, 7: ["power"]}
 FORMAT = (coap.CONTENT_FORMAT, bytes([coap.CBOR]))
 TOKEN = b"\x2d\x56"
 MID = 7
@@ -26,8 +27,15 @@ def path(*parts):
     return [(coap.URI_PATH, part.encode()) for part in parts]
 
 
+def unhexed(name):
+    """A message of the pairing of docs/pairing.md."""
+    vectors = json.loads((DOCUMENT.parents[1] / "tests" / "vectors" / "pairing.json").read_text(encoding="utf-8"))
+    return bytes.fromhex(vectors[0][name])
+
+
 def request(code, options, value=None):
-    payload = b"" if value is None else cbor.dumps(value)
+    """value: as Python has it; bytes are CBOR already."""
+    payload = b"" if value is None else value if isinstance(value, bytes) else cbor.dumps(value)
     return coap.encode(coap.CON, code, MID, TOKEN, options + ([FORMAT] if payload else []), payload)
 
 
@@ -68,6 +76,21 @@ def examples():
             request(coap.POST, path("r", "kettle-c0ffee"), {0: 0x5EED1234, 1: 1800000000}),
             schema.REPORT,
         ),
+        ("Pair: POST `/p`, in the clear, with m1", request(coap.POST, path("p"), unhexed("m1")), pair.M1),
+        ("m2, in a message of its own", coap.encode(coap.CON, coap.CHANGED, 99, TOKEN, [FORMAT], unhexed("m2")), pair.M2),
+        ("m3, which is answered by an empty 2.04", request(coap.POST, path("p"), unhexed("m3")), pair.M3),
+        (
+            "Who is paired: the answer of `/p`",
+            answer({0: 0, 1: [["Ann's laptop", 1, []], ["switch", 6, ["power"]]]}),
+            {**schema.TRUSTED, 1: ("peers", {"items": ("name", "role", "paths")})},
+        ),
+        (
+            "A hub brings a peer: PUT `/p/switch`, which is only ever sent secured",
+            request(coap.PUT, path("p", "switch"), BROUGHT),
+            schema.BROUGHT,
+        ),
+        ("and revokes it: DELETE `/p/switch`", request(coap.DELETE, path("p", "switch")), {}),
+        ("Report to where this comes from: PUT `/r`", request(coap.PUT, path("r"), {0: ":5685"}), schema.MAILBOX),
         ("Rules: PUT `/b`", request(coap.PUT, path("b"), [{0: 0, 1: 98, 4: 1, 5: False}]), schema.RULE),
         (
             "Controller input, [packed.py](../lib/toscore/packed.py)",

@@ -16,7 +16,7 @@ import pycddl
 import pytest
 from aiocoap import GET, Context, Message
 from tosplus.build import apps
-from tosplus.link import frames, schema
+from tosplus.link import frames, pair, schema
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 
@@ -33,6 +33,12 @@ PARTS = {
     "rules": lambda v: [("rule", rule) for rule in v],
     "rule": lambda v: [("index", v[0]), ("index", v[4]), ("value", v.get(3)), ("value", v.get(5))],
     "report": lambda v: [("state", v.get(2, {}))],
+    "pair1": lambda v: [("nonce", v[1]), ("coordinate", v[2]), ("role", v[3]), ("id", v[5])],
+    "pair2": lambda v: [("nonce", v[1]), ("coordinate", v[2]), ("id", v[5]), ("mac", v[6])],
+    "pair3": lambda v: [("mac", v[6])],
+    "trusted": lambda v: [("peer", peer) for peer in v[1]],
+    "peer": lambda v: [("role", v[1])] + [("tstr", path) for path in v[2]],
+    "brought": lambda v: [("id", v[2]), ("id", v[3])] + [("tstr", path) for path in v.get(7, ())],
     "pad": lambda v: [("bstr", v)],
 }
 
@@ -80,7 +86,29 @@ def without(message, key):
     return {k: v for k, v in message.items() if k != key}
 
 
+PAIR1 = {0: 1, 1: bytes(16), 2: bytes(32), 3: 1, 4: "laptop", 5: b""}
+PAIR2 = {1: bytes(16), 2: bytes(32), 5: b"\x01", 6: bytes(16)}
+TRUSTED = {0: 0, 1: [["laptop", 1, []], ["switch", 6, ["power"]]]}
+BROUGHT = {0: bytes(16), 1: b"", 2: b"\x01", 3: b"\x02", 6: 6}
+RIGHT += [
+    *[("pair1", PAIR1), ("pair1", {**PAIR1, 3: 6, 5: bytes(7)}), ("pair2", PAIR2), ("pair3", {6: bytes(16)})],
+    *[("trusted", TRUSTED), ("trusted", {0: None, 1: []}), ("brought", BROUGHT)],
+    *[("brought", {**BROUGHT, 4: None, 7: ["power"], 8: None}), ("brought", {**BROUGHT, 4: b"net", 8: "192.0.2.1:5683"})],
+    *[("mailbox", {0: None, 1: None}), ("mailbox", {0: ":5685"}), ("mailbox", {0: "192.0.2.1:5685", 1: "hub"})],
+]
+
+
 WRONG = [
+    *[("pair1", without(PAIR1, key)) for key in PAIR1],
+    *[("pair1", {**PAIR1, key: wrong}) for key, wrong in ((0, 2), (1, bytes(15)), (2, bytes(33)), (3, 7), (4, 5), (5, 1))],
+    *[("pair2", without(PAIR2, key)) for key in PAIR2],
+    *[("pair2", {**PAIR2, key: wrong}) for key, wrong in ((1, bytes(17)), (2, "x"), (5, bytes(8)), (6, bytes(15)))],
+    *[("pair3", wrong) for wrong in ({}, {6: bytes(15)}, {6: bytes(16), 1: bytes(16)}, [bytes(16)])],
+    *[("trusted", without(TRUSTED, key)) for key in TRUSTED],
+    *[("trusted", {0: 0, 1: [bad]}) for bad in (["x", 7, []], ["x", 1], [5, 1, []], ["x", 6, [1]], {})],
+    *[("brought", without(BROUGHT, key)) for key in BROUGHT],
+    *[("brought", {**BROUGHT, key: wrong}) for key, wrong in ((0, "x"), (2, bytes(8)), (6, 1), (7, [1]), (8, 5), (5, "x"))],
+    *[("mailbox", wrong) for wrong in ({}, {0: 5}, {0: ":1", 1: 2}, {0: ":1", 2: None}, [])],
     *[("value", value) for value in ([], {}, b"x", cbor2.CBORTag(1, 0))],
     *[("identity", without(IDENTITY, key)) for key in IDENTITY],
     *[("identity", {**IDENTITY, key: None}) for key in IDENTITY],
@@ -121,7 +149,8 @@ def test_what_is_wrong_does_not(name, message):
 @pytest.mark.parametrize(
     ("name", "words"),
     [("identity", schema.IDENTITY), ("row", schema.ROW), ("events", schema.EVENTS), ("log", schema.LOG)]
-    + [("report", schema.REPORT)],
+    + [("report", schema.REPORT), ("pair1", pair.M1), ("pair2", pair.M2), ("pair3", pair.M3)]
+    + [("trusted", schema.TRUSTED), ("brought", schema.BROUGHT), ("mailbox", schema.MAILBOX)],
 )
 def test_the_keys_are_those_that_the_host_knows(name, words):
     body = re.search(rf"^{name} = \{{(.*?)^\}}", CDDL, re.DOTALL | re.MULTILINE)[1]

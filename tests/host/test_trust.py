@@ -39,20 +39,25 @@ def m1(secret=bytes(16), role="owner", name="stranger"):
 # Pairing
 
 
-def test_a_new_device_shows_its_code_and_who_has_it_becomes_the_owner_at_once(tmp_path):
+def test_a_new_device_shows_its_code_and_who_has_it_becomes_the_owner_at_once(tmp_path, caplog):
+    caplog.set_level("INFO", "coap")
+
+    def echoes():
+        return len([record for record in caplog.records if "Echo as part of OSCORE B.1.2" in record.getMessage()])
+
     async def test(device):
         code = await device.code()
         context = await pair_with(device)
         async with Asking(device, credentials(context, tmp_path)) as owner:
-            response = await owner.ask("GET", "d")  # no Echo before: nobody can have a recording of a new key
-            assert response.code == aiocoap.CONTENT
+            response = await owner.ask("GET", "d")
+            assert response.code == aiocoap.CONTENT and echoes() == 0  # nobody can have a recording of a new key
             assert cbor2.loads(response.payload)[0] == pairing_code.parse(code).device_id
             assert await owner.get("p") == {0: 0, 1: [["laptop", 1, []]]}
             assert (await owner.get("l"))[2].get(212) == 1
         await device.kill()
         await device.restarted()
         async with Asking(device, credentials(context, tmp_path)) as owner:
-            assert (await owner.get("d"))[1] == "kettle"
+            assert (await owner.get("d"))[1] == "kettle" and echoes() == 1
         with pytest.raises(HostError, match="press its button"):
             await device.code(0.3)
 

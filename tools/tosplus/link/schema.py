@@ -25,6 +25,18 @@ RULE = {0: "when", 1: "above", 2: "below", 3: "equals", 4: "set", 5: "to"}
 EVENTS = {0: "boot", 1: "ms", 2: "latest"}
 REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep"}
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
+TRUSTED = {0: "open", 1: "peers"}
+BROUGHT = {
+    0: "secret",
+    1: "salt",
+    2: "sender",
+    3: "recipient",
+    4: "id_context",
+    6: "role",
+    7: "paths",
+    8: "address",
+}
+MAILBOX = {0: "address", 1: "peer"}
 
 Value = bool | int | float | str | None
 
