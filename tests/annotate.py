@@ -77,7 +77,11 @@ def examples():
             schema.REPORT,
         ),
         ("Pair: POST `/p`, in the clear, with m1", request(coap.POST, path("p"), unhexed("m1")), pair.M1),
-        ("m2, in a message of its own", coap.encode(coap.CON, coap.CHANGED, 99, TOKEN, [FORMAT], unhexed("m2")), pair.M2),
+        (
+            "m2, in a message of its own",
+            coap.encode(coap.CON, coap.CHANGED, 99, TOKEN, [FORMAT], unhexed("m2")),
+            pair.M2,
+        ),
         ("m3, which is answered by an empty 2.04", request(coap.POST, path("p"), unhexed("m3")), pair.M3),
         (
             "Who is paired: the answer of `/p`",

@@ -66,7 +66,7 @@ class Asking:
 
 
 async def pair_with(device, role="owner", name="laptop", id=b"\x55", code=None, asking=None):
-    """By the code that it shows -> the context, from our side. Raises Refused, or PairError when we do not believe it."""
+    """By the code that it shows -> the context, from our side. Raises Refused, PairError when we do not believe it."""
     secret = pairing_code.parse(code or await device.code()).secret
     asker = pair.Asker(secret, role, name, id)
     async with contextlib.AsyncExitStack() as stack:

@@ -214,7 +214,9 @@ class Pairing:
 
     async def _make(self, work, peer, token):
         try:
-            for message in work:
+            message = None
+            while message is None:
+                message = next(work)
                 await self._app.clock.sleep_ms(0)
             answer = coap.CHANGED, _FORMAT_CBOR, message
             self._patient_until = self._app.clock.ms() + _PATIENCE_MS

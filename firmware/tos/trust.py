@@ -49,7 +49,7 @@ def _listed(app):
 
 
 def _bring(peers, name, row):
-    """A peer that a hub brings, so that two devices work together. Raises Denied for the name of one that has paired."""
+    """A peer that a hub brings, so that two devices work together. Denied: the name is of one that has paired."""
     known = peers.find(name)
     if known is not None and known.role != PEER:
         raise Denied(_ROLE, name)

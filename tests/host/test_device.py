@@ -23,7 +23,8 @@ def run(tmp_path, test, app="kettle", **options):
 
     async def main():
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: unseen.append(context))
-        device = Device(app, state_dir=tmp_path / "kettle", say=lambda what, details: said.append(what), plain=True, **options)
+        about = {"say": lambda what, details: said.append(what), "plain": True, **options}
+        device = Device(app, state_dir=tmp_path / "kettle", **about)
         async with device:
             await device.ready()
             await test(device)

@@ -383,29 +383,31 @@ def test_who_is_revoked_is_refused_at_once_and_hears_nothing_more(tmp_path):
         mine = await pair_with(device)
         await press(device)
         its = await pair_with(device, "control", "guest", b"\x77", code)
-        async with Asking(device, credentials(mine, tmp_path)) as owner:
-            async with Asking(device, credentials(its, tmp_path)) as guest:
-                request = guest.context.request(guest.message("GET", "s", observe=0))
-                assert (await request.response).code == aiocoap.CONTENT
-                heard = []
+        async with (
+            Asking(device, credentials(mine, tmp_path)) as owner,
+            Asking(device, credentials(its, tmp_path)) as guest,
+        ):
+            request = guest.context.request(guest.message("GET", "s", observe=0))
+            assert (await request.response).code == aiocoap.CONTENT
+            heard = []
 
-                async def listen():
-                    async for notified in request.observation:
-                        heard.append(notified)
+            async def listen():
+                async for notified in request.observation:
+                    heard.append(notified)
 
-                listening = asyncio.create_task(listen())
-                await owner.ask("PUT", "s/power", True)
-                await asyncio.sleep(0.2)
-                assert len(heard) == 1
-                assert (await owner.ask("DELETE", "p/guest")).code == aiocoap.DELETED
-                assert (await owner.ask("DELETE", "p/guest")).code == aiocoap.DELETED  # RFC 7252 section 5.8.4
-                await owner.ask("PUT", "s/power", False)
-                await asyncio.sleep(0.2)
-                assert len(heard) == 1
-                listening.cancel()
-                with pytest.raises(aiocoap.error.Error):
-                    await guest.ask("GET", "s")
-                assert (await owner.get("l"))[2][352] >= 1
+            listening = asyncio.create_task(listen())
+            await owner.ask("PUT", "s/power", True)
+            await asyncio.sleep(0.2)
+            assert len(heard) == 1
+            assert (await owner.ask("DELETE", "p/guest")).code == aiocoap.DELETED
+            assert (await owner.ask("DELETE", "p/guest")).code == aiocoap.DELETED  # RFC 7252 section 5.8.4
+            await owner.ask("PUT", "s/power", False)
+            await asyncio.sleep(0.2)
+            assert len(heard) == 1
+            listening.cancel()
+            with pytest.raises(aiocoap.error.Error):
+                await guest.ask("GET", "s")
+            assert (await owner.get("l"))[2][352] >= 1
         await device.kill()
         await device.restarted()
         async with Asking(device, credentials(mine, tmp_path)) as owner:

@@ -82,7 +82,7 @@ WORDS = {
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
     354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
     355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
-    356: Word("UNSECURED", "this device answers only whom it is paired with", "pair with it, or tos dev --context FILE"),
+    356: Word("UNSECURED", "this device answers only whom it is paired with", "pair, or tos dev --context FILE"),
     357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first"),
     358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
     361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
@@ -98,7 +98,7 @@ WORDS = {
         "PAIR_SECRET", "somebody tried to pair without this device's secret", "is it the code that it shows now?"
     ),
     367: Word("ROLE", "this peer's role does not allow that", "docs/protocol.md has the table, under /p"),
-    368: Word("PEER_MALFORMED", "what was brought is not a peer that this device can have", "docs/protocol.md, under /p"),
+    368: Word("PEER_MALFORMED", "what was brought is no peer that this device can have", "docs/protocol.md, under /p"),
     369: Word("HUB_MALFORMED", "no address of a hub that this device can use", "write it as ADDRESS:PORT, or :PORT"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),

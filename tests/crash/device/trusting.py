@@ -123,9 +123,10 @@ def nothing(app):
 
 def told(app, board):
     """What it has, by the stores themselves where that can be."""
+    secrets = {p.name: app.link.peers._row(p.slot)[0].hex() for p in app.link.peers.all}
     return {
         "secret": board.keystore.get("pairing").hex(),
-        "peers": [[p.name, p.role, p.paths, p.address, app.link.peers._row(p.slot)[0].hex()] for p in app.link.peers.all],
+        "peers": [[p.name, p.role, p.paths, p.address, secrets[p.name]] for p in app.link.peers.all],
         "config": app.config.get("hub"),
         "power": app.get("power"),
         "rules": app.rules._record.load(None),

@@ -43,7 +43,8 @@ class Plan:
 class House:
     """All devices of a plan, running while the context is entered.
 
-    hub: where they report; plain: whether they answer in the clear: see Device. say: called with (device, what, details) for each thing that happens.
+    hub: where they report; plain: whether they answer in the clear: see Device.
+    say: called with (device, what, details) for each thing that happens.
     """
 
     def __init__(

@@ -8,7 +8,10 @@ from .device import Device
 async def put_in(
     device: Device, name: str, context: Context, role: str = "owner", paths: tuple[str, ...] = ()
 ) -> None:
-    """context: from the peer's side. paths: of a peer of that role. A key is put in once: one that was removed must not come back."""
+    """context: from the peer's side. paths: of a peer of that role.
+
+    A key is put in once: one that was removed must not come back.
+    """
     hex = {
         "secret": context.secret,
         "salt": context.salt,
