@@ -4,7 +4,7 @@ import asyncio
 from binascii import hexlify, unhexlify
 
 from helpers import raises
-from rig import Readings, bound, fresh
+from rig import Readings, bound, fresh, runs
 from tos import App
 from tos.link import Link
 from tos.rules import Rules
@@ -603,3 +603,11 @@ def test_an_upload_that_rests_is_forgotten():
     assert bench.link._step() == 59900
     bench.board.clock.now = 60000
     assert bench.link._step() is None and not bench.link._uploads._under_way
+
+
+def test_it_listens_where_its_config_says():
+    for config, host in (({}, "0.0.0.0"), ({"listen": "192.0.2.5"}, "192.0.2.5")):
+        bench = Bench()
+        bench.app.config = config
+        runs(bench.app, bench.board, services=[bench.link])
+        assert bench.board.radio.host_bound == host

@@ -13,6 +13,7 @@ FUZZERS = (
     fuzz_link.fuzz_fetch,
     fuzz_link.fuzz_oscore,
     fuzz_link.fuzz_pairing,
+    fuzz_link.fuzz_trust,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -33,6 +33,11 @@ def fuzz_pairing(cases, seed):
     _run("pairing_target.py", cases, seed)
 
 
+def fuzz_trust(cases, seed):
+    """Bodies of /p and /r: refused, and who has paired stays."""
+    _run("trust_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

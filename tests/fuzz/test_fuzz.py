@@ -21,6 +21,10 @@ def test_messages_of_pairings():
     fuzz_link.fuzz_pairing(5000, 6)
 
 
+def test_who_is_trusted():
+    fuzz_link.fuzz_trust(5000, 7)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 
