@@ -26,5 +26,7 @@ features = {
     "probe": lambda: esp32.Adc(ADC["probe"]),
 }
 
+pairing = "button"
 sleep = esp32.sleep
+restart = esp32.restart
 services = esp32.services

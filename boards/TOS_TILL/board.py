@@ -26,7 +26,7 @@ OUT = {
     "display_scl": 22,
     "nfc_tx": 17,  # to the PN532's RX, high-speed UART
 }
-IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 16}
+IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 16, "button": 0}  # the BOOT button, inside the case
 
 
 def _keys():
@@ -41,9 +41,12 @@ def _display():
 
 
 features = {
+    "button": lambda: esp32.Button(IN["button"]),
     "keys": _keys,
     "display": _display,
 }
 
+pairing = "button"
 sleep = esp32.sleep
+restart = esp32.restart
 services = esp32.services

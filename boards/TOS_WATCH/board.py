@@ -47,5 +47,7 @@ features = {
     "vibration": lambda: esp32.Switch(OUT["vibration"]),
 }
 
+pairing = "button_a"
 sleep = esp32.sleep
+restart = esp32.restart
 services = esp32.services
