@@ -14,6 +14,7 @@ FUZZERS = (
     fuzz_link.fuzz_oscore,
     fuzz_link.fuzz_pairing,
     fuzz_link.fuzz_trust,
+    fuzz_link.fuzz_mdns,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

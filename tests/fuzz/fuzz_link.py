@@ -38,6 +38,11 @@ def fuzz_trust(cases, seed):
     _run("trust_target.py", cases, seed)
 
 
+def fuzz_mdns(cases, seed):
+    """Packets of multicast DNS: refused or read, in bounded time and memory, with a bounded number of answers."""
+    _run("mdns_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

@@ -25,6 +25,10 @@ def test_who_is_trusted():
     fuzz_link.fuzz_trust(5000, 7)
 
 
+def test_packets_of_multicast_dns():
+    fuzz_link.fuzz_mdns(60000, 7)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 
