@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import aiocoap
-from toscore import cbor, coap, packed
+from toscore import cbor, coap, mdns, packed
 from tosplus.link import pair, schema
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "protocol.md"
@@ -51,8 +51,16 @@ def record(dump, size_b, values):
     return bytes(buf)
 
 
+def announcement():
+    responder = mdns.Responder("kettle-c0ffee", 5683, bytes)
+    responder.say(0, bytes([192, 0, 2, 7]), ("id=kettle-c0ffee", "model=kettle", "version=0.1.0", "paired=0"))
+    for now in range(0, 1000, 250):
+        responder.tick(now)
+    return responder.out[3][0]
+
+
 def examples():
-    """[(heading, frame or CBOR item, words for its keys)]. Words: {key: name or (name, words below)}."""
+    """[(heading, frame or CBOR item, words for its keys)]. Words: {key: name or (name, words below)}, None for DNS."""
     resources = {**schema.IDENTITY, 5: ("resources", schema.ROW)}
     events = {**schema.EVENTS, 2: ("latest", {"items": ("sequence", "ms", "index", "value")})}
     log = {**schema.LOG, 1: ("ring", {"items": ("ms", "code", "a", "b")})}
@@ -102,6 +110,7 @@ def examples():
             {},
         ),
         ("Telemetry, the same", record(packed.dump_telemetry, packed.TELEMETRY_B, (1, -1, 2, -2, 3, -3, 4, -4)), {}),
+        ("Here I am: to 224.0.0.251, port 5353", announcement(), None),
     ]
 
 
@@ -125,6 +134,54 @@ def lines_of_frame(frame, words):
             yield from lines_of_cbor(payload, words)
         else:
             yield payload, f'text: "{payload.decode()}"'
+
+
+def lines_of_dns(packet):
+    """Yields (bytes, what they say) of a response of multicast DNS, in which nothing is compressed."""
+    answers = packet[7]
+    assert packet[:12] == bytes([0, 0, 0x84, 0, 0, 0, 0, answers, 0, 0, 0, 0])
+    yield packet[:12], f"response, authoritative; {answers} answers"
+    at = 12
+    for _ in range(answers):
+        name, end = dns_name(packet, at)
+        yield packet[at:end], name
+        kind = {1: "A", 12: "PTR", 16: "TXT", 33: "SRV"}[packet[end + 1]]
+        ttl_s = int.from_bytes(packet[end + 4 : end + 8], "big")
+        size = int.from_bytes(packet[end + 8 : end + 10], "big")
+        yield packet[end : end + 4], f"  {kind}, class IN{', cache flush' if packet[end + 2] & 128 else ''}"
+        yield packet[end + 4 : end + 10], f"  for {ttl_s} s, {size} B:"
+        at = end + 10
+        end = at + size
+        if kind == "SRV":
+            yield packet[at : at + 6], f"  priority 0, weight 0, port {int.from_bytes(packet[at + 4 : at + 6], 'big')}"
+            at += 6
+        if kind == "A":
+            yield packet[at:end], f"  {'.'.join(map(str, packet[at:end]))}"
+        elif kind == "TXT":
+            while at < end:
+                yield packet[at : at + 1 + packet[at]], f"  {packet[at + 1 : at + 1 + packet[at]].decode()}"
+                at += 1 + packet[at]
+        else:
+            yield packet[at:end], f"  {dns_name(packet, at)[0]}"
+        at = end
+    assert at == len(packet)
+
+
+def dns_name(packet, at):
+    """-> (name, offset behind it)"""
+    labels = []
+    while packet[at]:
+        labels.append(packet[at + 1 : at + 1 + packet[at]].decode())
+        at += 1 + packet[at]
+    return ".".join(labels), at + 1
+
+
+def lines(data, words):
+    """Yields (bytes, what they say) of any of the examples."""
+    if words is None:
+        return lines_of_dns(data)
+    is_frame = data[0] >> 6 == 1 and data[:1] != b"\x4a"
+    return lines_of_frame(data, words) if is_frame else lines_of_cbor(data, words)
 
 
 def lines_of_cbor(data, words):
@@ -177,10 +234,8 @@ def section():
         "`tos explain HEX` says the same of any other bytes; [link.cddl](../lib/toscore/link.cddl) is the grammar.\n",
     ]
     for heading, data, words in examples():
-        is_frame = data[0] >> 6 == 1 and data[:1] != b"\x4a"
-        lines = lines_of_frame(data, words) if is_frame else lines_of_cbor(data, words)
         out.append(f"{heading}, {len(data)} bytes:\n")
-        for raw, text in lines:
+        for raw, text in lines(data, words):
             shown = [raw[i : i + 8].hex(" ") for i in range(0, len(raw), 8)]
             out += [f"    {shown[0]:24}{text}".rstrip(), *[f"    {more}" for more in shown[1:]]]
         out.append("")

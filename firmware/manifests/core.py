@@ -3,7 +3,7 @@ package(
     "toscore",
     ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
-    + ("pairing.py", "pairing_code.py", "p256.py"),
+    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py"),
     base_path="../../lib",
 )
 package(
@@ -22,6 +22,7 @@ package(
         "bodies.py",
         "link.py",
         "hub.py",
+        "announce.py",
         "peers.py",
         "roles.py",
         "trust.py",

@@ -53,6 +53,7 @@ class App:
         self.link = None
         self.pairing = None  # stays so on a simulated device that is plain
         self.hub = None
+        self.announce = None  # of a device that sleeps
         self.rules = None  # what is stored of the owner's rules
         self.declared = []  # what they are as long as nothing is
         self.engine = Engine(self)
@@ -221,6 +222,8 @@ class App:
             self.log.event(_INTERRUPTED)
         finally:
             self.make_safe()
+            if self.announce:
+                self.announce.end()
             asyncio.new_event_loop()
 
     def _bind(self, board):
@@ -270,6 +273,12 @@ class App:
             gc.collect()
             self.pairing = Pairing(self)
             services.append(self.pairing)
+        if not any([getattr(service, "sleeps", False) for service in self._services]):
+            from tos.announce import Announce
+
+            gc.collect()
+            self.announce = Announce(self)
+            services.insert(0, self.announce)
         return services
 
     def _finish_reset(self):

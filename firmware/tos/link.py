@@ -44,6 +44,7 @@ class Link:
 
     def __init__(self, app):
         self._app = app
+        self.port = None  # as others reach it; None while there is no socket
         self._udp = None
         self._observers = Observers()
         self._bodies = Bodies(app)
@@ -64,6 +65,10 @@ class Link:
             self.peers = Peers(self._app, self)
         return self.peers
 
+    def is_owned(self):
+        """Whether one of the peers is an owner."""
+        return self.peers is not None and self.peers.has_owner()
+
     async def run(self, app):
         port = app.config.get("port", _PORT)
         try:
@@ -72,12 +77,14 @@ class Link:
             if e.errno in _EADDRINUSE:
                 app.log.event(_PORT_TAKEN, port)
             raise
+        self.port = self._udp.port
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._notify())]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
+            self.port = None
             self._udp.close()
 
     async def _listen(self):

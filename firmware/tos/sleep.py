@@ -19,6 +19,8 @@ class Sleep:
     It is used when an event happens or something is written. wake: features, buttons, that end the sleep.
     """
 
+    sleeps = True  # nobody could call it by what it announced
+
     def __init__(self, after_ms, every_ms, wake=()):
         self._after_ms = after_ms
         self._every_ms = every_ms

@@ -87,7 +87,7 @@ def _report_to(app, value, peer, name):
         raise WireError(_HUB_MALFORMED)
     host, port = address.split(":")
     radio = app.board.radio
-    host = host or radio.host(peer)
+    host = host or radio.parts(peer)[0]
     try:
         radio.address(host, int(port))
     except (OSError, ValueError):

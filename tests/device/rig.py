@@ -43,6 +43,8 @@ class Watchdog:
 class Udp:
     """Datagrams that the test puts in; those that the device sends."""
 
+    port = 5683
+
     def __init__(self):
         self.sent = []
         self.arrived = []
@@ -68,21 +70,27 @@ class Udp:
 class Radio:
     def __init__(self):
         self.endpoint = Udp()
+        self.group = Udp()
         self.error = None
+        self.own_ip = "192.0.2.7"
 
-    def udp(self, host, port):
+    def ip(self):
+        return self.own_ip
+
+    def udp(self, host, port, group=None):
         self.host_bound = host
         if self.error:
             raise OSError(self.error)
-        return self.endpoint
+        return self.group if group else self.endpoint
 
     def address(self, host, port):
         if not host:
             raise OSError(-2)
         return "%s port %d" % (host, port)
 
-    def host(self, peer):
-        return "192.0.2." + str(len(peer))
+    def parts(self, peer):
+        host, _, port = peer.split(" ")
+        return host, int(port)
 
 
 class Output:

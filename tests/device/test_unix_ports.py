@@ -211,3 +211,37 @@ def test_fips_197_appendix_b():
 
 def test_random_numbers_have_the_asked_length_and_differ():
     assert len(unix.rng(16)) == 16 and unix.rng(16) != unix.rng(16)
+
+
+def test_a_link_without_a_port_of_its_own_gets_a_free_one_and_knows_it():
+    one, other = radio().udp("127.0.0.1", 5683), radio().udp("127.0.0.1", 5683)
+    try:
+        assert one.port != other.port and min(one.port, other.port) >= 49152
+        asker = radio()
+        assert asker.parts(asker.address("127.0.0.1", one.port)) == ("127.0.0.1", one.port)
+    finally:
+        one.close()
+        other.close()
+
+
+def test_sockets_of_a_group_share_its_port_and_hear_each_other_on_loopback():
+    r = radio()
+    one, other = r.udp("0.0.0.0", 5353, "224.0.0.251"), r.udp("0.0.0.0", 5353, "224.0.0.251")
+    mark = b"\x00" * 4 + os.urandom(8)  # others on this machine may be in the group too
+
+    async def hears(udp):
+        while True:
+            datagram, peer = await udp.recv()
+            if datagram == mark:
+                return r.parts(peer)
+
+    async def main():
+        one.send(mark, r.address("224.0.0.251", 5353))
+        for udp in (one, other):
+            assert await asyncio.wait_for_ms(hears(udp), 2000) == (r.ip(), 5353)
+
+    try:
+        asyncio.run(main())
+    finally:
+        one.close()
+        other.close()

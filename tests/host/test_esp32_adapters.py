@@ -50,7 +50,7 @@ def _entries(text):
 
 
 def _plain(parameters):
-    return [p.split(":")[0].strip() for p in parameters.split(",") if p.strip()]
+    return [re.split("[:=]", p)[0].strip() for p in parameters.split(",") if p.strip()]
 
 
 def offers(sources):
@@ -111,8 +111,10 @@ def test_the_page_is_read_as_a_person_reads_it():
         "join": (["ssid", "password", "timeout_ms"], True),
         "leave": ([], False),
         "status": ([], False),
-        "udp": (["host", "port"], False),
+        "ip": ([], False),
+        "udp": (["host", "port", "group"], False),
         "address": (["host", "port"], False),
+        "parts": (["peer"], False),
     }
     assert classes["Clock"]["sleep_ms"] == (["n"], True)
     assert classes["Udp"] == {"recv": ([], True), "send": (["datagram", "peer"], False), "close": ([], False)}

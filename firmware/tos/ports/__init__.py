@@ -18,13 +18,17 @@ watchdog        start(timeout_ms), feed(): without a feed for timeout_ms the chi
 radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool)].
                 join(ssid, password, timeout_ms): awaitable -> a JOIN_* reason.
                 leave(). status() -> (joined: bool, ip: str or None, rssi_dbm: int or None).
-                udp(host, port) -> Udp, bound; OSError(EADDRINUSE) when the port is taken.
+                ip() -> str or None: where others reach the device now; a simulated one always, on loopback.
+                udp(host, port, group=None) -> Udp, bound; OSError(EADDRINUSE) when the port is taken. group: of a
+                multicast that it also hears. On a chip that has to be before it joins a network; a simulated
+                device hears and sends it on loopback only, and shares the port.
                 address(host, port) -> peer, equal to the one that recv gives for datagrams from there. It never waits
                 for a network: a chip takes literal addresses only. ValueError or OSError for what it cannot take.
-                host(peer) -> its address as text.
+                parts(peer) -> (host: str, port: int) of a peer.
 Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
                 send(datagram, peer): lost when there is no way to the peer. close().
-                A datagram longer than DATAGRAM_B arrives cut to DATAGRAM_B + 1 bytes.
+                Its `port` is where others reach it. A datagram longer than DATAGRAM_B, or than FRAME_B where there
+                is a group, arrives cut to that and one byte.
 keystore        get(name) -> bytes or None. put(name, value): durable when it returns; old or new after a power cut,
                 never a mixture. erase(name). name: at most 15 letters, digits, _ or -. Values never reach a log.
 rng(n)          n random bytes fit for keys.
@@ -45,6 +49,7 @@ adc             read_mv() -> int millivolts.
 """
 
 DATAGRAM_B = 1152  # RFC 7252 section 4.6: a message that avoids fragmentation
+FRAME_B = 1472  # RFC 6762 section 17: as much as goes into an Ethernet frame
 
 JOIN_OK = 0
 JOIN_NOT_FOUND = 1

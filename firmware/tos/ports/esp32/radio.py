@@ -143,8 +143,11 @@ class Radio:
         except OSError:
             return None
 
-    def udp(self, host, port):
-        return Udp(host, port)
+    def ip(self):
+        return self.status()[1]
+
+    def udp(self, host, port, group=None):
+        return Udp(host, port, group)
 
     def address(self, host, port):
         """A name would be looked up while everything waits, for longer than the watchdog does."""
@@ -153,18 +156,22 @@ class Radio:
             raise ValueError(host)
         return ".".join([str(number) for number in numbers]), port
 
-    def host(self, peer):
-        return peer[0]
-
+    def parts(self, peer):
+        return peer
 
 
 class Udp:
-    def __init__(self, host, port):
+    def __init__(self, host, port, group):
+        self.port = port
         self._address = host, port
+        self._most_b = 1 + (ports.FRAME_B if group else ports.DATAGRAM_B)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
             self._socket.bind(self._address)
+            if group:  # on every interface
+                member = bytes([int(number) for number in group.split(".")] + [0] * 4)
+                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
         except OSError:
             self._socket.close()
             raise
@@ -174,7 +181,7 @@ class Udp:
         while True:
             yield core._io_queue.queue_read(self._socket)
             try:
-                datagram, peer = self._socket.recvfrom(ports.DATAGRAM_B + 1)
+                datagram, peer = self._socket.recvfrom(self._most_b)
             except OSError as e:
                 if e.errno != errno.EAGAIN:  # the datagram was dropped between poll and read
                     raise

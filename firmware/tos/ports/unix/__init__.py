@@ -13,9 +13,21 @@ from tos import ports
 from tos.store import Record, make_folder
 
 _EAGAIN = const(11)
+_EADDRINUSE = const(98)
 _LOST = (1, 22, 101, 111, 113)  # EPERM, EINVAL (off loopback, from there), ENETUNREACH, ECONNREFUSED, EHOSTUNREACH
 _COAP_PORT = const(5683)
+
+# Linux's numbers for what the module socket has no names for.
+_SOL_SOCKET = const(1)
+_SO_REUSEADDR = const(2)
+_SO_REUSEPORT = const(15)
+_IP = const(0)
+_IP_MULTICAST_IF = const(32)
+_IP_MULTICAST_TTL = const(33)
+_IP_ADD_MEMBERSHIP = const(35)
+_IP_MULTICAST_ALL = const(49)  # else it would hear the group on interfaces that other programs joined it on
 _LOOPBACK = "127.0.0.1"
+_LOOPBACK_IN = b"\x7f\x00\x00\x01"  # as in_addr
 _BASE = const(1 << 40)  # ahead of the real ticks, with which asyncio's C code marks what is to run at once
 
 
@@ -135,20 +147,34 @@ def sleep(wire, clock, ms, wake):
 
 
 class Udp:
-    def __init__(self, host, port):
+    def __init__(self, host, port, group=None):
+        self.port = port
+        self._most_b = 1 + (ports.FRAME_B if group else ports.DATAGRAM_B)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
+            if group:
+                # Bound to the group's own address, it hears nothing that is sent to the host itself.
+                host = group
+                self._set((_SOL_SOCKET, _SO_REUSEADDR, 1), (_SOL_SOCKET, _SO_REUSEPORT, 1))
             self._socket.bind(socket.getaddrinfo(host, port)[0][-1])
+            if group:
+                member = bytes([int(number) for number in group.split(".")]) + _LOOPBACK_IN
+                self._set((_IP, _IP_ADD_MEMBERSHIP, member), (_IP, _IP_MULTICAST_ALL, 0))
+                self._set((_IP, _IP_MULTICAST_IF, _LOOPBACK_IN), (_IP, _IP_MULTICAST_TTL, 255))
         except OSError:
             self._socket.close()
             raise
+
+    def _set(self, *options):
+        for option in options:
+            self._socket.setsockopt(*option)
 
     def recv(self):  # a coroutine in MicroPython's sense, as in its own asyncio.stream
         while True:
             yield asyncio.core._io_queue.queue_read(self._socket)
             try:
-                return self._socket.recvfrom(ports.DATAGRAM_B + 1)
+                return self._socket.recvfrom(self._most_b)
             except OSError as e:
                 if e.errno != _EAGAIN:  # another task was quicker, or the checksum was wrong
                     raise
@@ -211,9 +237,15 @@ class Radio:
         ap = self._find(self._joined)
         return (True, _LOOPBACK, ap["rssi_dbm"]) if ap else (False, None, None)
 
-    def udp(self, host, port):
+    def ip(self):
+        return _LOOPBACK
+
+    def udp(self, host, port, group=None):
+        if group:
+            return Udp(host, port, group)
         # Many devices share one host: the CoAP port is mapped, by default to any free one. No network is to hear them.
-        udp = Udp(_LOOPBACK, chip.args.get("link_port", 0) if port == _COAP_PORT else port)
+        port = chip.args.get("link_port", 0) if port == _COAP_PORT else port
+        udp = Udp(_LOOPBACK, port) if port else _anywhere(_LOOPBACK)
         self._wire.tell(udp, {"hello": "link"})
         return udp
 
@@ -222,8 +254,19 @@ class Radio:
             raise ValueError(port)
         return bytes(socket.getaddrinfo(host, port)[0][-1])
 
-    def host(self, peer):
-        return ".".join([str(number) for number in socket.sockaddr(peer)[1]])
+    def parts(self, peer):
+        """peer: a sockaddr_in."""
+        return ".".join([str(number) for number in peer[4:8]]), peer[2] << 8 | peer[3]
+
+
+def _anywhere(host):
+    """On a free port. The kernel would not say which it took: there is no getsockname."""
+    while True:
+        try:
+            return Udp(host, 49152 + int.from_bytes(os.urandom(2), "big") % 16384)
+        except OSError as e:
+            if e.errno != _EADDRINUSE:
+                raise
 
 
 class Keystore:
