@@ -91,9 +91,9 @@ def test_explain_as_json(tos):
 
 
 def test_no_devices_yet(tos):
-    done = tos("dev", "ls", "--json")
+    done = tos("dev", "ls", "--wait", "0", "--json")
     assert json.loads(done.stdout) == []
-    assert "tos sim kettle" in tos("dev", "ls").stderr
+    assert "tos sim kettle" in tos("dev", "ls", "--wait", "0").stderr
 
 
 @pytest.mark.parametrize(

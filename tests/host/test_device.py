@@ -287,8 +287,8 @@ def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
             await device.ready()
 
             def ask():
-                seen["ls"] = json.loads(tos("dev", "ls", "--json").stdout)
-                assert "kettle          kettle      UNIX            up" in tos("dev", "ls").stdout
+                seen["ls"] = json.loads(tos("dev", "ls", "--wait", "0", "--json").stdout)
+                assert "kettle          kettle      UNIX            up" in tos("dev", "ls", "--wait", "0").stdout
                 assert "temp            20 °C\n" in tos("dev", "get", "kettle").stdout
                 assert tos("dev", "get", "kettle", "temp", "--json").stdout == "20\n"
                 assert json.loads(tos("dev", "get", "kettle", "--json").stdout)["power"] is False
@@ -311,8 +311,9 @@ def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
     asyncio.run(main())
     [row] = seen["ls"]
     assert row["name"] == "kettle" and row["up"] and row["address"].startswith("coap://127.0.0.1:")
-    [row] = json.loads(tos("dev", "ls", "--json").stdout)
-    assert row == {"name": "kettle", "model": None, "board": None, "address": None, "up": False}
+    [row] = json.loads(tos("dev", "ls", "--wait", "0", "--json").stdout)
+    off = {"id": None, "model": None, "board": None, "address": None, "up": False, "paired": None}
+    assert row == {"name": "kettle", **off}
 
 
 def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):

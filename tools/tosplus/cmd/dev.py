@@ -51,29 +51,64 @@ def command() -> None:
 
 
 @command.command("ls")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=1.5,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to listen to the network; 0 leaves it alone.",
+)
 @_json
-def ls(as_json: bool) -> None:
-    """The simulated devices of this directory, up or down."""
-    from ..link.find import known
+def ls(wait: float, as_json: bool) -> None:
+    """The simulated devices of this directory, up or down, and those that announce themselves on the network.
 
-    devices = [
-        {
-            "name": device.name,
-            "model": device.run and device.run.model,
-            "board": device.run and device.run.board,
-            "address": device.run and "coap://{}:{}".format(*device.run.link),
-            "up": device.run is not None,
-        }
-        for device in known()
-    ]
+    What a device on the network says of itself is not proven; its address can be given to the other commands.
+    """
+    devices = _listed(wait)
     if as_json:
         click.echo(json.dumps(devices, indent=2))
         return
+    wide = max([16, *(len(row["name"]) + 2 for row in devices)])
     for row in devices:
-        about = [row["name"], row["model"] or "-", row["board"] or "-", "up" if row["up"] else "down"]
-        click.echo("{:16}{:12}{:16}{:6}{}".format(*about, row["address"] or ""))
+        about = [row["name"].ljust(wide), row["model"] or "-", row["board"] or "-", "up" if row["up"] else "down"]
+        named = row["id"] if row["id"] and row["id"] != row["name"] else ""
+        click.echo("{}{:12}{:16}{:6}{:26}{}".format(*about, row["address"] or "", named).rstrip())
     if not devices:
         click.echo("No device has run in this directory yet; `tos sim kettle` starts one.", err=True)
+
+
+def _listed(wait_s: float) -> list[dict[str, Any]]:
+    """Of both ways; a simulated device that announces itself is one, by its address."""
+    from ..link.find import known
+
+    heard = {}
+    if wait_s:
+        from ..link.discover import browse
+
+        try:
+            heard = {(device.host, device.port): device for device in asyncio.run(browse(wait_s))}
+        except OSError as e:
+            click.echo(f"the network cannot be asked: {e.strerror}; --wait 0 leaves it alone", err=True)
+    rows = []
+    for device in known():
+        found = heard.pop(device.run.link, None) if device.run else None
+        rows.append(
+            {
+                "name": device.name,
+                "id": found and found.id,
+                "model": device.run and device.run.model,
+                "board": device.run and device.run.board,
+                "address": device.run and "coap://{}:{}".format(*device.run.link),
+                "up": device.run is not None,
+                "paired": found and found.paired,
+            }
+        )
+    for found in heard.values():
+        address = f"coap://{found.host}:{found.port}"
+        about = {"model": found.model, "board": None, "address": address, "up": True, "paired": found.paired}
+        rows.append({"name": found.id, "id": found.id, **about})
+    return rows
 
 
 @command.command("get")

@@ -1,0 +1,370 @@
+"""Devices that announce themselves, live on loopback, and python-zeroconf, which nobody here wrote."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import time
+
+import ifaddr
+import pytest
+import zeroconf
+from tosplus.link import discover
+from tosplus.link.client import Client
+from tosplus.sim.device import Device
+from zeroconf import DNSIncoming, DNSOutgoing, DNSQuestion, ServiceInfo
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+TYPE = "_tos._udp.local."
+GROUP = "224.0.0.251"
+PORT = 5353
+LOOPBACK = "127.0.0.1"
+PEER = {"secret": "00" * 16, "salt": "01" * 8, "sender_id": "01", "recipient_id": "02"}
+
+
+class Network:
+    """What python-zeroconf knows of the devices of this test; those of other programs are left out."""
+
+    def __init__(self, ids):
+        self.events = []  # ("Added" or "Removed", name)
+        self._ids = ids
+        self._news = asyncio.Event()
+
+    def changed(self, zeroconf, service_type, name, state_change):
+        if name.startswith(tuple(self._ids)):
+            self.events.append((state_change.name, name.removesuffix("." + TYPE)))
+        self._news.set()
+
+    async def until(self, wanted, timeout_s=20):
+        """Waits until wanted() holds, which is asked again at each change."""
+        end = time.monotonic() + timeout_s
+        while not wanted():
+            left = end - time.monotonic()
+            assert left > 0, self.events
+            self._news.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), min(left, 0.2))
+
+    def names(self):
+        """That are there now."""
+        now = set()
+        for what, name in self.events:
+            now = now - {name} if what == "Removed" else now | {name}
+        return now
+
+
+@contextlib.asynccontextmanager
+async def network(*ids):
+    """Yields (zeroconf, Network)."""
+    async with AsyncZeroconf(interfaces=[LOOPBACK]) as own:
+        seen = Network(ids)
+        browser = AsyncServiceBrowser(own.zeroconf, TYPE, handlers=[seen.changed])
+        yield own, seen
+        await browser.async_cancel()
+
+
+async def info(own, name):
+    found = AsyncServiceInfo(TYPE, f"{name}.{TYPE}")
+    assert await found.async_request(own.zeroconf, 5000)
+    return found
+
+
+async def identity(device):
+    async with Client(*device.link) as client:
+        return (await client.identity()).id
+
+
+async def codes(device):
+    async with Client(*device.link) as client:
+        return [(entry.code, entry.a) for entry in (await client.log()).ring if entry.code in (218, 376, 377)]
+
+
+def group_socket(interface=LOOPBACK, port=PORT):
+    """One that hears and sends to the group there."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind((GROUP if port else interface, port))
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton(interface))
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
+    s.setblocking(False)
+    return s
+
+
+def query(name, kind):
+    out = DNSOutgoing(zeroconf.const._FLAGS_QR_QUERY)
+    out.add_question(DNSQuestion(name, kind, zeroconf.const._CLASS_IN))
+    return out.packets()[0]
+
+
+POINTERS = query(TYPE, zeroconf.const._TYPE_PTR)
+
+
+def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path):
+    async def main():
+        apps = ("kettle", "fridge", "tv")
+        async with contextlib.AsyncExitStack() as stack:
+            devices = [await stack.enter_async_context(Device(app, state_dir=tmp_path / app)) for app in apps]
+            for device in devices:
+                await device.ready()
+            ids = [await identity(device) for device in devices]
+            own, seen = await stack.enter_async_context(network(*ids))
+            await seen.until(lambda: seen.names() == set(ids))
+            for device, id in zip(devices, ids):
+                found = await info(own, id)
+                assert (found.port, found.parsed_addresses()) == (device.link[1], [LOOPBACK])
+                assert found.server == f"{id}.local."
+                about = {"id": id, "model": device.model, "version": "0.1.0", "paired": "0"}
+                assert found.decoded_properties == about
+
+            await devices[0].control("peer", name="owner", **PEER)
+            end = time.monotonic() + 10
+            while (await info(own, ids[0])).decoded_properties["paired"] != "1":
+                assert time.monotonic() < end
+                await asyncio.sleep(0.1)
+
+            assert [await codes(device) for device in devices[1:]] == [[], []]
+
+            # In good order: Ctrl-C on the console. It is forgotten at once.
+            with open(devices[1].tty, "wb", buffering=0) as console:
+                console.write(b"\x03")
+                await seen.until(lambda: ids[1] not in seen.names(), timeout_s=5)
+
+            # Without a word: it is forgotten when its records expire, not before.
+            await devices[2].unplug()
+            await asyncio.sleep(1.5)
+            assert ids[2] in seen.names()
+            entries = own.zeroconf.cache.entries_with_name(f"{ids[2]}.{TYPE}".lower())
+            assert {(entry.type, entry.ttl) for entry in entries} == {(33, 120), (16, 4500)}
+            now = zeroconf.current_time_millis() + 4_501_000
+            expired = own.zeroconf.cache.async_expire(now)
+            own.zeroconf.record_manager.async_updates(now, [zeroconf.RecordUpdate(r, r) for r in expired])
+            await seen.until(lambda: ids[2] not in seen.names(), timeout_s=5)
+
+    asyncio.run(main())
+
+
+def test_the_kinds_of_services_are_listed(tmp_path):
+    async def main():
+        async with Device("lamp", state_dir=tmp_path / "lamp") as device:
+            await device.ready()
+            await asyncio.sleep(2.5)
+            kinds = await zeroconf.asyncio.AsyncZeroconfServiceTypes.async_find(interfaces=[LOOPBACK], timeout=3)
+            assert TYPE in kinds
+
+    asyncio.run(main())
+
+
+def test_a_name_that_zeroconf_has_is_left_to_it(tmp_path):
+    async def main():
+        async with Device("kettle", state_dir=tmp_path / "kettle") as device:
+            await device.ready()
+            id = await identity(device)
+            await device.unplug()
+            async with network(id) as (own, seen):
+                taken = ServiceInfo(
+                    TYPE, f"{id}.{TYPE}", addresses=[socket.inet_aton("127.0.0.9")], port=9, server=f"{id}.local."
+                )
+                await own.async_register_service(taken)
+                device.plug()
+                await device.restarted()
+                await seen.until(lambda: seen.names() == {id, f"{id}-2"})
+                found = await info(own, f"{id}-2")
+                assert (found.port, found.decoded_properties["id"]) == (device.link[1], id)
+                assert (await info(own, id)).port == 9
+                assert await codes(device) == [(377, 2)]
+
+    asyncio.run(main())
+
+
+def test_of_two_devices_with_one_name_the_second_takes_another(tmp_path):
+    async def main():
+        async with (
+            Device("lamp", state_dir=tmp_path / "a" / "home" / "lamp") as one,
+            Device("lamp", state_dir=tmp_path / "b" / "home" / "lamp") as other,
+        ):
+            await asyncio.gather(one.ready(), other.ready())
+            id = await identity(one)
+            assert id == await identity(other)
+            async with network(id) as (own, seen):
+                await seen.until(lambda: seen.names() == {id, f"{id}-2"})
+                ports = {(await info(own, name)).port for name in seen.names()}
+                assert ports == {one.link[1], other.link[1]}
+                found = [device for device in await discover.browse(2.5) if device.id == id]
+                assert {(device.host, device.port) for device in found} == {one.link, other.link}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("rate", [1, 10])
+def test_a_storm_of_queries_brings_a_bounded_number_of_packets(tmp_path, rate):
+    """1,000 a second, as from somebody that answers its own packets; rate limits count the devices' time."""
+    seconds = 4
+
+    async def main():
+        async with (
+            Device("kettle", state_dir=tmp_path / "kettle", rate=rate) as one,
+            Device("fridge", state_dir=tmp_path / "fridge", rate=rate) as other,
+        ):
+            await asyncio.gather(one.ready(), other.ready())
+            ids = [await identity(one), await identity(other)]
+            await asyncio.sleep(3)
+            with group_socket() as wire:
+                began = time.monotonic()
+                answers = dict.fromkeys(ids, 0)
+                sent = 0
+                while time.monotonic() < began + seconds:
+                    while sent < (time.monotonic() - began) * 1000:
+                        wire.sendto(POINTERS, (GROUP, PORT))
+                        sent += 1
+                    with contextlib.suppress(BlockingIOError):
+                        while True:
+                            data = wire.recv(2000)
+                            for id in ids:
+                                answers[id] += data[2] >> 7 and f"\x05{id}"[1:].encode() in data
+                    await asyncio.sleep(0.001)
+            assert sent > 3000
+            for id in ids:
+                assert 2 <= answers[id] <= (seconds + 1) * rate, answers
+            assert await identity(one) == ids[0], "it still serves"
+
+    asyncio.run(main())
+
+
+def lan():
+    """The address of an interface that is not loopback, or None."""
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            if ip.is_IPv4 and not ip.ip.startswith("127."):
+                return ip.ip
+    return None
+
+
+def test_simulated_devices_hear_and_send_on_loopback_only(tmp_path):
+    interface = lan()
+    if interface is None:
+        pytest.skip("this machine has no network")
+
+    async def main():
+        with group_socket(interface) as listener:  # as another program would, which joined the group there
+            listener.setsockopt(socket.IPPROTO_IP, 49, 0)  # IP_MULTICAST_ALL: it hears that interface alone
+            async with Device("lamp", state_dir=tmp_path / "lamp", rate=10) as device:
+                await device.ready()
+                id = (await identity(device)).encode()
+                await asyncio.sleep(1)
+                with group_socket(LOOPBACK) as wire:
+                    wire.setsockopt(socket.IPPROTO_IP, 49, 0)
+                    listener.sendto(POINTERS, (GROUP, PORT))
+                    with group_socket(interface, port=0) as legacy:
+                        legacy.sendto(POINTERS, (GROUP, PORT))
+                        await asyncio.sleep(1)
+                        for heard in (listener, wire, legacy):
+                            with contextlib.suppress(BlockingIOError):
+                                while True:
+                                    assert id not in heard.recv(2000)
+                    wire.sendto(POINTERS, (GROUP, PORT))
+                    await asyncio.sleep(0.5)
+                    heard = b""
+                    with contextlib.suppress(BlockingIOError):
+                        while True:
+                            heard += wire.recv(2000)
+                    assert id in heard, "on loopback it answers"
+
+    asyncio.run(main())
+
+
+def test_a_simple_resolver_is_answered_directly(tmp_path):
+    async def main():
+        async with Device("lamp", state_dir=tmp_path / "lamp") as device:
+            await device.ready()
+            id = await identity(device)
+            await asyncio.sleep(2.5)
+            with group_socket(port=0) as simple:
+                simple.sendto(query(f"{id}.local.", zeroconf.const._TYPE_A), (GROUP, PORT))
+                data, source = await asyncio.wait_for(asyncio.get_running_loop().sock_recvfrom(simple, 2000), 5)
+                answer = DNSIncoming(data)
+                assert source == (LOOPBACK, PORT) and answer.valid and len(answer.questions) == 1
+                [record] = answer.answers()
+                assert (record.name, record.address, record.ttl, record.unique) == (
+                    f"{id}.local.",
+                    socket.inet_aton(LOOPBACK),
+                    10,
+                    False,
+                )
+
+    asyncio.run(main())
+
+
+def test_one_that_sleeps_does_not_announce_itself(tmp_path):
+    async def main():
+        async with Device("watch", state_dir=tmp_path / "watch") as device:
+            await device.ready()
+            id = await identity(device)
+            assert await discover.find(id, 2) is None
+
+    asyncio.run(main())
+
+
+def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    async def main():
+        async with (
+            Device("kettle") as near,
+            Device("lamp", state_dir=tmp_path / "elsewhere" / "x" / "y" / "lamp") as far,
+        ):
+            await asyncio.gather(near.ready(), far.ready())
+            ids = [await identity(near), await identity(far)]
+            await far.control("peer", name="owner", **PEER)
+            assert await discover.find(ids[0], 5) == near.link
+            await asyncio.sleep(3)
+            command = ["tos", "dev", "ls", "--json"]
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+            rows = [row for row in json.loads(done.stdout) if row["id"] in ids]
+            assert rows == [
+                {
+                    "name": "kettle",
+                    "id": ids[0],
+                    "model": "kettle",
+                    "board": "UNIX",
+                    "address": near.address,
+                    "up": True,
+                    "paired": False,
+                },
+                {
+                    "name": ids[1],
+                    "id": ids[1],
+                    "model": "lamp",
+                    "board": None,
+                    "address": far.address,
+                    "up": True,
+                    "paired": True,
+                },
+            ]
+            text = await asyncio.to_thread(subprocess.run, command[:-1], capture_output=True, text=True)
+            assert f"\n{ids[1]}  lamp " in "\n" + text.stdout and text.stdout.count(ids[0]) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"id": "x\x1b[2J"},
+        {"id": ""},
+        {},
+        {"id": "kettle-1", "model": "\x07"},
+        {"id": "x" * 81},
+    ],
+)
+def test_what_no_device_would_say_of_itself_is_not_shown(said):
+    async def main():
+        async with AsyncZeroconf(interfaces=[LOOPBACK]) as own:
+            name = f"odd-{time.monotonic_ns()}"
+            await own.async_register_service(
+                ServiceInfo(TYPE, f"{name}.{TYPE}", addresses=[b"\x7f\0\0\x08"], port=8, properties=said)
+            )
+            assert not [found for found in await discover.browse(1) if found.host == "127.0.0.8"]
+
+    asyncio.run(main())
