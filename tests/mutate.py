@@ -12,12 +12,16 @@ from tosplus.sim.process import micropython
 ROOT = Path(__file__).parents[1]
 
 
+_PATH = "{0}/lib:{0}/firmware:{0}/firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
+
+
 @dataclass(frozen=True)
 class Mutant:
     """In lib/toscore/`path`, `old` becomes `new`; the test of that name then fails. In tools/ or firmware/ when path
     says so.
 
-    caught_by: "test_x.py::test_y" of tests/unit, on MicroPython, or "host/test_x.py::test_y", by pytest.
+    caught_by: "test_x.py::test_y" of tests/unit or "device/test_x.py::test_y", on MicroPython, or
+    "host/test_x.py::test_y", by pytest.
     """
 
     name: str
@@ -44,12 +48,12 @@ def survives(mutant, folder):
         paths = f"pythonpath={folder}/lib {folder}/tools tests/unit tests"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", paths, test]
     else:
-        test = f"tests/unit/{mutant.caught_by}"
+        test = "tests/" + ("" if mutant.caught_by.startswith("device/") else "unit/") + mutant.caught_by
         command = [micropython(), "tests/run_mpy.py", test.split("::")[0]]
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "MICROPYPATH": f"{folder}/lib:tests/unit:.frozen", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "MICROPYPATH": _PATH.format(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=50,

@@ -16,8 +16,9 @@ _world = World(
     chip.args["model"], clock, chip.world, chip.args.get("ambient_c", 20.0), chip.args.get("slept_ms", 0)
 )
 
+console = unix.Console()
 watchdog = unix.Watchdog(_wire, chip.args["rate"])
-radio = unix.Radio(clock, _wire, chip.args.get("access_points", []))
+radio = unix.Radio(clock, _wire, chip.args.get("access_points"))
 keystore = unix.Keystore()
 rng = unix.rng
 aes = unix.aes

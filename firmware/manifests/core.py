@@ -3,7 +3,7 @@ package(
     "toscore",
     ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
-    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py"),
+    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py", "improv.py"),
     base_path="../../lib",
 )
 package(
@@ -28,6 +28,11 @@ package(
         "trust.py",
         "pairing.py",
         "reset.py",
+        "net.py",
+        "provision.py",
+        "improv_serial.py",
+        "console.py",
+        "wifi.py",
         "sleep.py",
         "ports/__init__.py",
     ),

@@ -54,6 +54,7 @@ class App:
         self.pairing = None  # stays so on a simulated device that is plain
         self.hub = None
         self.announce = None  # of a device that sleeps
+        self.wifi = None
         self.rules = None  # what is stored of the owner's rules
         self.declared = []  # what they are as long as nothing is
         self.engine = Engine(self)
@@ -254,10 +255,12 @@ class App:
         from tos.link import Link
 
         gc.collect()
+        from tos.console import Console
         from tos.hub import Hub
         from tos.reader import Reader
         from tos.rules import Rules
         from tos.state import Config, State
+        from tos.wifi import Wifi
 
         gc.collect()
         self._finish_reset()
@@ -266,7 +269,9 @@ class App:
         self.state = State(self)
         self.link = Link(self)
         self.hub = Hub(self, self.link)
-        services = [self.state, Reader()] + self._services + self.board.services() + [self.link, self.hub]
+        self.wifi = Wifi()
+        own = [self.wifi, Console(), self.link, self.hub]
+        services = [self.state, Reader()] + self._services + self.board.services() + own
         if not getattr(self.board, "plain", False):
             from tos.pairing import Pairing
 

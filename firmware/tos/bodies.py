@@ -24,6 +24,9 @@ class Bodies:
             return self.state, app.table.rows, _FORMAT_CBOR
         if path == "b":
             return self.rules, app.rules, _FORMAT_CBOR
+        if path == "n":
+            machine = app.wifi.machine(app)
+            return machine.body, machine, _FORMAT_CBOR
         if path.startswith("s/"):
             r = app.table.find(path[2:])
             if r is None or r.type == "event":
@@ -78,7 +81,9 @@ class Bodies:
 
     def core(self):
         # One by one, as in identity: a list of them takes four times the room.
-        body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</p>;ct=60,</r>;ct=60")
+        body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs")
+        for path in "lnpr":
+            body.extend((",</%s>;ct=60" % path).encode())
         for r in self._app.table.rows:
             if r.type != "event":
                 body.extend((',</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type)).encode())

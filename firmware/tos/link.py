@@ -224,6 +224,9 @@ class Link:
             if self._observers.mark("b"):
                 self._wake.set()
             return code, options, b""
+        if path == "n":
+            target.put(value)
+            return code, options, b""
         if path != "s":
             changes = [(target, value)]
         elif isinstance(value, dict):

@@ -44,7 +44,7 @@ PEER = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
 # In the order in which a device meets them; a module pays for those that it is the first to import.
 IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "toscore.coap", "toscore.exchange"]
 IMPORTS += ["toscore.observe", "toscore.block", "tos.bodies", "tos.link", "tos.hub", "tos.reader", "tos.store"]
-IMPORTS += ["tos.state", "toscore.cbor"]
+IMPORTS += ["tos.state", "toscore.cbor", "tos.console", "tos.wifi", "tos.provision", "tos.improv_serial"]
 P256 = ["p256", "ecdsa", "pairing", "pairing_code"]
 OSCORE = ["oscore", "oscore_wire", "oscore_server", "sequence", "ccm", "oscore_kernel_viper", "hkdf"]
 SLACK = float(os.environ.get("TOS_BENCH_SLACK", "0"))
@@ -173,6 +173,9 @@ def bench_sizes():
     built = build("kettle", "ESP32_GENERIC")
     for module in built.modules:
         report(f"mpy_{module.target}", module.file_b, "B", heap_estimate_b=module.heap_b)
+    front = [m for m in built.modules if "improv" in m.target or m.target == "lib/tos/console.mpy"]
+    report("mpy_improv_front", sum(m.file_b for m in front), "B", limit=3072)
+    report("heap_improv_front", sum(m.heap_b for m in front), "B", limit=8192)
     codec = sum(m.file_b for m in built.modules if "cbor" in m.target)
     report("mpy_codec", codec, "B", limit=11264)
     report("mpy_total", sum(m.file_b for m in built.modules), "B")

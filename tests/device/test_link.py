@@ -172,7 +172,8 @@ def test_well_known_core_lists_what_there_is():
     code, body = Bench().ask(GET, ".well-known/core")
     assert code == "2.05"
     assert body == (
-        b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</p>;ct=60,</r>;ct=60,</s/temp>;ct=60;obs;"
+        b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs,</l>;ct=60,</n>;ct=60,</p>;ct=60,</r>;ct=60,"
+        b"</s/temp>;ct=60;obs;"
         b'rt="sensor",</s/power>;ct=60;obs;rt="switch"'
     )
 

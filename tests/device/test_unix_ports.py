@@ -42,7 +42,22 @@ def join(radio, ssid, password, timeout_ms=10000):
 
 
 def test_a_scan_hears_every_access_point():
-    assert radio().scan()[:2] == [("home", -50, True), ("cafe", -70, False)]
+    assert radio().scan()[:2] == [("home", -50, True, "home"), ("cafe", -70, False, "cafe")]
+    r = radio()
+    r.access_points[0] = dict(ACCESS_POINTS[0], hidden=True)
+    assert r.scan()[0][0] == "cafe" and join(r, "home", "right one") == ports.JOIN_OK
+
+
+def test_a_device_with_a_cable_is_always_on_the_network():
+    r = unix.Radio(Clock(), unix.Wire(), None)
+    assert r.scan() == [] and r.status()[0] and join(r, "home", "right one") == ports.JOIN_NOT_FOUND
+
+
+def test_an_access_point_of_several_is_chosen_by_its_bssid():
+    r = radio()
+    r.access_points.append({"ssid": "home", "password": "right one", "rssi_dbm": -30, "bssid": 2})
+    assert asyncio.run(r.join("home", "right one", 10000, 2)) == ports.JOIN_OK and r.status()[2] == -30
+    assert asyncio.run(r.join("home", "right one", 10000, 3)) == ports.JOIN_NOT_FOUND
 
 
 def test_joining_gives_a_reason():

@@ -15,6 +15,7 @@ FUZZERS = (
     fuzz_link.fuzz_pairing,
     fuzz_link.fuzz_trust,
     fuzz_link.fuzz_mdns,
+    fuzz_link.fuzz_improv,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

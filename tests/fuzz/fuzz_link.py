@@ -43,6 +43,11 @@ def fuzz_mdns(cases, seed):
     _run("mdns_target.py", cases, seed)
 
 
+def fuzz_improv(cases, seed):
+    """Bytes into a device's serial port: no exception but Ctrl-C's, bounded memory, and it still answers."""
+    _run("improv_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

@@ -29,6 +29,10 @@ def test_packets_of_multicast_dns():
     fuzz_link.fuzz_mdns(60000, 7)
 
 
+def test_bytes_into_a_serial_port():
+    fuzz_link.fuzz_improv(10000, 4)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 

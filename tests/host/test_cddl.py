@@ -180,7 +180,7 @@ def test_every_message_of_every_product(tmp_path, app):
                     assert answer.code == aiocoap.CONTENT and answer.opt.content_format == 60, path
                     return answer.payload
 
-                bodies = {"identity": "d", "state": "s", "events": "e", "log": "l", "rules": "b"}
+                bodies = {"identity": "d", "state": "s", "events": "e", "log": "l", "rules": "b", "network": "n"}
                 for name, path in bodies.items():
                     body = await payload(path)
                     check(name, body)

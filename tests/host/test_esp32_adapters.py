@@ -104,17 +104,23 @@ def bound(path):
 
 def test_the_page_is_read_as_a_person_reads_it():
     board, classes = contracts()
-    assert " ".join(sorted(board)) == "NAME aes cause clock features keystore radio rng services uid watchdog"
-    assert " ".join(sorted(classes)) == "Adc Button Clock Display Keys Keystore Level Radio Switch Udp Watchdog"
+    assert " ".join(sorted(board)) == "NAME aes cause clock console features keystore radio rng services uid watchdog"
+    assert " ".join(sorted(classes)) == "Adc Button Clock Console Display Keys Keystore Level Radio Switch Udp Watchdog"
     assert classes["Radio"] == {
         "scan": ([], False),
-        "join": (["ssid", "password", "timeout_ms"], True),
+        "join": (["ssid", "password", "timeout_ms", "bssid"], True),
         "leave": ([], False),
         "status": ([], False),
         "ip": ([], False),
         "udp": (["host", "port", "group"], False),
         "address": (["host", "port"], False),
         "parts": (["peer"], False),
+    }
+    assert classes["Console"] == {
+        "open": ([], False),
+        "close": ([], False),
+        "read": ([], True),
+        "write": (["data"], False),
     }
     assert classes["Clock"]["sleep_ms"] == (["n"], True)
     assert classes["Udp"] == {"recv": ([], True), "send": (["datagram", "peer"], False), "close": ([], False)}
@@ -131,7 +137,7 @@ def test_a_port_keeps_its_contracts(port):
     ("old", "new", "culprit"),
     [
         ("def leave(self)", "def exit(self)", "Radio.leave"),
-        ("timeout_ms):", "ms):", "Radio.join"),
+        ("timeout_ms, bssid", "ms, bssid", "Radio.join"),
         ("def scan(", "async def scan(", "Radio.scan"),
         ("yield core", "core", "Udp.recv"),
         ("def __call__(self, percent)", "def set(self, percent)", "Level.__call__"),
@@ -282,7 +288,7 @@ class WLAN:  # After network_wlan.c: its two event handlers, status(), connect()
             raise OSError("Wifi Internal State Error")  # from ESP-IDF 5.5 on
         self.conf = 0 if reconnects == -1 else reconnects + 1
 
-    def connect(self, ssid, password):
+    def connect(self, ssid, password, bssid=None):
         if self.busy or case["clock"].now < case.get("refuses_ms", 0):
             raise OSError("Wifi Internal Error")
         self.tries = 0

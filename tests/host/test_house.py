@@ -127,7 +127,7 @@ def test_radios_hear_the_access_points_of_the_house(plan, tmp_path):
         "app = App('ear')\n"
         "@app.read('heard', period_ms=50, type='text')\n"
         "def heard(dev):\n"
-        "    return ' '.join(ssid for ssid, rssi_dbm, secure in app.board.radio.scan())\n"
+        "    return ' '.join(ssid for ssid, rssi_dbm, secure, bssid in app.board.radio.scan())\n"
     )
 
     async def main():

@@ -12,6 +12,8 @@ import tty
 from pathlib import Path
 from typing import BinaryIO
 
+from .lines import Lines
+
 _LOG_B = 1_000_000  # then console.log becomes console.log.1
 _RECENT_B = 4096
 _STUCK_S = 1.0  # a reader or a device that takes nothing for this long loses what comes
@@ -97,7 +99,7 @@ class Console:
         self._log.close()
 
     async def _carry_out(self, device: int) -> None:
-        last = b""
+        lines = Lines()
         while True:
             await _readable(device)
             try:
@@ -106,10 +108,7 @@ class Console:
                 break
             self._keep(data)
             if not self.raw:
-                # Print ends lines with \n on the Unix port and with \r\n on a chip. A mounted file system in the
-                # raw REPL carries bytes, not lines.
-                after, last = last, b"\r" if data.endswith(b"\r") else b""
-                data = re.sub(rb"(?<!\r)\n", b"\r\n", after + data)[len(after) :]
+                data = lines.ended(data)  # a mounted file system in the raw REPL carries bytes, not lines
             await self._give_host(data)
             if self._at_prompt and self._recent.endswith(_PROMPT):
                 await _write(device, self._at_prompt)

@@ -53,6 +53,7 @@ class Device:
     port: of the link; 0 takes any free one, which the device keeps over restarts.
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     plain: it answers in the clear too, whoever its peers are; then it is on loopback only.
+    access_points: what its radio can hear, see ports/unix; None is a device that needs none, as by a cable.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
     "reset".
@@ -67,7 +68,7 @@ class Device:
         rate: float = 1,
         port: int = 0,
         wall: int | None = None,
-        access_points: tuple[dict[str, Any], ...] = (),
+        access_points: tuple[dict[str, Any], ...] | None = None,
         ambient_c: float = 20.0,
         restart: bool = True,
         fresh: bool = False,
@@ -213,7 +214,7 @@ class Device:
                 if time.monotonic() > deadline:
                     raise Unreachable(f"{self.name} does not answer {op!r}; its console says:\n{self._console.tail()}")
                 if self._wire and self._control:
-                    self._wire.sendto(json.dumps(request).encode(), self._control)
+                    self._wire.sendto(json.dumps(request, ensure_ascii=False).encode(), self._control)
                 await asyncio.wait({answered}, timeout=_RESEND_S)
         finally:
             del self._answers[request["id"]]

@@ -36,7 +36,7 @@ class Plan:
     name: str
     rate: float
     ambient_c: float
-    access_points: tuple[dict[str, Any], ...]
+    access_points: tuple[dict[str, Any], ...] | None
     devices: dict[str, str]
 
 
@@ -112,7 +112,7 @@ def read(file: Path) -> Plan:
     if rate < 0:
         raise world.fault("rate", "give 1 for real time, more for time-lapse, 0 for a manual clock")
     world.end()
-    access_points = tuple(_access_point(table) for table in top.tables("access_point"))
+    access_points = tuple(_access_point(table) for table in top.tables("access_point")) or None
     devices: dict[str, str] = {}
     for table in top.tables("device"):
         name, app = _device(table, file.parent)

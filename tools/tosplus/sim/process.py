@@ -31,7 +31,7 @@ async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
                 **os.environ,
                 "MICROPYPATH": f"{_CHIP}:.frozen",
                 "HOME": str(folder),
-                "TOS_CHIP": json.dumps(arguments),
+                "TOS_CHIP": json.dumps(arguments, ensure_ascii=False),  # MicroPython joins no surrogates
             },
             start_new_session=True,  # and the pty as its terminal, so that Ctrl-C there reaches it
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import sys
 import time
+from asyncio import core  # type: ignore[attr-defined]  # the stubs leave it out
 
 import machine
+import micropython
 from cryptolib import aes
 from esp32 import NVS
 from micropython import const
@@ -58,6 +61,23 @@ class Clock:
 
     def sleep_ms(self, n):
         return asyncio.sleep_ms(n)
+
+
+class Console:
+    """The first serial port or USB. What nobody reads of it is kept by the driver, some 260 B, and then lost."""
+
+    def open(self):
+        micropython.kbd_intr(-1)
+
+    def close(self):
+        micropython.kbd_intr(3)
+
+    def read(self):  # a coroutine in MicroPython's sense, as in its own asyncio.stream
+        yield core._io_queue.queue_read(sys.stdin)
+        return sys.stdin.buffer.read(1)[0]
+
+    def write(self, data):
+        sys.stdout.buffer.write(data)  # print would end lines with \r\n, in a packet too
 
 
 class Watchdog:

@@ -54,16 +54,16 @@ class Radio:
         """Blocks for some 2.5 s. No networks are found during a join. Hidden networks and names that are not UTF-8
         are left out."""
         found = []
-        for name, _, _, rssi_dbm, security, _ in self._wlan.scan():
+        for name, bssid, _, rssi_dbm, security, _ in self._wlan.scan():
             try:
                 ssid = str(name, "utf-8")
             except UnicodeError:
                 continue
             if ssid:
-                found.append((ssid, rssi_dbm, security != network.WLAN.SEC_OPEN))
+                found.append((ssid, rssi_dbm, security != network.WLAN.SEC_OPEN, bssid))
         return found
 
-    async def join(self, ssid, password, timeout_ms):
+    async def join(self, ssid, password, timeout_ms, bssid=None):
         """A failure is believed when it has been seen twice: a busy access point may answer like a wrong password.
 
         ValueError for an ssid or password that the driver would cut short.
@@ -75,7 +75,7 @@ class Radio:
         reason = ports.JOIN_TIMEOUT
         seen = []
         while self._clock.ms() < end:
-            verdict = await self._attempt(ssid, password, end)
+            verdict = await self._attempt(ssid, password, bssid, end)
             if verdict == ports.JOIN_OK:
                 return verdict
             if verdict == ports.JOIN_SECURITY and 0 < len(password) < 8:
@@ -90,7 +90,7 @@ class Radio:
         self.leave()
         return reason
 
-    async def _attempt(self, ssid, password, end):
+    async def _attempt(self, ssid, password, bssid, end):
         """One association -> JOIN_*, or None if it ended without a verdict."""
         wlan = self._wlan
         clock = self._clock
@@ -101,7 +101,7 @@ class Radio:
             return None
         try:
             wlan.config(reconnects=0)  # else the driver tries again and again, and status() stays at CONNECTING
-            wlan.connect(ssid, password)
+            wlan.connect(ssid, password, bssid=bssid)
         except (OSError, RuntimeError):  # still busy with an earlier attempt
             return None
         began = clock.ms()

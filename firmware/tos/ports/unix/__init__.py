@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import socket
+import sys
+import termios
 import time
 
 import chip
@@ -118,6 +120,33 @@ class Wire:
             udp.send(json.dumps(message), self._parent)
 
 
+class Console:
+    """The terminal that the process was started with; Ctrl-C there is a signal, until open() makes it a byte."""
+
+    def __init__(self):
+        self._mode = None
+
+    def open(self):
+        try:
+            self._mode = termios.tcgetattr(0)
+        except OSError:  # no terminal
+            return
+        termios.setraw(0)
+
+    def close(self):
+        if self._mode:
+            termios.tcsetattr(0, termios.TCSANOW, self._mode)
+            self._mode = None
+
+    def read(self):  # a coroutine in MicroPython's sense, as in its own asyncio.stream
+        yield asyncio.core._io_queue.queue_read(sys.stdin)
+        byte = sys.stdin.buffer.read(1)
+        return byte[0] if byte else None
+
+    def write(self, data):
+        sys.stdout.buffer.write(data)
+
+
 class Watchdog:
     """The board's supply is the watchdog: it resets the process when it hears no feed. At rate 0 there is no watchdog,
     because the supply lives in real time."""
@@ -191,7 +220,8 @@ class Udp:
 
 
 class Radio:
-    """A station among simulated access points: [{ssid, password, rssi_dbm, fault}].
+    """A station among simulated access points: [{ssid, password, rssi_dbm, fault, hidden}]; or, when that is None,
+    none of it: a device that is always on the network, as by a cable.
 
     password None is an open network. fault: None, "security", "no address" or "deaf" (never answers).
     """
@@ -203,17 +233,21 @@ class Radio:
         self._joined = None
 
     def scan(self):
-        return [(ap["ssid"], ap["rssi_dbm"], ap["password"] is not None) for ap in self.access_points]
+        return [
+            (ap["ssid"], ap["rssi_dbm"], ap["password"] is not None, _bssid(ap))
+            for ap in self.access_points or ()
+            if not ap.get("hidden")
+        ]
 
-    def _find(self, ssid):
-        for ap in self.access_points:
-            if ap["ssid"] == ssid:
+    def _find(self, ssid, bssid=None):
+        for ap in self.access_points or ():
+            if ap["ssid"] == ssid and bssid in (None, _bssid(ap)):
                 return ap
         return None
 
-    async def join(self, ssid, password, timeout_ms):
+    async def join(self, ssid, password, timeout_ms, bssid=None):
         self.leave()
-        ap = self._find(ssid)
+        ap = self._find(ssid, bssid)
         fault = ap.get("fault") if ap else None
         took_ms = timeout_ms + 1 if fault == "deaf" else 5000 if fault == "no address" else 1500
         await self._clock.sleep_ms(min(took_ms, timeout_ms))
@@ -223,18 +257,20 @@ class Radio:
             return ports.JOIN_NOT_FOUND
         if fault == "security":
             return ports.JOIN_SECURITY
-        if ap["password"] is not None and ap["password"] != password:
-            return ports.JOIN_WRONG_PASSWORD
+        if (ap["password"] or "") != (password or ""):
+            return ports.JOIN_SECURITY if ap["password"] is None or not password else ports.JOIN_WRONG_PASSWORD
         if fault == "no address":
             return ports.JOIN_NO_ADDRESS
-        self._joined = ssid
+        self._joined = ssid, _bssid(ap)
         return ports.JOIN_OK
 
     def leave(self):
         self._joined = None
 
     def status(self):
-        ap = self._find(self._joined)
+        if self.access_points is None:
+            return True, _LOOPBACK, None
+        ap = self._find(*self._joined) if self._joined else None
         return (True, _LOOPBACK, ap["rssi_dbm"]) if ap else (False, None, None)
 
     def ip(self):
@@ -267,6 +303,10 @@ def _anywhere(host):
         except OSError as e:
             if e.errno != _EADDRINUSE:
                 raise
+
+
+def _bssid(ap):
+    return ap.get("bssid", ap["ssid"])
 
 
 class Keystore:
