@@ -59,15 +59,20 @@ class Exchange:
         """Whether this message came before; a confirmable is answered as it was then."""
         for seen in self._seen:
             if seen[1] == mid and seen[0] == peer and seen[2] > now:
-                if kind == coap.CON:
+                if kind == coap.CON and seen[3]:
                     self.out.append((peer, seen[3]))
                 return True
         return False
 
     def _remember(self, now, peer, mid, reply):
         seen = self._seen
-        while len(seen) == _MAX_SEEN or (seen and sum([len(s[3]) for s in seen]) + len(reply) > _SEEN_B):
-            seen.pop(0)
+        while seen:
+            sizes = [len(s[3]) for s in seen]
+            if len(seen) < _MAX_SEEN and sum(sizes) + len(reply) <= _SEEN_B:
+                break
+            # A confirmable comes again when its answer is lost; what was not confirmable, and has none here, only by
+            # mistake, and of those a game pad sends 60 a second.
+            seen.pop(sizes.index(0) if 0 in sizes else 0)
         seen.append((peer, mid, now + _EXCHANGE_LIFETIME_MS, reply))
 
     def _request(self, now, peer, kind, code, mid, token, options, payload):
@@ -81,7 +86,7 @@ class Exchange:
             reply = coap.encode(coap.NON, code, self._next_mid(), token, options, payload)
         # GET may be answered again (RFC 7252 section 4.5); its answers would be too large to keep.
         if method != coap.GET or code == coap.EMPTY:
-            self._remember(now, peer, mid, reply)
+            self._remember(now, peer, mid, reply if kind == coap.CON else b"")
         if code != coap.EMPTY or kind == coap.CON:
             self.out.append((peer, reply))
 
@@ -174,8 +179,11 @@ class Exchange:
 
     def _give_up(self, peer):
         """The peer is gone: what waits for its turn would only wait for the same."""
-        gone = [waiting for waiting in self._waiting if waiting[0] == peer]
-        self._waiting = [waiting for waiting in self._waiting if waiting[0] != peer]
+        gone = []
+        for waiting in self._waiting[:]:
+            if waiting[0] == peer:
+                self._waiting.remove(waiting)
+                gone.append(waiting)
         for waiting in gone:
             waiting[6](False)
 

@@ -51,6 +51,15 @@ def test_a_repeated_put_is_done_once_and_answered_the_same():
     assert server.asked == 1
 
 
+def test_a_stream_of_what_is_not_confirmable_makes_no_repeated_put_be_done_twice():
+    server = Server()
+    first = server.hears(0, coap.CON, coap.PUT, 5, b"t")
+    for n in range(100):
+        assert len(server.hears(n, coap.NON, coap.PUT, 100 + n, b"t", peer=OTHER)) == 1
+    assert server.hears(2000, coap.CON, coap.PUT, 5, b"t") == first and server.asked == 101
+    assert server.hears(2000, coap.NON, coap.PUT, 199, b"t", peer=OTHER) == [] and server.asked == 101
+
+
 def test_a_repeated_non_confirmable_put_is_done_once_and_not_answered_again():
     server = Server()
     assert len(server.hears(0, coap.NON, coap.PUT, 5, b"t")) == 1
