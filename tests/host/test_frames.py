@@ -1,6 +1,7 @@
 """Live frames: what passes between a client and a simulated device, both ways, byte for byte."""
 
 import asyncio
+import contextlib
 import json
 import socket
 
@@ -9,7 +10,13 @@ from click.testing import CliRunner
 from tosplus.cli import cli
 from tosplus.link import frames
 from tosplus.link.client import Client
+from tosplus.link.secure import Credentials
+from tosplus.oscore import Context
 from tosplus.sim.device import Device
+from tosplus.sim.peer import put_in
+
+OWNER = Context(b"owner's sixteen bytes", b"salt", b"\x00", b"\x01")
+OTHER = Context(b"other's sixteen bytes", b"salt", b"\x02", b"\x01")
 
 
 def kettle(tmp_path, test, **options):
@@ -96,5 +103,55 @@ def test_the_command_shows_frames_live(tmp_path):
         assert bytes.fromhex(lines[1]["frame"])[1] == 0x45 and lines[1]["payload"].startswith("{0: ")
         refused = await asyncio.to_thread(run, "temp")
         assert refused.exit_code == 2 and "leave PATH out" in refused.output
+
+    kettle(tmp_path, test)
+
+
+def test_secured_frames_are_opened_with_the_context_of_the_watch(tmp_path):
+    async def test(device):
+        await put_in(device, "owner", OWNER)
+        await put_in(device, "other", OTHER)
+        credentials = Credentials(OWNER, tmp_path / "owner.sent")
+        async with (
+            Client(*device.link, credentials=Credentials(OTHER, tmp_path / "other.sent")) as other,
+            contextlib.aclosing(frames.watch(*device.link, OWNER, credentials)) as watch,
+        ):
+            shown = []
+            async for _, way, frame, found in watch:
+                shown.append((way, frame, found.data))
+                inner = [data.get("inner", {}) for way, _, data in shown if way == "from"]
+                if len(shown) == 4:
+                    await other.set("power", True)
+                payloads = [one.get("payload", "") for one in inner]
+                if any("2: true}" in one for one in payloads) and any("/id/ 0" in one for one in payloads):
+                    break
+        asked = shown[0][2]
+        assert asked["code"] == "FETCH" and asked["inner"]["code"] == "GET"
+        assert ["Uri-Path", "s"] in asked["inner"]["options"] and b"\xb1s" not in shown[0][1]
+        assert inner[0]["code"] == "4.01 Unauthorized" and inner[0]["options"][0][0] == "Echo"
+        assert all("inner" in data for _, _, data in shown)
+
+    kettle(tmp_path, test, rate=8)
+
+
+def test_frames_of_another_key_show_their_outside():
+    frame = bytes.fromhex("44025d1f00003974396c6f63616c686f7374620914ff612f1092f1776f1c1668b3825e")
+    for context in (None, OWNER):
+        found = frames.Reader(context).read("to", frame)
+        assert found.data["code"] == "POST" and "inner" not in found.data
+
+
+def test_the_command_opens_frames_with_a_context_file(tmp_path):
+    file = tmp_path / "owner.json"
+    names = ("secret", "salt", "sender", "recipient")
+    file.write_text(json.dumps({name: getattr(OWNER, name).hex() for name in names}))
+
+    async def test(device):
+        await put_in(device, "owner", OWNER)
+        arguments = ("dev", "watch", device.address, "--frames", "--count", "4", "--context", str(file))
+        done = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+        assert done.exit_code == 0, done.output
+        assert "opened, GET:" in done.output and "opened, 2.05 Content:" in done.output
+        assert OWNER.secret.hex() not in done.output
 
     kettle(tmp_path, test)

@@ -18,6 +18,7 @@ from . import complete
 if TYPE_CHECKING:
     from ..link.client import Client
     from ..link.schema import Resource, Value
+    from ..link.secure import Credentials
 
 _CONTEXT = "tosplus.context"
 
@@ -173,7 +174,8 @@ def watch(device: str, path: str | None, count: int | None, frames: bool, as_jso
     """Each change as it happens, until Ctrl-C.
 
     A line is one value; with --json, an object of all values after each change. A device that goes away is waited for.
-    With --frames, every datagram of the watch in both directions, at its time in seconds since the start.
+    With --frames, every datagram of the watch in both directions, at its time in seconds since the start; with a
+    context, opened.
     """
     from ..errors import UsageFault
 
@@ -210,9 +212,12 @@ async def _watch(device: str, path: str | None, count: int | None, as_json: bool
 async def _watch_frames(device: str, count: int | None, as_json: bool) -> None:
     from ..link.find import address
     from ..link.frames import watch
+    from ..oscore import Context
 
+    file = click.get_current_context().meta.get(_CONTEXT)
+    context = Context.read(file) if file else None
     shown = 0
-    async with contextlib.aclosing(watch(*address(device))) as frames:
+    async with contextlib.aclosing(watch(*address(device), context, _credentials(file))) as frames:
         async for at_s, way, frame, found in frames:
             if as_json:
                 click.echo(json.dumps({"s": at_s, "way": way, "frame": frame.hex(), **found.data}, ensure_ascii=False))
@@ -324,12 +329,15 @@ def _client(device: str) -> "Client":
     from ..link.client import Client
     from ..link.find import address
 
-    file = click.get_current_context().meta.get(_CONTEXT)
+    return Client(*address(device), credentials=_credentials(click.get_current_context().meta.get(_CONTEXT)))
+
+
+def _credentials(file: Path | None) -> "Credentials | None":
     if file is None:
-        return Client(*address(device))
+        return None
     from ..link.secure import Credentials
 
-    return Client(*address(device), credentials=Credentials.read(file))
+    return Credentials.read(file)
 
 
 def _line(resource: "Resource", now: "Value") -> str:

@@ -7,20 +7,27 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiocoap
 
+from .. import oscore
 from ..errors import UsageFault
 from ..explain import Explained, coap
 from .client import Client
 
+if TYPE_CHECKING:
+    from .secure import Credentials
+
 Seen = Callable[[str, bytes], None]
 
 
-async def watch(host: str, port: int) -> AsyncGenerator[tuple[float, str, bytes, Explained], None]:
+async def watch(
+    host: str, port: int, context: oscore.Context | None = None, credentials: "Credentials | None" = None
+) -> AsyncGenerator[tuple[float, str, bytes, Explained], None]:
     """What passes while a Client watches the device: (s since the start, "to" or "from" it, datagram, its words).
 
+    credentials: secured, as for a Client; context: of the same key, opens what is seen then.
     Raises what Client.watch raises. Ends with the caller.
     """
     began = time.monotonic()
@@ -33,10 +40,10 @@ async def watch(host: str, port: int) -> AsyncGenerator[tuple[float, str, bytes,
         finally:
             passed.put_nowait(None)
 
-    reader = Reader()
+    reader = Reader(context)
     async with (
         relay(host, port, lambda *seen: passed.put_nowait((time.monotonic() - began, *seen))) as here,
-        Client(*here) as client,
+        Client(*here, credentials=credentials) as client,
     ):
         following = asyncio.create_task(follow())
         try:
@@ -91,9 +98,13 @@ class _Each(asyncio.DatagramProtocol):
 
 
 class Reader:
-    """Frames in words. It remembers what was asked under each token, so that an answer has the words of its path."""
+    """Frames in words. It remembers what was asked under each token, so that an answer has the words of its path.
 
-    def __init__(self) -> None:
+    context: opens what is secured.
+    """
+
+    def __init__(self, context: oscore.Context | None = None) -> None:
+        self._context = context
         self._requests: dict[bytes, bytes] = {}
 
     def read(self, way: str, frame: bytes) -> Explained:
@@ -102,6 +113,10 @@ class Reader:
             token = aiocoap.Message.decode(frame).token
             if way == "to" and frame[1]:
                 self._requests[token] = frame
-            return coap(frame, request=self._requests.get(token) if way == "from" and frame[1] else None)
+            request = self._requests.get(token) if way == "from" and frame[1] else None
+            try:
+                return coap(frame, context=self._context, request=request)
+            except UsageFault:  # of another key, or its request was not seen
+                return coap(frame, request=request)
         except (UsageFault, aiocoap.error.Error, ValueError) as e:
             return Explained(f"{len(frame)} bytes that are no CoAP message: {e}", [frame.hex()], {"malformed": str(e)})
