@@ -94,36 +94,45 @@ class Device:
 def sweep(folder, life=1, twice=False, tears=TEARS, every=1, firmware=None):
     """Cut a life at each flash operation, in every way, and once it is over; two that are not cut follow.
 
-    life: 0 is the device's first, in which the peer comes; 1 is a later one. twice: after a cut, cut the next life as
-    well. every: only each so-manieth operation. firmware: made by copied(), if it is not today's.
+    life: 0 is the device's first, in which the peer comes; 1 is a later one. twice: after each cut, cut the next life
+    as well, at each of its operations and in every way. every: only each so-manieth operation. firmware: made by
+    copied(), if it is not today's.
     """
     folder = Path(folder)
     root = Device(folder / "lives", firmware or copied(folder / "firmware"))
     for _ in range(life):
         root.live()
-    ops = root.copy().live()
-    result = Sweep(ops)
-    points = [(n, tear) for n in range(0, ops + 1, every) for tear in tears]
-    fates = [(point,) for point in points]
-    if twice:
-        fates += [(point, (n, "half")) for point in points for n in range(ops + 1)]
+    result = Sweep(root.copy().live())
 
     def come(cuts):
+        """-> (operations of the life after the cuts, what is wrong, how much was sealed)."""
         device = root.copy()
+        ops = 0
         try:
             for cut in cuts:
                 device.live(cut)
+            ops = device.live()
             device.live()
-            device.live()
-            return cuts, *device.faults()
+            return ops, *device.faults()
         except Died as e:
-            return cuts, [*device.faults()[0], f"the next start dies: {e}"], 0
+            return ops, [*device.faults()[0], f"the next start dies: {e}"], 0
         finally:
             device.forget()
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for cuts, faults, seals in pool.map(come, fates):
+    def each(pool, fates):
+        """-> how many operations the life after each of them had."""
+        lives = []
+        for cuts, (ops, faults, seals) in zip(fates, pool.map(come, fates), strict=True):
+            lives.append(ops)
             result.points += len(cuts)
             result.seals += seals
             result.faults += [(cuts, fault) for fault in faults]
+        return lives
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        fates = [((n, tear),) for n in range(0, result.ops + 1, every) for tear in tears]
+        lives = each(pool, fates)
+        if twice:
+            then = [(fate, n) for fate, ops in zip(fates, lives, strict=True) for n in range(ops + 1)]
+            each(pool, [(*fate, (n, tear)) for fate, n in then for tear in tears])
     return result
