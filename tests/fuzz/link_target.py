@@ -9,7 +9,7 @@ import sys
 from binascii import hexlify
 
 from mutate import mutated
-from test_link import CBOR, GET, OBSERVE, POST, PUT, Bench
+from test_link import CBOR, GET, OBSERVE, POST, PUT, Bench, kettle
 from toscore import coap
 
 _GROWTH_B = 12288  # what the device asks, and observers, come and go
@@ -17,9 +17,20 @@ _SETTLE = 10000  # datagrams until every bounded list is full
 _LOOK = 1000
 
 
+def product():
+    app = kettle()
+
+    @app.pad
+    def pad(dev, pad):
+        if pad.pressed("up") or pad.held("a") or pad.axis("left_x") < 0:
+            app.set("power", pad.axis("right_trigger") > 9, "pad")
+
+    return app
+
+
 def seeds():
     """Whole messages that a peer would send."""
-    bench = Bench()
+    bench = Bench(product())
     sent = []
 
     class Recorder:
@@ -49,6 +60,9 @@ def seeds():
         bench.ask(PUT, "b", block, payload=rules[16 * number : 16 * number + 16])
         bench.ask(PUT, "b", block + b"\xd1\x14\x40", payload=rules[16 * number : 16 * number + 16])
     bench.ask(PUT, "s/power", CBOR + b"\xd1\xe9\x08", payload=b"\xf5")  # No-Response
+    for n in range(4):  # of a game pad, in a number each time
+        record = bytes((n, 0, n & 1, n << 3, 0x81, 127)) + bytes(4)
+        sent.append(b"\x50\x03\x00" + bytes((n,)) + b"\xb1i\xff\x4a" + record)
     for kind in (b"\x60\x00", b"\x70\x00", b"\x60\x45", b"\x50\x45"):
         sent.append(kind + b"\x00\x01")
     return sent
@@ -80,8 +94,9 @@ def asked(bench, peer):
 def main(cases, seed):
     random.seed(seed)
     whole = seeds()
-    bench = Bench()
-    used = None
+    bench = Bench(product())
+    pads = bench.app.pads
+    used = told = 0
     for n in range(cases):
         peer = "peer%d" % random.randrange(8)
         if n % 8 == 1:
@@ -96,16 +111,22 @@ def main(cases, seed):
         try:
             bench.raw(datagram, peer)
             bench.link._step()
+            told += pads._step(bench.app) is not None
         except Exception as e:
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
+        now = bench.board.clock.now
+        if len(pads._all) > 4 or [pad for pad in pads._all if any(pad._values[1:]) and now - pad._heard >= 500]:
+            fail("case %d, seed %d: a pad is stuck" % (n, seed))
         if n >= _SETTLE and n % _LOOK == 0:
             bench.udp.sent.clear()
             gc.collect()
-            if used is None:
+            if not used:
                 used = gc.mem_alloc()
             elif gc.mem_alloc() > used + _GROWTH_B:
                 fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+    if not told:
+        fail("seed %d: no pad was ever held" % seed)
     bench.app.rules.replace([])
     bench.app.set("power", False)
     if bench.ask(GET, "s/power") != ("2.05", b"\xf4"):

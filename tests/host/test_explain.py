@@ -79,6 +79,19 @@ def test_cbor_diagnostic_notation(item, notation):
     assert explain(item).details == [notation]
 
 
+def test_controller_input_by_field():
+    told = "h'01020100817f000000ff' /sequence 513, buttons a, left_x -127, left_y 127, right_x 0, right_y 0, "
+    told += "left_trigger 0, right_trigger 255/"
+    assert explain("4a01020100817f000000ff", path="/i").details == [told]
+    frame = explain("50030007b169ff4a01020100817f000000ff")
+    assert frame.data["payload"] == told and frame.data["token"] == ""
+    assert "buttons none" in explain("4a" + "00" * 10, path="/i").details[0]
+    assert "buttons back up right," in explain("4a0000 0091 000000000000", path="/i").details[0]
+    for other in ("49" + "00" * 9, "05", "6a" + "30" * 10):
+        assert "/" not in explain(other, path="/i").details[0]
+    assert "ends too early" in explain("50030007b169ff4a0102").data["payload"]
+
+
 @pytest.mark.parametrize(
     ("bad", "told"),
     [

@@ -16,6 +16,7 @@ from .words import LEVELS, WORDS
 
 _TYPES = ("CON", "NON", "ACK", "RST")
 _FORMAT_CBOR = 60
+_PAD_B = 10
 # Words for the integer keys of a payload by path, and of the maps below one of them.
 _KEYS = {
     "/d": schema.IDENTITY,
@@ -162,7 +163,8 @@ def _content(message: aiocoap.Message, path: str) -> tuple[list[str], dict[str, 
 
 def _payload(message: aiocoap.Message, path: str) -> str:
     form = message.opt.content_format
-    if form == _FORMAT_CBOR:
+    # A pad's events leave the format out: they are short, and there is one only.
+    if form == _FORMAT_CBOR or (form is None and path == "/i" and message.code == aiocoap.PUT):
         block = message.opt.block2 or message.opt.block1
         if block and (block.more or block.block_number):
             return f"a block of CBOR: {message.payload.hex()}"
@@ -178,7 +180,20 @@ def _payload(message: aiocoap.Message, path: str) -> str:
 
 def _diagnostic(item: bytes, path: str | None) -> str:
     path = "/r" if path and path.startswith("/r/") else path
+    if path == "/i":
+        return _pad(item)
     return cbordiag.diagnostic(cbordiag.load(item), _KEYS.get(path or ""), _WITHIN.get(path or ""))
+
+
+def _pad(item: bytes) -> str:
+    """Controller input: the bytes, and what they say as a comment."""
+    value = cbordiag.load(item)
+    shown = cbordiag.diagnostic(value)
+    if not isinstance(value, bytes) or len(value) != _PAD_B:
+        return shown
+    told = schema.pad(value)
+    told["buttons"] = " ".join(told["buttons"]) or "none"
+    return f"{shown} /{', '.join(f'{name} {said}' for name, said in told.items())}/"
 
 
 def _option_name(number: OptionNumber) -> str:

@@ -40,6 +40,7 @@ WORDS = {
     221: Word("WIFI_LOST", "Wi-Fi is gone; the device looks for it"),
     222: Word("WIFI_KEPT", "a new network works and is kept"),
     225: Word("WIFI_ROAMED", "changed to a stronger access point, from {a} to {b} dBm"),
+    217: Word("PAD_RELEASED", "a game pad fell silent with something pressed; all of it is released"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -127,6 +128,7 @@ WORDS = {
     384: Word(
         "WIFI_MALFORMED", "a network has a name of 1 to 32 bytes and a password of at most 64", "docs/protocol.md"
     ),
+    378: Word("PADS_FULL", "four game pads play already", "one that rests for ten seconds leaves its place"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),

@@ -1,5 +1,6 @@
 """The integer keys of docs/protocol.md, once, and what the maps become here."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,11 @@ BROUGHT = {
     8: "address",
 }
 MAILBOX = {0: "address", 1: "peer"}
+PAD = ("sequence", "buttons", "left_x", "left_y", "right_x", "right_y", "left_trigger", "right_trigger")
+BUTTONS = (
+    "a", "b", "x", "y", "left_shoulder", "right_shoulder", "left_trigger", "right_trigger", "back", "start",
+    "left_stick", "right_stick", "up", "down", "left", "right",
+)  # fmt: skip
 
 Value = bool | int | float | str | None
 
@@ -44,6 +50,12 @@ Value = bool | int | float | str | None
 def named(wire: Mapping[int, Any], names: Mapping[int, str]) -> dict[str, Any]:
     """A map off the wire with words for keys. Keys that are not known here, of a newer device, are left out."""
     return {names[key]: value for key, value in wire.items() if key in names}
+
+
+def pad(record: bytes) -> dict[str, Any]:
+    """The ten bytes of `/i` by name; buttons are those that are down. Raises struct.error."""
+    values = dict(zip(PAD, struct.unpack("<HH4b2B", record), strict=True))
+    return {**values, "buttons": [name for n, name in enumerate(BUTTONS) if values["buttons"] >> n & 1]}
 
 
 @dataclass(frozen=True)
