@@ -18,6 +18,7 @@ from aiocoap import GET, Context, Message
 from tosplus.build import apps
 from tosplus.link import frames, pair, schema
 from tosplus.link.client import Client
+from tosplus.link.schema import Rule
 from tosplus.sim.device import Device
 
 CDDL = Path("lib/toscore/link.cddl").read_text()
@@ -202,30 +203,46 @@ def test_what_the_host_asks(tmp_path):
             async with frames.relay(*device.link, lambda *one: seen.append(one)) as here, Client(*here) as client:
                 await client.set("power", True)
                 await client.state()
+                rules = [Rule("temp", "power", above=98.5, to=False), Rule("temp", "power", below=20)]
+                await client.set_rules([*rules, Rule("temp", "power", equals=30, to=True)])
+                await client.set_rules([])
+                await client.set_rules(None)
         requests = [aiocoap.Message.decode(frame) for way, frame in seen if way == "to"]
         bodies = [(request.opt.uri_path, request.payload) for request in requests if request.payload]
-        assert [path for path, _ in bodies] == [("s", "power")]
+        assert [path for path, _ in bodies] == [("s", "power"), ("b",), ("b",), ("b",)]
         check("value", bodies[0][1])
+        for _, rules in bodies[1:3]:
+            check("rules", rules)
+        assert bodies[3][1] == b"\xf6"  # back to the maker's
 
     asyncio.run(main())
 
 
-def test_a_report_to_a_hub(tmp_path):
+@pytest.mark.parametrize(("app", "keys"), [("kettle", {0, 1}), ("watch", {0, 1, 2, 3, 4})])
+def test_a_report_to_a_hub(tmp_path, app, keys):
+    """The watch's first says that it is awake, its second that it falls asleep."""
+
     async def main():
         heard = asyncio.Queue()
 
         class Socket(asyncio.DatagramProtocol):
             def datagram_received(self, data, addr):
-                heard.put_nowait(aiocoap.Message.decode(data))
+                heard.put_nowait((aiocoap.Message.decode(data), addr))
 
         listening, _ = await asyncio.get_running_loop().create_datagram_endpoint(Socket, local_addr=("127.0.0.1", 0))
         address = "{}:{}".format(*listening.get_extra_info("sockname"))
+        seen = set()
         try:
-            async with Device("kettle", state_dir=tmp_path / "den" / "kettle", hub=address, plain=True) as device:
+            about = {"hub": address, "plain": True, "wall": 1_800_000_000, "rate": 60}
+            async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
                 await device.ready()
-                report = await asyncio.wait_for(heard.get(), 5)
-            assert report.opt.uri_path[0] == "r" and report.opt.content_format == 60
-            check("report", report.payload)
+                while not seen >= keys:
+                    report, sender = await asyncio.wait_for(heard.get(), 5)
+                    assert report.opt.uri_path[0] == "r" and report.opt.content_format == 60
+                    check("report", report.payload)
+                    seen |= set(cbor2.loads(report.payload))
+                    head = bytes((0x60 | len(report.token), aiocoap.CHANGED))
+                    listening.sendto(head + report.mid.to_bytes(2, "big") + report.token, sender)
         finally:
             listening.close()
 

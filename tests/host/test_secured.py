@@ -1,6 +1,7 @@
 """OSCORE through the link: aiocoap as a client of a simulated device that has peers."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
@@ -129,6 +130,51 @@ def test_bodies_in_blocks_both_ways(tmp_path):
             await owner.write("s", {n: "y" * 60 for n in range(120)})
 
     secured(tmp_path, test, str(app))
+
+
+def test_notifications_longer_than_a_block_are_whole_and_never_of_two_states(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "_HEAP", "256k")  # as above
+    app = tmp_path / "texts.py"
+    app.write_text(TEXTS)
+
+    async def test(device, owner):
+        async with contextlib.aclosing(owner.observe("s")) as states:
+            assert len(cbor2.dumps((await anext(states)).payload)) > 2048
+            for n in range(5):
+                await owner.write("s", {0: f"first {n}", 119: f"last {n}"})
+                state = (await asyncio.wait_for(anext(states), 5)).payload
+                assert len(state) == 120 and (state[0], state[119]) == (f"first {n}", f"last {n}")
+
+    secured(tmp_path, test, str(app))
+
+
+def test_a_key_is_replaced_and_the_old_one_opens_and_hears_nothing_more(tmp_path):
+    async def test(device, owner):
+        states = owner.watch()
+        await anext(states)
+        await owner.set("power", True)
+        assert (await asyncio.wait_for(anext(states), 2))["power"] is True
+        renewed = Context(b"the owner's next key", OWNER.salt, OWNER.sender, OWNER.recipient)
+        await put_in(device, "owner", renewed)
+        with pytest.raises(LinkError) as refused:
+            await owner.get("power")
+        assert refused.value.code == 354
+        credentials = Credentials(renewed, tmp_path / "renewed.sent")
+        async with Client(HOST, device.link[1], credentials=credentials) as again:
+            assert await again.get("power") is True
+            await again.set("power", False)
+            with pytest.raises((LinkError, asyncio.TimeoutError)):  # the old key hears nothing of it
+                await asyncio.wait_for(anext(states), 0.5)
+            with contextlib.suppress(LinkError):
+                await states.aclose()
+            await device.kill()
+            await device.restarted()
+            assert await again.get("power") is False
+            with pytest.raises(LinkError) as refused:
+                await owner.get("power")
+            assert refused.value.code == 354
+
+    secured(tmp_path, test)
 
 
 def test_a_wrong_key_and_a_stranger_are_refused(tmp_path):
