@@ -12,6 +12,7 @@ FUZZERS = (
     fuzz_link.fuzz_link,
     fuzz_link.fuzz_fetch,
     fuzz_link.fuzz_oscore,
+    fuzz_link.fuzz_secured,
     fuzz_link.fuzz_pairing,
     fuzz_link.fuzz_trust,
     fuzz_link.fuzz_mdns,

@@ -28,6 +28,11 @@ def fuzz_oscore(cases, seed):
     _run("oscore_target.py", cases, seed)
 
 
+def fuzz_secured(cases, seed):
+    """Secured datagrams into a whole device, damaged before or after they are sealed: as fuzz_link."""
+    _run("secured_target.py", cases, seed)
+
+
 def fuzz_pairing(cases, seed):
     """Messages of pairings into a device: refused, nobody becomes a peer, in bounded memory."""
     _run("pairing_target.py", cases, seed)

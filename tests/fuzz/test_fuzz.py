@@ -9,6 +9,10 @@ def test_datagrams_into_a_device(seed):
     fuzz_link.fuzz_link(20000, seed)
 
 
+def test_60000_secured_datagrams_into_a_device_half_of_them_damaged_before_they_were_sealed():
+    fuzz_link.fuzz_secured(60000, 1)
+
+
 def test_secured_messages_into_both_sides():
     fuzz_link.fuzz_oscore(10000, 5)
 
