@@ -65,11 +65,11 @@ def main():
             points += result.points
             images += result.images
             faults += len(result.faults)
-        for life in (0, 1):
-            name = f"talk-life-{life}{' twice' if args.full else ''}"
+        for life, twice in ((0, False), (1, args.full)):
+            name = f"talk-life-{life}{' twice' if twice else ''}"
             if args.only in name:
                 start = time.monotonic()
-                talk = nonces.sweep(f"{folder}/{name}", life, args.full, nonces.TEARS)
+                talk = nonces.sweep(f"{folder}/{name}", life, twice, nonces.TEARS)
                 counts = f"{talk.ops:10} {'':6} {talk.points:7} {'':7} {len(talk.faults):7}"
                 print(f"{name:32} {counts} {time.monotonic() - start:6.1f}  {talk.seals} nonces", flush=True)
                 for cuts, what in talk.faults[:10]:
