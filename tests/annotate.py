@@ -1,15 +1,19 @@
 """The section "Every message, byte by byte" of docs/protocol.md: `python tests/annotate.py` writes it anew.
 
 The device's own code makes the bytes, and what they say is read back here by hand; tests/host/test_annotate.py
-compares with what stands in the document. PYTHONPATH=lib:tools.
+compares with what stands in the document. PYTHONPATH=lib:tools:tests.
 """
 
 import json
 from pathlib import Path
 
 import aiocoap
-from toscore import cbor, coap, mdns, packed
+from toscore import cbor, coap, mdns, oscore_kernel, packed
+from toscore.oscore import Context
+from toscore.sequence import Reserve
+from tosplus import oscore
 from tosplus.link import pair, schema
+from unit.helpers import aes
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "protocol.md"
 BEGIN = "## Every message, byte by byte\n"
@@ -22,6 +26,9 @@ FORMAT = (coap.CONTENT_FORMAT, bytes([coap.CBOR]))
 PAD = (513, 1, -127, 127, 0, 0, 0, 255)
 TOKEN = b"\x2d\x56"
 MID = 7
+OSCORE = 9
+TAG_B = 8
+PEER = oscore.Context(bytes(range(1, 17)), b"salt", b"\x00", b"\x01")  # a secret for this example, and for no other use
 
 
 def path(*parts):
@@ -60,8 +67,31 @@ def announcement():
     return responder.out[3][0]
 
 
+def secured():
+    """(request, answer) of switching on, as frames; made by the device's own code, for both sides."""
+    made = []
+    for sender, recipient in ((PEER.sender, PEER.recipient), (PEER.recipient, PEER.sender)):
+        numbers = Reserve(20, lambda n: None)
+        made.append(Context(aes, oscore_kernel, PEER.secret, PEER.salt, sender, recipient, numbers.next))
+        made[-1].window.begin()
+    client, device = made
+    code, options, payload, asked = client.protect_request(coap.PUT, [*path("s", "power"), FORMAT], cbor.dumps(True))
+    request = coap.encode(coap.CON, code, MID, TOKEN, options, bytes(payload))
+    device.unprotect_request(asked, options, payload)
+    code, options, payload = device.protect_response(asked, coap.CHANGED, [], b"")
+    return request, coap.encode(coap.ACK, code, MID, TOKEN, options, bytes(payload))
+
+
+def opened(frame, request=None):
+    """What is inside a secured frame, by the host's code."""
+    parts = [None if one is None else coap.option(coap.decode(one)[4], OSCORE) for one in (frame, request)]
+    value, asked = [None if part is None else oscore.option(part) for part in parts]
+    return PEER.open(value, coap.decode(frame)[5], asked)
+
+
 def examples():
     """[(heading, frame or CBOR item, words for its keys)]. Words: {key: name or (name, words below)}, None for DNS."""
+    sealed, confirmed = secured()
     resources = {**schema.IDENTITY, 5: ("resources", schema.ROW)}
     events = {**schema.EVENTS, 2: ("latest", {"items": ("sequence", "ms", "index", "value")})}
     log = {**schema.LOG, 1: ("ring", {"items": ("ms", "code", "a", "b")})}
@@ -116,7 +146,20 @@ def examples():
             {},
         ),
         ("Here I am: to 224.0.0.251, port 5353", announcement(), None),
+        ("Switch on, secured: PUT `/s/power` in OSCORE", sealed, {}),
+        ("Inside of that", opened(sealed), {}),
+        ("done, secured", confirmed, {}),
+        ("Inside of that answer", opened(confirmed, sealed), {}),
     ]
+
+
+def reader(heading, data, words):
+    """What reads an example."""
+    if words is None:
+        return lines_of_dns
+    if heading.startswith("Inside"):
+        return lines_of_inside
+    return lines_of_frame if data[0] >> 6 == 1 else lines_of_cbor
 
 
 def lines_of_frame(frame, words):
@@ -128,15 +171,33 @@ def lines_of_frame(frame, words):
     at = 4 + len(token)
     if token:
         yield frame[4:at], "token"
+    yield from lines_of_content(frame, at, options, payload, words)
+
+
+def lines_of_inside(data, words):
+    """Yields as lines_of_frame, of what is encrypted in OSCORE: a code, options, a payload (RFC 8613 section 5.3)."""
+    _, code, _, _, options, payload = coap.decode(b"\x40" + data[:1] + b"\0\0" + data[1:])
+    yield data[:1], str(aiocoap.numbers.codes.Code(code))
+    yield from lines_of_content(data, 1, options, payload, words)
+
+
+def lines_of_content(frame, at, options, payload, words):
     for number, value in options:
         head_b = 1 + (frame[at] >> 4 > 12) + (frame[at] & 15 > 12)  # no example has more
         name = aiocoap.numbers.optionnumbers.OptionNumber(number).name.title().replace("_", "-")
         text = value.decode() if number == coap.URI_PATH else str(int.from_bytes(value, "big"))
+        if number == OSCORE:
+            name = "OSCORE"
+            text = f"number {value[1]}, id {value[2:].hex()}" if value else "that of the request"
         yield frame[at : at + head_b + len(value)], f"{name}: {text}"
         at += head_b + len(value)
     if payload:
         yield frame[at : at + 1], "payload follows"
-        if options == path("i"):
+        if coap.option(options, OSCORE) is not None:
+            if len(payload) > TAG_B:
+                yield payload[:-TAG_B], "encrypted"
+            yield payload[-TAG_B:], "tag"
+        elif options == path("i"):
             yield from lines_of_pad(payload)
         elif any(number == coap.CONTENT_FORMAT for number, _ in options):
             yield from lines_of_cbor(payload, words)
@@ -144,7 +205,7 @@ def lines_of_frame(frame, words):
             yield payload, f'text: "{payload.decode()}"'
 
 
-def lines_of_dns(packet):
+def lines_of_dns(packet, words):
     """Yields (bytes, what they say) of a response of multicast DNS, in which nothing is compressed."""
     answers = packet[7]
     assert packet[:12] == bytes([0, 0, 0x84, 0, 0, 0, 0, answers, 0, 0, 0, 0])
@@ -184,12 +245,6 @@ def dns_name(packet, at):
     return ".".join(labels), at + 1
 
 
-def lines(data, words):
-    """Yields (bytes, what they say) of any of the examples."""
-    if words is None:
-        return lines_of_dns(data)
-    is_frame = data[0] >> 6 == 1 and data[:1] != b"\x4a"
-    return lines_of_frame(data, words) if is_frame else lines_of_cbor(data, words)
 def lines_of_pad(data):
     """Yields as lines_of_frame, of a record of toscore.packed."""
     yield data[:1], "10 B:"
@@ -250,8 +305,9 @@ def section():
         "`tos explain HEX` says the same of any other bytes; [link.cddl](../lib/toscore/link.cddl) is the grammar.\n",
     ]
     for heading, data, words in examples():
-        out.append(f"{heading}, {len(data)} bytes:\n")
-        for raw, text in lines(data, words):
+        lines = reader(heading, data, words)(data, words)
+        out.append(f"{heading}, {len(data)} byte{'' if len(data) == 1 else 's'}:\n")
+        for raw, text in lines:
             shown = [raw[i : i + 8].hex(" ") for i in range(0, len(raw), 8)]
             out += [f"    {shown[0]:24}{text}".rstrip(), *[f"    {more}" for more in shown[1:]]]
         out.append("")

@@ -11,4 +11,5 @@ def test_the_document_shows_what_the_code_makes_today():
 
 def test_each_byte_is_shown_once():
     for heading, data, words in annotate.examples():
-        assert b"".join(raw for raw, _ in annotate.lines(data, words)) == data, heading
+        lines = list(annotate.reader(heading, data, words)(data, words))
+        assert b"".join(raw for raw, _ in lines) == data, heading
