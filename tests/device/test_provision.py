@@ -48,11 +48,10 @@ class Radio:
 
 
 class Link:
-    peers = None
+    owned = False
 
-
-class Peers:
-    all = ("somebody",)
+    def is_owned(self):
+        return self.owned
 
 
 def device(name, networks=(), **around):
@@ -260,10 +259,10 @@ def test_a_config_that_makes_no_sense_is_told_and_harmless():
         assert machine.networks() == [] and app.log.counts[CONFIG_BAD] == 1
 
 
-def test_a_paired_device_takes_nothing_from_the_air_until_its_button_is_pressed():
+def test_an_owned_device_takes_nothing_from_the_air_until_its_button_is_pressed():
     machine, radio, app = device("paired")
     assert machine.state == provision.AUTHORIZED
-    app.link.peers = Peers
+    app.link.owned = True
     assert machine.state == provision.IDLE
     machine.press()
     assert machine.state == provision.AUTHORIZED

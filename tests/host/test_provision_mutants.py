@@ -27,12 +27,12 @@ MUTANTS = [
     ),
     Mutant(
         "a paired device is open", MACHINE,
-        DEVICE + "test_a_paired_device_takes_nothing_from_the_air_until_its_button_is_pressed",
+        DEVICE + "test_an_owned_device_takes_nothing_from_the_air_until_its_button_is_pressed",
         "return not self.is_paired() or", "return True or",
     ),
     Mutant(
         "a press opens for good", MACHINE,
-        DEVICE + "test_a_paired_device_takes_nothing_from_the_air_until_its_button_is_pressed",
+        DEVICE + "test_an_owned_device_takes_nothing_from_the_air_until_its_button_is_pressed",
         "self._app.clock.ms() < self._open_until_ms", "self._open_until_ms > 0",
     ),
     Mutant(

@@ -132,8 +132,7 @@ def test_bodies_in_blocks_both_ways(tmp_path):
     secured(tmp_path, test, str(app))
 
 
-def test_notifications_longer_than_a_block_are_whole_and_never_of_two_states(tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "_HEAP", "256k")  # as above
+def test_notifications_longer_than_a_block_are_whole_and_never_of_two_states(tmp_path):
     app = tmp_path / "texts.py"
     app.write_text(TEXTS)
 
