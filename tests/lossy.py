@@ -1,6 +1,7 @@
 """A bad network for tests: a UDP relay that delays and loses, and behind it aiocoap's server with one large body."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import random
@@ -55,6 +56,34 @@ class Relay(asyncio.DatagramProtocol):
     def _send(self, data, to):
         if not self._transport.is_closing():
             self._transport.sendto(data, to)
+
+
+class Counting(Relay):
+    """Loses nothing, and keeps what passes in `passed`, as (to the server, datagram)."""
+
+    last = None  # that was made
+
+    def __init__(self, server):
+        super().__init__(server, 0, 0, 1)
+        self.passed = []
+        Counting.last = self
+
+    def datagram_received(self, data, address):
+        self.passed.append((address != self._server, data))
+        super().datagram_received(data, address)
+
+
+@contextlib.asynccontextmanager
+async def relayed(address, relay):
+    """The address of a relay in front of a server's address."""
+    host, port = address.split(":")
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: relay((host, int(port))), local_addr=(HOST, 0)
+    )
+    try:
+        yield "{}:{}".format(*transport.get_extra_info("sockname"))
+    finally:
+        transport.close()
 
 
 async def fetched(body, loss=0, delay_s=0.01, seed=1, window=4, exponent=6, timeout_s=50, **about):

@@ -108,25 +108,18 @@ class Link:
             self._udp.send(datagram, peer)
         self._exchange.out.clear()
 
-    def ask(self, peer, code, path, payload, done):
-        """A request with CBOR, from the link's own socket. done(code, options, payload) is called once, with code None
-        when no answer came."""
+    def asker(self, name=None):
+        """-> an Asker, with the context of the peer of that name. Raises AuthError without one, StoreError, Busy."""
+        from tos.asker import Asker
+
+        context = None if name is None else self.secure().context(name)
+        return Asker(self._app, self._exchange, self._wake.set, context)
+
+    def ask(self, peer, code, path, payload, done, name=None):
+        """A request with CBOR, from the link's own socket; name: of the peer whose context protects it. Raises as
+        asker. done(code, options, payload) is called once, with code None when no answer came that counts."""
         options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")] + [_FORMAT_CBOR]
-
-        def answered(answer, more, body):
-            # A peer that cannot know whether a request is fresh wants to see its Echo again, RFC 9175 section 2.3.
-            echo = coap.option(more, coap.ECHO)
-            if answer == coap.UNAUTHORIZED and echo is not None and options[-1][0] != coap.ECHO:
-                options.append((coap.ECHO, echo))
-                send()
-            else:
-                done(answer, more, body)
-
-        def send():
-            self._exchange.request(self._app.clock.ms(), peer, code, options, payload, answered)
-            self._wake.set()
-
-        send()
+        self.asker(name).request(self._app.clock.ms(), peer, code, options, payload, done)
 
     # Requests
 

@@ -6,17 +6,18 @@ from tos.link import refuse
 from tos.state import load
 from tos.store import Record
 from toscore import cbor_viper as cbor
-from toscore import coap
+from toscore import coap, hkdf
 from toscore import oscore_kernel_viper as kernel
 from toscore.errors import AuthError, Busy, StoreError, TosError, WireError
 from toscore.oscore import Context
 from toscore.oscore_server import Server
-from toscore.sequence import Reserve
+from toscore.sequence import LAST, Reserve
 
 _PEER_CAME = const(212)
 _PEER_GONE = const(213)
 _STORE_FAILED = const(407)
 _UNSECURED = const(356)
+_NOT_A_PEER = const(375)
 _PEERS_FULL = const(357)
 _PEER_NO_ROOM = const(358)
 _PEER_BAD = const(423)
@@ -38,6 +39,9 @@ _ROLE = const(6)
 _PATHS = const(7)
 _ADDRESS = const(8)
 _FIELDS = const(9)
+
+_SPARE = const(16)  # numbers that a wake has at least
+_AHEAD = const(128)  # as in Reserve
 
 
 class Peer:
@@ -166,6 +170,48 @@ class Peers:
             raise Busy(_PEER_NO_ROOM)
         context.peer = peer
         return context
+
+    # What the device asks itself
+
+    def named(self, name):
+        """The peer of that name, or None."""
+        for peer in self.all:
+            if peer.name == name:
+                return peer
+
+    def context(self, name):
+        """-> the Context of a peer, to ask with. Raises AuthError without such a peer, StoreError, Busy."""
+        peer = self.named(name)
+        if peer is None:
+            raise AuthError(_NOT_A_PEER, name)
+        if peer.context is None:
+            peer.context = self.derive(peer)
+        return peer.context
+
+    def mark(self, peer):
+        """Four bytes that this key has and no other, by which one knows it again and learns nothing of it."""
+        row = self._row(peer.slot) or {_SECRET: b"", _SALT: b""}
+        return hkdf.expand(hkdf.extract(row[_SALT], row[_SECRET]), b"tos:v1 mark", 4)
+
+    def rest(self):
+        """-> (next number to send with, end of the reserve), for a sleep that forgets all else. It reserves before the
+        sleep, so that what wakes can send before it writes. Raises StoreError."""
+        numbers = self._numbers
+        if numbers is None:
+            raise StoreError(_SEQUENCE_LOST)
+        if numbers.end - numbers.at < _SPARE:
+            end = min(numbers.at + _AHEAD, LAST + 1)
+            self._save(end)
+            numbers.end = end
+        return numbers.at, numbers.end
+
+    def resume(self, at, end):
+        """As rest() said, after the sleep and before anything is sent. False: that was another reserve."""
+        numbers = self._numbers
+        if numbers is None or not numbers.at == numbers.end == end or not end - _AHEAD - _SPARE <= at <= end:
+            return False
+        numbers.at = at
+        return True
 
     # What the link asks
 

@@ -14,22 +14,23 @@ class Reserve:
     """Numbers that no restart repeats (section B.1.1).
 
     start: what persist was last called with; 0 for a new key. persist(n): durable when it returns; raises StoreError.
+    at: the next one. end: the first that is not reserved.
     """
 
     def __init__(self, start, persist):
-        self._next = self._end = start
+        self.at = self.end = start
         self._persist = persist
 
     def next(self):
         """The number to send with. Raises StoreError when none is left for this key, or it cannot be reserved."""
-        n = self._next
-        if n == self._end:
+        n = self.at
+        if n == self.end:
             if n > LAST:
                 raise StoreError(_OSCORE_SPENT)
             end = min(n + _AHEAD, LAST + 1)
             self._persist(end)
-            self._end = end
-        self._next = n + 1
+            self.end = end
+        self.at = n + 1
         return n
 
 
@@ -40,28 +41,28 @@ class Window:
         self.known = False  # after a cold boot nobody knows what came
         self.echo = None  # what a peer must repeat then, and
         self.challenged = -1  # the highest number that was asked to
-        self._top = -1
-        self._seen = 0  # bit n: top - n came
+        self.top = -1
+        self.seen = 0  # bit n: top - n came
 
     def allows(self, n):
         """Whether it did not come yet. True also while nothing is known."""
-        behind = self._top - n
-        return behind < 0 or (behind < _WINDOW and not self._seen >> behind & 1)
+        behind = self.top - n
+        return behind < 0 or (behind < _WINDOW and not self.seen >> behind & 1)
 
     def add(self, n):
         """It came; it is allowed."""
-        ahead = n - self._top
+        ahead = n - self.top
         if ahead > 0:
-            self._seen = (self._seen << (ahead if ahead < _WINDOW else _WINDOW) | 1) & (1 << _WINDOW) - 1
-            self._top = n
+            self.seen = (self.seen << (ahead if ahead < _WINDOW else _WINDOW) | 1) & (1 << _WINDOW) - 1
+            self.top = n
         else:
-            self._seen |= 1 << -ahead
+            self.seen |= 1 << -ahead
 
     def begin(self, n=-1):
         """That number is shown to be fresh, and all up to it are past (section B.1.2). For a new key: without n."""
         self.known = True
-        self._top = n
-        self._seen = (1 << _WINDOW) - 1
+        self.top = n
+        self.seen = (1 << _WINDOW) - 1
 
 
 class Notifications:

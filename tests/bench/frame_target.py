@@ -15,7 +15,7 @@ from toscore import coap
 
 def update(token, notifications):
     bench = Paired()
-    bench.link.peers._numbers._next = bench.link.peers._numbers._end = 65000
+    bench.link.peers._numbers.at = bench.link.peers._numbers.end = 65000
     bench.link._observers._sequence = notifications
     owner = Peer(bench).begin()
     bench.raw(owner.datagram(GET, [(coap.OBSERVE, b"")] + POWER, token=token), "peer")

@@ -42,7 +42,7 @@ MUTANTS = [
         "no number is reserved", "toscore/sequence.py", "            self._persist(end)\n", "", "was used",
     ),
     Mutant(
-        "a number is used and then kept", "toscore/sequence.py", "n == self._end:", "n == self._end + 1:", "was used",
+        "a number is used and then kept", "toscore/sequence.py", "n == self.end:", "n == self.end + 1:", "was used",
     ),
     Mutant(
         "what is kept is the first of those reserved", "toscore/sequence.py", "self._persist(end)",

@@ -34,6 +34,7 @@ class Bench:
         self.app, self.board = bound(App("lamp"))
         self.clock = self.app.clock = clock
         self.app.boot = 7
+        self.board.plain = True
         self.app.config = Config(config)
         self.link = Link(self.app)
         self.reporter = Hub(self.app, self.link)

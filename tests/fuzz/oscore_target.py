@@ -97,7 +97,7 @@ def main(cases, seed):
         if n % 64 == 0:  # as after a cold boot, now and then
             server.window.known = False
         elif not server.window.known:
-            server.window.begin(server.window._top)
+            server.window.begin(server.window.top)
         if n >= _SETTLE and n % _LOOK == 0:
             gc.collect()
             if used is None:

@@ -5,6 +5,8 @@ from fuzz import fuzz_cbor, fuzz_link
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+
+
 def test_datagrams_into_a_device(seed):
     fuzz_link.fuzz_link(20000, seed)
 

@@ -20,18 +20,18 @@ MUTANTS = [
     Mutant(
         "the window begins below what was shown", "sequence.py",
         "test_sequence.py::test_after_a_cold_boot_the_window_is_not_known_and_begins_where_it_is_shown",
-        "        self._seen = (1 << _WINDOW) - 1\n", "        self._seen = 1\n",
+        "        self.seen = (1 << _WINDOW) - 1\n", "        self.seen = 1\n",
     ),
     Mutant(
         "a number is given before it is kept", "sequence.py",
         "test_sequence.py::test_no_number_is_used_before_it_is_kept_and_none_twice_over_restarts",
-        "n == self._end:", "n == self._end + 1:",
+        "n == self.end:", "n == self.end + 1:",
     ),
     Mutant(
         "a failed write is forgotten", "sequence.py",
         "test_sequence.py::test_after_a_failed_write_nothing_is_given_until_one_succeeds",
-        "            self._persist(end)\n            self._end = end\n",
-        "            self._end = end\n            self._persist(end)\n",
+        "            self._persist(end)\n            self.end = end\n",
+        "            self.end = end\n            self._persist(end)\n",
     ),
     Mutant(
         "numbers go on behind the last", "sequence.py",

@@ -218,12 +218,12 @@ def test_every_truncation_and_flipped_bit_is_refused_and_changes_nothing():
     door = serving(server)
     message = client.protect_request(3, [(11, b"s"), (12, b"\x3c")], b"\xa1\x01\xf5")
     value, body = message[3], bytes(message[2])
-    before = server.window._top, server.window._seen
+    before = server.window.top, server.window.seen
 
     def refused(value, body):
         e = raises((WireError, AuthError), door.receive, [(9, value)], body)
         assert (e.code, e.coap) in ((UNDECODED, 130), (NO_CONTEXT, 129), (FORGED, 128)), (value, body)
-        assert (server.window._top, server.window._seen) == before
+        assert (server.window.top, server.window.seen) == before
         return e.code
 
     for end in range(len(body)):

@@ -31,6 +31,9 @@ WORDS = {
     211: Word("OWNERS_RULE", "the owner's rule {a} fired", "`tos dev rules DEVICE` lists them"),
     212: Word("PEER_CAME", "peer {a} has come, or another in its place; role {b}", "roles: docs/protocol.md, under /p"),
     213: Word("PEER_GONE", "peer {a} was removed"),
+    214: Word("COMMANDED", "the hub's commands up to number {a} are done, {b} of them now"),
+    215: Word("CLOCK_SET", "the hub set the clock, by {a} s (0: it had no time)"),
+    217: Word("PAD_RELEASED", "a game pad fell silent with something pressed; all of it is released"),
     218: Word(
         "CANNOT_ANNOUNCE",
         "this device cannot announce itself on the network, errno {a}; it lives on without",
@@ -40,7 +43,6 @@ WORDS = {
     221: Word("WIFI_LOST", "Wi-Fi is gone; the device looks for it"),
     222: Word("WIFI_KEPT", "a new network works and is kept"),
     225: Word("WIFI_ROAMED", "changed to a stronger access point, from {a} to {b} dBm"),
-    217: Word("PAD_RELEASED", "a game pad fell silent with something pressed; all of it is released"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -110,12 +112,21 @@ WORDS = {
     367: Word("ROLE", "this peer's role does not allow that", "docs/protocol.md has the table, under /p"),
     368: Word("PEER_MALFORMED", "what was brought is no peer that this device can have", "docs/protocol.md, under /p"),
     369: Word("HUB_MALFORMED", "no address of a hub that this device can use", "write it as ADDRESS:PORT, or :PORT"),
+    372: Word(
+        "ANSWER_UNSEALED",
+        "who was asked with a key answered {a} in the clear; that counts as no answer",
+        "401 often means that the hub does not know this device any more: pair again",
+    ),
+    373: Word("ANSWER_BAD", "what the hub answered to a report is malformed; nothing of it was done"),
+    374: Word("COMMAND_REFUSED", "command {a} of the hub was refused with code {b}; it counts as done"),
+    375: Word("NOT_A_PEER", "config names a hub that is no peer of this device; it gets no reports", "pair again"),
     376: Word("MDNS_MALFORMED", "not a well-formed mDNS packet, at byte {a}; only the first is logged", "RFC 6762"),
     377: Word(
         "NAME_TAKEN",
         "something else on the network has this device's name; it announces itself with -{a} behind it",
         "its id is the same; `tos dev ls` goes by that",
     ),
+    378: Word("PADS_FULL", "four game pads play already", "one that rests for ten seconds leaves its place"),
     379: Word("IMPROV_MALFORMED", "an Improv command is malformed, at byte {a}", "improv-wifi.com/serial"),
     380: Word("IMPROV_CHECKSUM", "an Improv packet is damaged", "the client sends it again"),
     381: Word(
@@ -128,7 +139,6 @@ WORDS = {
     384: Word(
         "WIFI_MALFORMED", "a network has a name of 1 to 32 bytes and a password of at most 64", "docs/protocol.md"
     ),
-    378: Word("PADS_FULL", "four game pads play already", "one that rests for ten seconds leaves its place"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -150,6 +160,10 @@ WORDS = {
     413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
     414: Word("SECRET_FAILED", "the pairing secret can be neither read nor kept; nobody can pair"),
     415: Word("RESET_FAILED", "a factory reset could not be done; the next start tries again"),
+    416: Word(
+        "CARRIED_BAD",
+        "what was kept over deep sleep is damaged, or too old; the counters in flash are used",
+    ),
     419: Word("WIFI_CONFIG_BAD", "config has networks that cannot be used", "provision again"),
     421: Word(
         "RULE_DROPPED",
