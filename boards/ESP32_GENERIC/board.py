@@ -14,6 +14,7 @@ radio = Radio(clock)
 keystore = esp32.Keystore()
 rng = esp32.rng
 aes = esp32.aes
+rtc = esp32.Rtc()
 
 # `tos board check` knows which pins the chip keeps for itself.
 OUT = {"relay": 26, "led": 25}  # an input until a driver takes it: a relay that must not chatter needs a pull-down

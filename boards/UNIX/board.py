@@ -22,6 +22,7 @@ radio = unix.Radio(clock, _wire, chip.args.get("access_points"))
 keystore = unix.Keystore()
 rng = unix.rng
 aes = unix.aes
+rtc = unix.Rtc(bytes.fromhex(chip.args.get("rtc", "")))
 
 features = {
     "relay": lambda: Switch(_world, "relay"),
@@ -42,7 +43,7 @@ pairing = "button"
 
 def sleep(ms, wake):
     _world.save()
-    unix.sleep(_wire, clock, ms, wake)
+    unix.sleep(_wire, clock, rtc, ms, wake)
 
 
 def restart():

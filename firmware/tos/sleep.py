@@ -3,11 +3,13 @@
 import asyncio
 
 from micropython import const
+from tos import carried
 from tos.hub import ASLEEP, NEXT_MS, STATE
 
 _ASLEEP = const(208)
 
-_TIMER = const(4)  # a cause of start
+_TIMER = const(4)  # causes of a start
+_BUTTON = const(5)
 _SENSORS_MS = const(2000)  # one that has not answered by then is reported as not known
 _REPORT_MS = const(3000)  # a hub that has not answered by then hears of it the next time
 _LOOK_MS = const(20)
@@ -29,6 +31,8 @@ class Sleep:
         self._clock = None
 
     async def run(self, app):
+        if self._clock is None:  # not when it crashed and runs again: numbers were used since
+            carried.take(app, app.board.cause in (_TIMER, _BUTTON))
         self._clock = app.clock
         buttons = [getattr(app.dev, name) for name in self._wake]
         app.watch(self._notice)
@@ -51,6 +55,7 @@ class Sleep:
                 app.log.event(_ASLEEP, self._every_ms)
                 app.make_safe()
                 app.state.save()
+                carried.put(app)
                 app.board.sleep(self._every_ms, buttons)
 
     async def _sensors(self, app):

@@ -132,6 +132,17 @@ class Keystore:
         self.values.pop(name, None)
 
 
+class Rtc:
+    def __init__(self):
+        self.kept = b""
+
+    def get(self):
+        return self.kept
+
+    def put(self, data):
+        self.kept = bytes(data)
+
+
 class Board:
     NAME = "BENCH"
     uid = b"\x00\x01\x02\x03\x04\x05"
@@ -152,6 +163,7 @@ class Board:
         self.restarts = 0
 
         self.keystore = Keystore()
+        self.rtc = Rtc()
         self.aes = cryptolib.aes
 
     def rng(self, n):

@@ -104,8 +104,10 @@ def bound(path):
 
 def test_the_page_is_read_as_a_person_reads_it():
     board, classes = contracts()
-    assert " ".join(sorted(board)) == "NAME aes cause clock console features keystore radio rng services uid watchdog"
-    assert " ".join(sorted(classes)) == "Adc Button Clock Console Display Keys Keystore Level Radio Switch Udp Watchdog"
+    names = "NAME aes cause clock console features keystore radio rng rtc services uid watchdog"
+    assert " ".join(sorted(board)) == names
+    kinds = "Adc Button Clock Console Display Keys Keystore Level Radio Rtc Switch Udp Watchdog"
+    assert " ".join(sorted(classes)) == kinds
     assert classes["Radio"] == {
         "scan": ([], False),
         "join": (["ssid", "password", "timeout_ms", "bssid"], True),

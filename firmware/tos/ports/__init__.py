@@ -37,6 +37,8 @@ keystore        get(name) -> bytes or None. put(name, value): durable when it re
                 never a mixture. erase(name). name: at most 15 letters, digits, _ or -. Values never reach a log.
 rng(n)          n random bytes fit for keys.
 aes(key, mode, iv=None) -> a cipher as in MicroPython's cryptolib: mode 1 ECB, 2 CBC; encrypt(data[, into]).
+rtc             get() -> what was put last, b"" when the power failed since. put(data): at most 512 B, no flash; it
+                lasts over deep sleep, over any other start perhaps.
 sleep(ms, wake) deep sleep, in which only a timer runs. After ms, or when one of the buttons in wake (their drivers) is
                 pressed, the chip starts anew, with cause 4 or 5. It does not return.
 restart()       the chip starts anew at once, with cause 1. It does not return.

@@ -102,6 +102,8 @@ class Device:
         self._falling: dict[str, Any] = {}  # what the device said of its sleep
         self._asleep: Asleep | None = None
         self._slept_ms = 0
+        self.rtc = b""  # its RTC memory, as deep sleep keeps it
+        self._kept_wall: int | None = None
         self._ordered: int | None = None  # the cause for the next start, where we ended the process ourselves
         self._process: Process | None = None
         self._wire: asyncio.DatagramTransport | None = None
@@ -312,7 +314,7 @@ class Device:
             if not self.is_plugged:
                 self._process.kill()
             self._look_ready()
-            self._slept_ms = 0
+            self._slept_ms, self.rtc, self._kept_wall = 0, b"", None
             code = await self._process.wait()
         finally:
             self._wire.close()
@@ -335,8 +337,13 @@ class Device:
             if not answer.done():
                 answer.set_result({"unspent_ms": told["unspent_ms"]})
         self._seen = self.starts
+        self.rtc = bytes.fromhex(told["rtc"])
         try:
             self._slept_ms = await self._asleep.over()
+            if self._asleep.cause == _POWER:
+                self.rtc = b""
+            elif told["wall"] is not None:
+                self._kept_wall = told["wall"] + self._slept_ms // 1000
             return self._asleep.cause
         finally:
             self._asleep = None
@@ -350,12 +357,13 @@ class Device:
             "parent": parent,
             "model": self.model,
             "rate": self._rate,
-            "wall": self._wall,
+            "wall": self._wall if self._kept_wall is None else self._kept_wall,
             "access_points": self._access_points,
             "ambient_c": self._ambient_c,
             "link_port": self.link[1],
             "cause": cause,
             "slept_ms": self._slept_ms,
+            "rtc": self.rtc.hex(),
             "plain": self._plain,
             "cut": None,
         }

@@ -135,6 +135,20 @@ class Keystore:
         self._nvs.commit()
 
 
+class Rtc:
+    """2048 B of the memory that the RTC keeps powered, as stock firmware hands it out. Noise after the power came is no
+    value: MicroPython marks what is written, and says b"" where the mark is missing."""
+
+    def __init__(self):
+        self._rtc = machine.RTC()
+
+    def get(self):
+        return self._rtc.memory()
+
+    def put(self, data):
+        self._rtc.memory(data)
+
+
 def _check(name):
     if not 0 < len(name) <= 15:
         raise ValueError(name)

@@ -169,9 +169,24 @@ class Watchdog:
         self.feed()
 
 
-def sleep(wire, clock, ms, wake):
+class Rtc:
+    """The supply keeps it over deep sleep, and only then; with it the time."""
+
+    def __init__(self, kept):
+        self._kept = kept
+
+    def get(self):
+        return self._kept
+
+    def put(self, data):
+        self._kept = bytes(data)
+
+
+def sleep(wire, clock, rtc, ms, wake):
     """The supply starts the process again: after ms, or when one of the signals of the buttons in wake comes true."""
-    wire.tell(wire.udp, {"sleep": ms, "wake": [button.signal for button in wake], "unspent_ms": clock.unspent_ms()})
+    told = {"sleep": ms, "wake": [button.signal for button in wake], "unspent_ms": clock.unspent_ms()}
+    told.update({"rtc": rtc.get().hex(), "wall": clock.wall()})
+    wire.tell(wire.udp, told)
     chip.deep_sleep()
 
 
