@@ -25,7 +25,7 @@ package(
         "hub.py",
         "announce.py",
         "asker.py",
-        "mailbox.py",
+        "commands.py",
         "peers.py",
         "roles.py",
         "trust.py",

@@ -1,10 +1,12 @@
 """What the device asks others, with a peer's context or in the clear: `request` as an Exchange has it. MicroPython."""
 
 from micropython import const
-from toscore import coap, oscore_wire
+from toscore import coap
 from toscore.errors import TosError
 
 _ANSWER_UNSEALED = const(372)
+
+_OSCORE = const(9)
 
 
 class Asker:
@@ -35,15 +37,15 @@ class Asker:
             log = self._app.log
             try:
                 if context is not None and answer is not None:
-                    if coap.option(more, oscore_wire.OPTION) is None:
+                    if coap.option(more, _OSCORE) is None:
                         log.event(_ANSWER_UNSEALED, (answer >> 5) * 100 + (answer & 31))
                         answer = None
                     else:
                         answer, more, body = context.unprotect_response(asked, more, body)
                 echo = coap.option(more, coap.ECHO)
                 if answer == coap.UNAUTHORIZED and echo is not None and coap.option(options, coap.ECHO) is None:
-                    again = list(options)
-                    oscore_wire.insert(again, coap.ECHO, bytes(echo))
+                    again = [option for option in options if option[0] < coap.ECHO] + [(coap.ECHO, bytes(echo))]
+                    again += [option for option in options if option[0] > coap.ECHO]
                     self.request(self._app.clock.ms(), peer, code, again, payload, done, confirmable)
                     return
             except TosError as e:

@@ -30,7 +30,7 @@ def put(app):
     values = [at, end, None, None, None]
     peer = app.hub.peer()
     if peer is not None:
-        values[2] = app.hub.mailbox.last
+        values[2] = app.hub.commands.last
         if peer.context is not None and peer.context.window.known:
             values[3:] = [peer.context.window.top, peer.context.window.seen]
     body = cbor.dumps(values)
@@ -61,7 +61,7 @@ def take(app, woken):
     if peer is None:
         return
     if last is not None:
-        app.hub.mailbox.last = last
+        app.hub.commands.last = last
     if top is not None:
         window = peers.context(peer.name).window
         window.top = top

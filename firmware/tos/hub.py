@@ -32,7 +32,7 @@ class Hub:
     but for a simulated device that was started plain: that tells a hub in the clear, which can bring nothing then.
 
     A report that was answered is followed by the next after 30 s, or later if a hub with too many asks for that.
-    mailbox: of the peer that is the hub, once there is one; see mailbox.py.
+    commands: of the peer that is the hub, once there is one; see commands.py.
     """
 
     def __init__(self, app, link):
@@ -42,8 +42,9 @@ class Hub:
         self._logged = None
         self._held = False
         self._peer = None
-        self.mailbox = None
+        self.commands = None
         app.config.watch(self._changed)
+        self.peer()  # what it needs is loaded now, rather than scattered over the heap later
 
     async def run(self, app):
         pause_ms, longest_ms = _BACK_OFF_MS
@@ -91,8 +92,8 @@ class Hub:
             body[1] = wall
         if more:
             body.update(more)
-        if peer is not None and self.mailbox.last is not None:
-            body[_DONE] = self.mailbox.last
+        if peer is not None and self.commands.last is not None:
+            body[_DONE] = self.commands.last
         answers = []
         wake = self._wake = asyncio.Event()  # of this report alone: what an earlier one hears is too late
 
@@ -118,21 +119,21 @@ class Hub:
             return None
         if code >> 5 == 2:
             self._tell(_HUB_ANSWERS)
-            if payload and peer is not None and peer is self.peer() and peer.role in (_OWNER, _HUB, "owner"):
-                self.mailbox.take(payload, "link/" + name, app.clock.ms() - asked)
+            if payload and peer is not None and peer is self.peer() and peer.role in (_OWNER, _HUB):
+                self.commands.take(payload, "link/" + name, app.clock.ms() - asked)
             return _PERIOD_MS
         self._tell(_HUB_REFUSES, (code >> 5) * 100 + (code & 31))
         age = coap.option(options, coap.MAX_AGE)
         return _PERIOD_MS if age is None else 1000 * max(1, min(coap.uint(age), _LONGEST_S))
 
     def peer(self):
-        """The peer that is the hub, with its mailbox; None when there is none."""
+        """The peer that is the hub, with its commands; None when there is none."""
         peers = self._link.peers
-        peer = peers and peers.named(self._where()[1])
+        peer = peers and peers.find(self._where()[1])
         if peer is not self._peer:
-            from tos.mailbox import Mailbox
+            from tos.commands import Commands
 
-            self.mailbox = peer and Mailbox(self._app, peers.mark(peer))
+            self.commands = peer and Commands(self._app, peers.mark(peer))
             self._peer = peer
         return peer
 

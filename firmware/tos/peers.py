@@ -61,7 +61,7 @@ class Peer:
         self.recipient_id = row[_RECIPIENT]
         self.id_context = row[_ID_CONTEXT]
         self.context = None
-        self._is_new = is_new
+        self.is_new = is_new
         self._peers = peers
 
     # What Server asks of a context
@@ -79,8 +79,6 @@ class Peer:
         """See Context.unprotect_request."""
         if self.context is None:
             self.context = self._peers.derive(self)
-            if self._is_new:
-                self.context.window.begin()
         return self.context.unprotect_request(value, options, payload)
 
 
@@ -169,19 +167,15 @@ class Peers:
         except MemoryError:
             raise Busy(_PEER_NO_ROOM)
         context.peer = peer
+        if peer.is_new:
+            context.window.begin()
         return context
 
     # What the device asks itself
 
-    def named(self, name):
-        """The peer of that name, or None."""
-        for peer in self.all:
-            if peer.name == name:
-                return peer
-
     def context(self, name):
         """-> the Context of a peer, to ask with. Raises AuthError without such a peer, StoreError, Busy."""
-        peer = self.named(name)
+        peer = self.find(name)
         if peer is None:
             raise AuthError(_NOT_A_PEER, name)
         if peer.context is None:

@@ -24,7 +24,7 @@ _WALL = const(0)
 _COMMANDS = const(1)
 
 
-class Mailbox:
+class Commands:
     """Of one hub. A command is [id, index, value]; a hub counts its ids upwards, and sends one until it is told that
     this, or a later one, is done. Whatever comes twice, late or not at all: each is done once, and in order.
 
