@@ -134,6 +134,21 @@ def examples():
         ),
         ("and revokes it: DELETE `/p/switch`", request(coap.DELETE, path("p", "switch")), {}),
         ("Report to where this comes from: PUT `/r`", request(coap.PUT, path("r"), {0: ":5685"}), schema.MAILBOX),
+        (
+            "The same of a sleeper that a hub knows, inside OSCORE: POST `/r`",
+            request(
+                *(coap.POST, path("r")),
+                {0: 0x5EED1234, 1: 1800000000, 2: {0: 21, 1: False}, 3: 600000, 4: True, 5: 41},
+            ),
+            schema.REPORT,
+        ),
+        (
+            "and what it answers",
+            coap.encode(
+                *(coap.ACK, coap.CHANGED, MID, TOKEN, [FORMAT]), cbor.dumps({0: 1800000001, 1: [[42, 1, True]]})
+            ),
+            {**schema.ANSWER, 1: ("commands", {"items": schema.COMMAND})},
+        ),
         ("Rules: PUT `/b`", request(coap.PUT, path("b"), [{0: 0, 1: 98, 4: 1, 5: False}]), schema.RULE),
         (
             "Controller input: PUT `/i`, not confirmable, without token and format",

@@ -24,6 +24,7 @@ package(
         "link.py",
         "hub.py",
         "announce.py",
+        "report.py",
         "asker.py",
         "commands.py",
         "peers.py",

@@ -1,4 +1,4 @@
-"""What a sleeper carries over deep sleep in RTC memory, so that its next report costs no write and no Echo. MicroPython.
+"""What a sleeper carries over deep sleep in RTC memory: its next report costs no write and no Echo. MicroPython.
 
 A format byte, a CRC-32, and CBOR: [next sequence number, end of the reserve, last command, top of the hub's replay
 window, the window]; the last three are null where there is none. It is good for one start, which a deep sleep led to:
@@ -30,7 +30,7 @@ def put(app):
     values = [at, end, None, None, None]
     peer = app.hub.peer()
     if peer is not None:
-        values[2] = app.hub.commands.last
+        values[2] = app.hub.reporter().commands.last
         if peer.context is not None and peer.context.window.known:
             values[3:] = [peer.context.window.top, peer.context.window.seen]
     body = cbor.dumps(values)
@@ -61,7 +61,7 @@ def take(app, woken):
     if peer is None:
         return
     if last is not None:
-        app.hub.commands.last = last
+        app.hub.reporter().commands.last = last
     if top is not None:
         window = peers.context(peer.name).window
         window.top = top

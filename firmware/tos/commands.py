@@ -17,6 +17,7 @@ _COMMAND_REFUSED = const(374)
 _STEP_S = const(2)  # by less the clock is not set
 _FRESH_MS = const(2000)  # what was on its way for longer has no time to set it by
 _2020_S = const(1577836800)
+_MOST = const(0xFFFFFFFF)  # of an id, and of seconds: until 2106
 _ITEMS = const(512)
 
 # Keys of the answer.
@@ -45,12 +46,12 @@ class Commands:
             answer = cbor.loads(payload, items=_ITEMS)
             wall = answer.get(_WALL)
             commands = sorted([(id, index, value) for id, index, value in answer.get(_COMMANDS, ())], key=_id)
-            if [id for id, _, _ in commands if not isinstance(id, int) or id < 0]:
+            if [id for id, _, _ in commands if not isinstance(id, int) or not 0 <= id <= _MOST]:
                 raise ValueError
         except (WireError, AttributeError, TypeError, ValueError):
             self._app.log.event(_ANSWER_BAD)
             return
-        if age_ms <= _FRESH_MS and isinstance(wall, int) and wall >= _2020_S:
+        if age_ms <= _FRESH_MS and isinstance(wall, int) and _2020_S <= wall <= _MOST:
             self._set_clock(wall)
         if commands:
             self._do(commands, origin)

@@ -3,7 +3,6 @@
 import asyncio
 
 from micropython import const
-from tos.asker import Asker
 from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
 from toscore import block, coap
@@ -111,6 +110,8 @@ class Link:
 
     def asker(self, name=None):
         """-> an Asker, with the context of the peer of that name. Raises AuthError without one, StoreError, Busy."""
+        from tos.asker import Asker
+
         context = None if name is None else self.secure().context(name)
         return Asker(self._app, self._exchange, self._wake.set, context)
 

@@ -8,7 +8,7 @@ from tos.store import Record
 
 _MARK = "reset"  # which the app looks for at each start
 _KEYS = ("pairing",) + tuple(["peer%d" % n for n in range(8)])
-_FILES = ("/config.rec", "/state.rec", "/rules.rec")
+_FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec")
 
 
 def order(keystore):

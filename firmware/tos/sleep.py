@@ -3,7 +3,6 @@
 import asyncio
 
 from micropython import const
-from tos import carried
 from tos.hub import ASLEEP, NEXT_MS, STATE
 
 _ASLEEP = const(208)
@@ -31,7 +30,10 @@ class Sleep:
         self._clock = None
 
     async def run(self, app):
-        if self._clock is None:  # not when it crashed and runs again: numbers were used since
+        secured = app.link.peers is not None
+        if secured:
+            from tos import carried
+        if secured and self._clock is None:  # not when it crashed and runs again: numbers were used since
             carried.take(app, app.board.cause in (_TIMER, _BUTTON))
         self._clock = app.clock
         buttons = [getattr(app.dev, name) for name in self._wake]
@@ -55,7 +57,8 @@ class Sleep:
                 app.log.event(_ASLEEP, self._every_ms)
                 app.make_safe()
                 app.state.save()
-                carried.put(app)
+                if secured:
+                    carried.put(app)
                 app.board.sleep(self._every_ms, buttons)
 
     async def _sensors(self, app):

@@ -40,6 +40,8 @@ PARTS = {
     "trusted": lambda v: [("peer", peer) for peer in v[1]],
     "peer": lambda v: [("role", v[1])] + [("tstr", path) for path in v[2]],
     "brought": lambda v: [("id", v[2]), ("id", v[3])] + [("tstr", path) for path in v.get(7, ())],
+    "answer": lambda v: [("command", command) for command in v.get(1, [])],
+    "command": lambda v: [("index", v[1]), ("value", v[2])],
     "pad": lambda v: [("bstr", v)],
 }
 
@@ -78,7 +80,8 @@ RIGHT = [
     *[("state", {}), ("state", {0: 1, 255: None, 2: 1.5, 3: "x"})],
     *[("events", EVENTS), ("events", {**EVENTS, 2: []}), ("log", LOG), ("log", {**LOG, 3: "Traceback"})],
     *[("rules", RULES), ("rules", []), ("rules", RULES[:1] * 16)],
-    *[("report", REPORT), ("report", {0: 7, 1: 1_800_000_000, 2: {0: None}, 3: 60_000, 4: True})],
+    *[("report", REPORT), ("report", {0: 7, 1: 1_800_000_000, 2: {0: None}, 3: 60_000, 4: True, 5: 0})],
+    *[("answer", {0: 1_800_000_000}), ("answer", {0: 7, 1: [[1, 2, True], [2**32 - 1, 255, None]]})],
     *[("pad", bytes(10)), ("telemetry", cbor2.CBORTag(78, bytes(32)))],
 ]
 
@@ -132,7 +135,10 @@ WRONG = [
     *[("rules", {}), ("rules", RULES[:1] * 17), ("rules", [{0: 1, 4: 2}]), ("rules", [{0: 1, 1: 98}])],
     *[("rules", [RULES[0], bad]) for bad in ({0: 1, 1: 98, 2: 5, 4: 2}, {0: 1, 1: "98", 4: 2}, {0: 1, 3: [5], 4: 2})],
     *[("rules", [RULES[0], bad]) for bad in ({0: 1, 3: 5, 4: 2, 6: 1}, {1: 98, 4: 2}, {0: 256, 1: 98, 4: 2}, [])],
-    *[("report", report) for report in ({}, [], {0: 2**32}, {0: -1}, {0: 7, 5: 1}, {0: 7, 2: {"a": 1}}, {0: 7, 4: 1})],
+    *[("report", report) for report in ({}, [], {0: 2**32}, {0: -1}, {0: 7, 6: 1}, {0: 7, 2: {"a": 1}}, {0: 7, 4: 1})],
+    ("report", {0: 7, 5: -1}),
+    *[("answer", answer) for answer in ([], {0: -1}, {0: "x"}, {1: []}, {0: 7, 1: 5}, {0: 7, 1: [5]})],
+    *[("answer", {0: 7, 1: [[1, 2, 3], bad]}) for bad in ([-1, 2, 3], ["x", 2, 3], [1, 256, 3], [1, 2, [3]], [1, 2])],
     *[("pad", bytes(9)), ("pad", bytes(11)), ("pad", 5), ("pad", "0123456789")],
     *[("telemetry", cbor2.CBORTag(78, bytes(31))), ("telemetry", cbor2.CBORTag(77, bytes(32))), ("telemetry", [0] * 8)],
 ]
@@ -153,7 +159,8 @@ def test_what_is_wrong_does_not(name, message):
     ("name", "words"),
     [("identity", schema.IDENTITY), ("row", schema.ROW), ("events", schema.EVENTS), ("log", schema.LOG)]
     + [("report", schema.REPORT), ("pair1", pair.M1), ("pair2", pair.M2), ("pair3", pair.M3)]
-    + [("trusted", schema.TRUSTED), ("brought", schema.BROUGHT), ("mailbox", schema.MAILBOX)],
+    + [("trusted", schema.TRUSTED), ("brought", schema.BROUGHT), ("mailbox", schema.MAILBOX)]
+    + [("answer", schema.ANSWER)],
 )
 def test_the_keys_are_those_that_the_host_knows(name, words):
     body = re.search(rf"^{name} = \{{(.*?)^\}}", CDDL, re.DOTALL | re.MULTILINE)[1]

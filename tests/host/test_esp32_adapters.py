@@ -104,7 +104,7 @@ def bound(path):
 
 def test_the_page_is_read_as_a_person_reads_it():
     board, classes = contracts()
-    names = "NAME aes cause clock console features keystore radio rng rtc services uid watchdog"
+    names = "NAME aes cause clock console features keystore pairing radio restart rng rtc services uid watchdog"
     assert " ".join(sorted(board)) == names
     kinds = "Adc Button Clock Console Display Keys Keystore Level Radio Rtc Switch Udp Watchdog"
     assert " ".join(sorted(classes)) == kinds
@@ -366,6 +366,15 @@ class Machine:  # modmachine.c: reset_reason_t, mp_machine_reset_cause()
     unique_id = staticmethod(lambda: b"uniqid")
     reset_cause = staticmethod(lambda: Machine.cause)
     wake_reason = staticmethod(lambda: Machine.wake)
+    reset = staticmethod(lambda: None)
+
+    class RTC:  # machine_rtc.c: with data it is kept; bytes come back
+        kept = b""
+
+        def memory(self, data=None):
+            if data is None:
+                return bytes(Machine.RTC.kept)
+            Machine.RTC.kept = bytes(data)
 
 
 Network.WLAN = WLAN
@@ -560,6 +569,13 @@ def test_a_mistake_in_the_keystore_is_caught(old, new, tmp_path):
 
 
 # The chip
+
+
+def test_rtc_memory_keeps_what_was_put_last(adapters):
+    code = "from tos.ports.esp32 import Rtc\n"
+    for kept in ("b'kept'", "bytearray(512)", "b''"):
+        code += f"Rtc().put({kept})\nassert Rtc().get() == {kept}\n"
+    assert on_unix(adapters, code + "print(1)") == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tosplus.link.client import Client
 from tosplus.link.secure import Credentials
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
+from trust import credentials, pair_with
 
 WALL = 1_900_000_000
 BOOT, CLOCK, DONE = 0, 1, 5  # keys of a report
@@ -27,7 +28,7 @@ def step(dev, n):
 """
 
 
-def reporting(tmp_path, test, app="kettle", hub=None, address=None, **about):
+def reporting(tmp_path, test, app="kettle", hub=None, **about):
     """Run test(device, hub, as_hub): it is told of the hub as pairing would; as_hub is a client with the hub's key."""
 
     async def main():
@@ -36,10 +37,10 @@ def reporting(tmp_path, test, app="kettle", hub=None, address=None, **about):
             await device.ready()
             await put_in(device, "hub", HUB)
             (tmp_path / "sent").write_text("1000000")  # the server counts on its own, from 0
-            async with Client(*device.link, credentials=Credentials(HUB, tmp_path / "sent")) as as_hub:
-                async with heard:
-                    await tell(device, address or heard.address)
-                    await test(device, heard, as_hub)
+            key = Credentials(HUB, tmp_path / "sent")
+            async with Client(*device.link, credentials=key) as as_hub, heard:
+                await tell(device, heard.address)
+                await test(device, heard, as_hub)
 
     asyncio.run(main())
 
@@ -77,6 +78,41 @@ def test_a_report_is_sealed_and_its_answer_sets_the_clock(tmp_path):
         assert not {UNSEALED, BAD, SILENT} & set(await codes(as_hub))
 
     reporting(tmp_path, test)
+
+
+def test_a_hub_that_has_paired_says_where_it_is_and_hears_of_the_device(tmp_path):
+    async def main():
+        async with Device("watch", state_dir=tmp_path / "device") as device:
+            await device.ready()
+            context = await pair_with(device, name="hub")
+            hub = Hub(context, tmp_path / "hub")
+            async with hub, Client(*device.link, credentials=credentials(context, tmp_path)) as as_hub:
+                await as_hub.identity()
+                hub.inbox.answer = {0: WALL}
+                await as_hub.write("r", {0: ":" + hub.address.split(":")[1]})
+                assert (await hub.next())[1:] == (device.link, {BOOT: (await as_hub.events()).boot})
+                await until(as_hub, CLOCK_SET)
+            async with hub:
+                await device.kill()
+                await device.restarted()
+                await hub.next()
+
+    asyncio.run(main())
+
+
+def test_who_controls_sets_no_clock(tmp_path):
+    async def main():
+        async with Hub(HUB, tmp_path / "hub") as hub, Device("kettle", state_dir=tmp_path / "device") as device:
+            await device.ready()
+            hub.inbox.answer = {0: WALL, 1: [[1, 2, True]]}
+            await put_in(device, "hub", HUB, "control")
+            await tell(device, hub.address)
+            await hub.next()
+            await asyncio.sleep(0.3)
+            console = (tmp_path / "device" / "console.log").read_text()
+            assert f" {ANSWERS} " in console and f" {CLOCK_SET} " not in console and f" {COMMANDED} " not in console
+
+    asyncio.run(main())
 
 
 def test_nothing_of_a_report_is_in_the_clear(tmp_path):

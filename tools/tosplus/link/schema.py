@@ -24,7 +24,9 @@ ROW = {
 }
 RULE = {0: "when", 1: "above", 2: "below", 3: "equals", 4: "set", 5: "to"}
 EVENTS = {0: "boot", 1: "ms", 2: "latest"}
-REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep"}
+REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep", 5: "done"}
+ANSWER = {0: "wall", 1: "commands"}
+COMMAND = ("id", "index", "value")
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
 TRUSTED = {0: "open", 1: "peers"}
 BROUGHT = {
