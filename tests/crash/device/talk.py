@@ -12,6 +12,7 @@ import sys
 import cryptolib
 import vfs
 from on_flash import Medium
+from recorder import recording
 from tos import App
 from tos.link import Link
 from tos.peers import Peers  # noqa: F401  # before the host's files go out of reach
@@ -40,22 +41,7 @@ class Board:
 
     def __init__(self, seals):
         self.keystore = Keystore()
-
-        class Aes:
-            """Writes down each key and nonce: the first block of a key stream has it (RFC 3610 section 2.3)."""
-
-            def __init__(self, key, mode, *iv):
-                self._key = bytes(key).hex()
-                self._is_stream = mode == 1
-                self._cipher = cryptolib.aes(key, mode, *iv)
-
-            def encrypt(self, data, into):
-                if self._is_stream:
-                    seals.write("%s %s\n" % (self._key, bytes(data[1:14]).hex()))
-                    seals.flush()
-                self._cipher.encrypt(data, into)
-
-        self.aes = Aes
+        self.aes = recording(seals)
 
     def rng(self, n):
         return os.urandom(n)
