@@ -235,7 +235,8 @@ class Device:
         answer = asleep.control(op, arguments)
         if asleep.is_over and op == "advance":
             await self.restarted()
-            return await self.control(op, timeout_s, ms=answer["left_ms"])
+            if answer["left_ms"]:
+                return await self.control(op, timeout_s, ms=answer["left_ms"])
         return answer
 
     async def kill(self) -> None:
