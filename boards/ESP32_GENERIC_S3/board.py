@@ -8,9 +8,11 @@ uid = esp32.uid
 cause = esp32.cause
 
 clock = esp32.Clock()
+console = esp32.Console()
 watchdog = esp32.Watchdog()
 radio = Radio(clock)
 keystore = esp32.Keystore()
+rtc = esp32.Rtc()
 rng = esp32.rng
 aes = esp32.aes
 

@@ -1,7 +1,6 @@
 """How long a secured notification of a switch and a secured report are, at a sequence number of two bytes. MicroPython:
 `frame_target.py`
 
-
 Prints {"least_b": a notification with a token of one byte and an early Observe number, "most_b": with two bytes of
 each, as aiocoap has it, "report_b": a sleeper's report of three readings, with all that it may have, "answer_b": the
 time, "pad_b": what a device allocates to take in a record of a game pad}.

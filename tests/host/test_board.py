@@ -151,6 +151,8 @@ BROKEN = {
         "0x340000, 0x40000",
         "csv:LINE: romfs.Offset: 0x340000 is in ota_1, up to 0x35",
     ),
+    "a port that is missing": (PINS, "rtc = esp32.Rtc()\n", "", "board.py: rtc: is missing; the contracts are in"),
+    "no such button": (PINS, 'pairing = "button"', 'pairing = "bell"', "board.py:LINE: pairing: has to name a feature"),
     "in the table": (
         PARTS,
         "0x9000,   0x4000",

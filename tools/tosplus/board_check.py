@@ -19,6 +19,10 @@ _STOCK_VFS = 0x200000  # MicroPython's partitions-4MiBplus.csv ends here; the re
 _SECTOR_B = 4096
 _NVS_B = 0x3000  # ESP-IDF, "Non-Volatile Storage": with fewer than three sectors it cannot be written
 
+# What a board hands to App.run, see firmware/tos/ports/__init__.py.
+_PORTS = ("NAME", "uid", "cause", "features", "clock", "watchdog", "radio", "console", "keystore", "rtc", "rng", "aes")
+_PORTS += ("pairing", "sleep", "restart", "services")
+
 # Of MicroPython's own board.json, as its tools/autobuild/build-downloads.py and the download page read it.
 _KEYS = {"deploy": list, "docs": str, "features": list, "images": list, "product": str, "thumbnail": str}
 _KEYS |= {"url": str, "vendor": str}
@@ -55,7 +59,7 @@ def check(name: str) -> list[Problem]:
     except HostError as e:
         return [Problem(None, 0, "", str(e))]
     problems: list[Problem] = []
-    for part in (_pins, _partitions, _budgets, _board_dir, _apps) if board.mcu != "unix" else (_apps,):
+    for part in (_ports, _pins, _partitions, _budgets, _board_dir, _apps) if board.mcu != "unix" else (_apps,):
         try:
             problems += part(board)
         except HostError as e:
@@ -72,6 +76,19 @@ def _in_json(board: Board, at: str, text: str) -> Problem:
 
 
 # Pins
+
+
+def _ports(board: Board) -> Iterator[Problem]:
+    path = board.file("board.py")
+    names = board_source.names(board.source())
+    for name in _PORTS:
+        if name not in names:
+            yield Problem(path, 0, name, "is missing; the contracts are in firmware/tos/ports/__init__.py")
+    line, button = names.get("pairing", (0, None))
+    if line and button not in board.features:
+        yield Problem(
+            path, line, "pairing", f"has to name a feature that is a button, one of {', '.join(board.features)}"
+        )
 
 
 def _pins(board: Board) -> Iterator[Problem]:

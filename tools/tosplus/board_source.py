@@ -55,6 +55,18 @@ def features(text: str, shown: str) -> tuple[str, ...]:
     raise HostError(f"{shown}: features is missing: the table of what an app may need, {{name: factory}}")
 
 
+def names(text: str) -> dict[str, tuple[int, str | None]]:
+    """{name at the top level: (its line, its value if that is plain text)}"""
+    found: dict[str, tuple[int, str | None]] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            value = node.value.value if isinstance(node.value, ast.Constant) else None
+            found[node.targets[0].id] = node.lineno, value if isinstance(value, str) else None
+        elif isinstance(node, ast.FunctionDef):
+            found[node.name] = node.lineno, None
+    return found
+
+
 def pins(text: str, shown: str) -> list[Pin]:
     found = []
     for group, table in _tables(text, shown, tuple(GROUPS)):
