@@ -70,7 +70,8 @@ def test_it_starts_is_found_and_leaves_nothing_behind(tmp_path):
 def test_a_stale_run_json_is_recognised(tmp_path):
     gone = subprocess.Popen(["true"])
     gone.wait()
-    found = state.Run("k", "kettle", "UNIX", 1, gone.pid, gone.pid, ("127.0.0.1", 1), ("127.0.0.1", 2), "/dev/null")
+    links = ("127.0.0.1", 1), ("127.0.0.1", 2)
+    found = state.Run("k", "c0ffee", "kettle", "UNIX", 1, gone.pid, gone.pid, *links, "/dev/null")
     state.publish(tmp_path, found)
     assert state.read(tmp_path) is None
 

@@ -6,7 +6,7 @@ import click
 
 from .errors import HostError
 
-_COMMANDS = ("demo", "new", "board", "build", "sim", "dev", "hub", "explain")
+_COMMANDS = ("demo", "new", "board", "build", "sim", "pair", "dev", "hub", "explain")
 
 
 class _Commands(click.Group):
@@ -42,7 +42,8 @@ def cli() -> None:
     First five minutes, with no hardware:
       tos demo                    five devices and their hub, live in the browser
       tos sim kettle              a kettle in this terminal ...
-      tos dev set kettle power on ... and a switch for it in another
+      tos pair CODE               the code that it prints, in another terminal ...
+      tos dev set kettle power on ... and a switch for it
       tos new night_light         a product of your own, with its test
       tos explain 334             what a number in a log means
     """

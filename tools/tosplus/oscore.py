@@ -19,6 +19,7 @@ from .errors import UsageFault
 _AES_CCM_16_64_128 = 10  # COSE's number; the only algorithm on this link
 _KEY_B, _NONCE_B, _TAG_B = 16, 13, 8
 _ID_B = _NONCE_B - 6  # the longest sender or recipient id
+_ABOUT = ("role", "name", "address")  # in a file of link/credentials.py
 
 
 class Option(NamedTuple):
@@ -76,11 +77,11 @@ class Context:
     def read(cls, file: Path) -> "Context":
         """{"secret", "salt", "sender", "recipient", "id_context"}, hex; salt and id_context may be absent.
 
-        Raises UsageFault.
+        What `tos pair` writes beside them is passed over. Raises UsageFault.
         """
         try:
             found = json.loads(file.read_text())
-            values = {key: bytes.fromhex(value) for key, value in found.items()}
+            values = {key: bytes.fromhex(value) for key, value in found.items() if key not in _ABOUT}
             context = cls(**{"salt": b"", **values})
         except OSError as e:
             raise UsageFault(f"{file}: {e.strerror}") from None

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from ..link.client import Client
     from ..link.schema import Resource, Value
     from ..link.secure import Credentials
+    from ..oscore import Context
 
-_CONTEXT = "tosplus.context"
+_CONTEXT, _PEERS = "tosplus.context", "tosplus.peers"
 
 
-def _remember(context: click.Context, _: click.Parameter, file: Path | None) -> None:
-    context.meta[_CONTEXT] = file
+def _remember(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
+    context.meta[f"tosplus.{parameter.name}"] = file
 
 
 def _device(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,9 +36,19 @@ def _device(command: Callable[..., None]) -> Callable[..., None]:
         envvar="TOS_CONTEXT",
         callback=_remember,
         expose_value=False,
-        help="A file with an OSCORE security context, as for `tos explain`. [env: TOS_CONTEXT]",
+        help="A file with an OSCORE security context, as for `tos explain`, instead. [env: TOS_CONTEXT]",
     )
-    return click.argument("device", shell_complete=complete.device)(secured(command))
+    peers = click.option(
+        "--peers",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".tos/peers"),
+        envvar="TOS_PEERS",
+        callback=_remember,
+        expose_value=False,
+        show_default=True,
+        help="Keys of the devices that `tos pair` has paired. [env: TOS_PEERS]",
+    )
+    return click.argument("device", shell_complete=complete.device)(peers(secured(command)))
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -47,7 +58,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command() -> None:
     """Look at devices and operate them.
 
-    DEVICE is the name of a simulated device that was started from this directory, or an address: coap://HOST:PORT.
+    DEVICE is the name of a simulated device that was started from this directory, the id of one that was paired, or an
+    address: coap://HOST:PORT. What `tos pair` has paired is spoken to by its key.
     """
 
 
@@ -174,8 +186,8 @@ def watch(device: str, path: str | None, count: int | None, frames: bool, as_jso
     """Each change as it happens, until Ctrl-C.
 
     A line is one value; with --json, an object of all values after each change. A device that goes away is waited for.
-    With --frames, every datagram of the watch in both directions, at its time in seconds since the start; with a
-    context, opened.
+    With --frames, every datagram of the watch in both directions, at its time in seconds since the start; what
+    is secured, opened.
     """
     from ..errors import UsageFault
 
@@ -210,14 +222,11 @@ async def _watch(device: str, path: str | None, count: int | None, as_json: bool
 
 
 async def _watch_frames(device: str, count: int | None, as_json: bool) -> None:
-    from ..link.find import address
     from ..link.frames import watch
-    from ..oscore import Context
 
-    file = click.get_current_context().meta.get(_CONTEXT)
-    context = Context.read(file) if file else None
+    where, context, credentials = _met(device)
     shown = 0
-    async with contextlib.aclosing(watch(*address(device), context, _credentials(file))) as frames:
+    async with contextlib.aclosing(watch(*where, context, credentials)) as frames:
         async for at_s, way, frame, found in frames:
             if as_json:
                 click.echo(json.dumps({"s": at_s, "way": way, "frame": frame.hex(), **found.data}, ensure_ascii=False))
@@ -311,6 +320,51 @@ async def _log(device: str, as_json: bool) -> None:
         click.echo(f"\nthe last crash:\n{found.crash.rstrip()}")
 
 
+@command.command("peers")
+@_device
+@_json
+def peers(device: str, as_json: bool) -> None:
+    """Who is paired with a device, and as what. Its owner may ask that."""
+    asyncio.run(_peers(device, as_json))
+
+
+async def _peers(device: str, as_json: bool) -> None:
+    async with _client(device) as client:
+        open_ms, found = await client.peers()
+    if as_json:
+        rows = [{"name": peer.name, "role": peer.role, "paths": peer.paths} for peer in found]
+        click.echo(json.dumps({"open_ms": open_ms, "peers": rows}, ensure_ascii=False, indent=2))
+        return
+    for peer in found:
+        click.echo(f"{peer.name:24}{peer.role:16}{', '.join(peer.paths)}".rstrip())
+    if open_ms:
+        click.echo(f"It takes others for {open_ms / 1000:.0f} s more.", err=True)
+
+
+@command.command("revoke")
+@_device
+@click.argument("peer")
+def revoke(device: str, peer: str) -> None:
+    """Forget a peer of a device: what it asks is refused from now on. PEER is a name of `tos dev peers`.
+
+    Who revokes the last owner leaves the device to the next one who has its code.
+    """
+    asyncio.run(_revoke(device, peer))
+
+
+async def _revoke(device: str, peer: str) -> None:
+    from ..link.credentials import Store
+
+    async with _client(device) as client:
+        id = (await client.identity()).id
+        await client.revoke(peer)
+    meta = click.get_current_context().meta
+    store = Store(meta[_PEERS])
+    ours = store.get(id)
+    if not meta.get(_CONTEXT) and ours and ours.name == peer:
+        store.drop(id)
+
+
 @command.command("repl")
 @_device
 def repl(device: str) -> None:
@@ -326,18 +380,32 @@ def repl(device: str) -> None:
 
 
 def _client(device: str) -> "Client":
+    """With the key of --context, or else one of `tos pair`, or else in the clear."""
     from ..link.client import Client
-    from ..link.find import address
 
-    return Client(*address(device), credentials=_credentials(click.get_current_context().meta.get(_CONTEXT)))
+    where, _, credentials = _met(device)
+    return Client(*where, credentials=credentials)
 
 
-def _credentials(file: Path | None) -> "Credentials | None":
-    if file is None:
-        return None
-    from ..link.secure import Credentials
+def _met(device: str) -> "tuple[tuple[str, int], Context | None, Credentials | None]":
+    """Where it is, and the key for it: as a context to open messages with, and as what a client takes."""
+    from ..link import find
 
-    return Credentials.read(file)
+    meta = click.get_current_context().meta
+    if file := meta.get(_CONTEXT):
+        from ..link.secure import Credentials
+        from ..oscore import Context
+
+        return find.address(device), Context.read(file), Credentials.read(file)
+    from ..link.credentials import Store
+
+    store = Store(meta[_PEERS])
+    id = find.paired(device, store) if store.ids() else None
+    peer = store.get(id) if id else None
+    if id is None or peer is None:
+        return find.address(device), None, None
+    where = (find.by_id(id) or find.address(peer.address)) if device == id else find.address(device)
+    return where, peer.context, store.credentials(id)
 
 
 def _line(resource: "Resource", now: "Value") -> str:

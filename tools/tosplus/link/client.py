@@ -8,16 +8,17 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 import aiocoap
 import aiocoap.error
 import cbor2
-from aiocoap import GET, PUT, Message
+from aiocoap import DELETE, GET, POST, PUT, Message
 from aiocoap.numbers.constants import TransportTuning
 
 from ..errors import HostError, Unreachable
 from ..words import WORDS
-from .schema import Events, Identity, Log, Resource, Rule, Value
+from .schema import Events, Identity, Log, Peer, Resource, Rule, Value
 
 if TYPE_CHECKING:
     from .secure import Credentials
@@ -150,6 +151,18 @@ class Client:
     async def log(self) -> Log:
         return Log.from_wire(await self.read("l"))
 
+    async def peers(self) -> tuple[int, list[Peer]]:
+        """(ms for which it still takes others, who is paired with it)"""
+        told = await self.read("p")
+        try:
+            return told.get(0, 0), [Peer.from_wire(row) for row in told[1]]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            raise HostError("what the device says of its peers cannot be understood") from None
+
+    async def revoke(self, peer: str) -> None:
+        """The device forgets it at once."""
+        await self.delete(f"p/{quote(peer, safe='')}")
+
     async def core(self) -> str:
         """`/.well-known/core`, link format (RFC 6690)."""
         return (await self._answer(self._message(".well-known/core"))).payload.decode()
@@ -213,6 +226,17 @@ class Client:
             transport_tuning=_Tuning(),
         )
         await self._answer(request)
+
+    async def post(self, path: str, payload: bytes, tuning: TransportTuning | None = None) -> bytes:
+        """POST of CBOR -> what is answered. tuning: for what takes longer."""
+        tuning = tuning or _Tuning()
+        request = Message(
+            code=POST, uri=self._uri(path), payload=payload, content_format=_CBOR, transport_tuning=tuning
+        )
+        return (await self._answer(request)).payload
+
+    async def delete(self, path: str) -> None:
+        await self._answer(Message(code=DELETE, uri=self._uri(path), transport_tuning=_Tuning()))
 
     def _message(self, path: str, **options: int) -> Message:
         return Message(code=GET, uri=self._uri(path), transport_tuning=_Tuning(), **options)

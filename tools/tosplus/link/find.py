@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import Unreachable, UsageFault
 from ..paths import WORK
 from ..sim import state
+
+if TYPE_CHECKING:
+    from .credentials import Store
 
 _PORT = 5683
 
@@ -46,6 +50,31 @@ def run_of(name: str) -> state.Run:
         f"no device {name} runs from this directory; running: {others}\n"
         f"Start one with `tos sim {name}`, or give an address: coap://HOST:PORT"
     )
+
+
+def by_id(id: str) -> tuple[str, int] | None:
+    """Where the device of this id runs, as its pairing code tells it; None when it is none of this directory's."""
+    for device in running():
+        if device.run and id.endswith(f"-{device.run.uid}"):
+            return device.run.link
+    return None
+
+
+def paired(device: str, store: "Store") -> str | None:
+    """The id in the store of what a person calls NAME, ID, or an address; None when it is not there."""
+    ids = store.ids()
+    if device in ids:
+        return device
+    for run in [found.run for found in known() if found.run and device in (found.name, found.folder.name)]:
+        return next((id for id in ids if id.endswith(f"-{run.uid}")), None)
+    where = told(address(device))
+    return next((id for id in ids if (peer := store.get(id)) and peer.address == where), None)
+
+
+def told(address: tuple[str, int]) -> str:
+    """HOST:PORT"""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def address(device: str) -> tuple[str, int]:

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ..errors import HostError
+from .schema import ROLES
 
 VERSION = 1
-ROLES = {"owner": 1, "control": 2, "input": 3, "hub": 4, "token-service": 5, "peer": 6}
 
 M1 = {0: "version", 1: "nonce", 2: "x", 3: "role", 4: "name", 5: "id"}
 M2 = {1: "nonce", 2: "x", 5: "id", 6: "mac"}

@@ -27,6 +27,7 @@ EVENTS = {0: "boot", 1: "ms", 2: "latest"}
 REPORT = {0: "boot", 1: "wall", 2: "state", 3: "next_ms", 4: "asleep", 5: "done"}
 ANSWER = {0: "wall", 1: "commands"}
 COMMAND = ("id", "index", "value")
+ROLES = {"owner": 1, "control": 2, "input": 3, "hub": 4, "token-service": 5, "peer": 6}
 LOG = {0: "ms", 1: "ring", 2: "counts", 3: "crash"}
 TRUSTED = {0: "open", 1: "peers"}
 BROUGHT = {
@@ -45,6 +46,8 @@ BUTTONS = (
     "a", "b", "x", "y", "left_shoulder", "right_shoulder", "left_trigger", "right_trigger", "back", "start",
     "left_stick", "right_stick", "up", "down", "left", "right",
 )  # fmt: skip
+
+_ROLES = {number: role for role, number in ROLES.items()}
 
 Value = bool | int | float | str | None
 
@@ -131,6 +134,20 @@ class Rule:
     def as_json(self) -> dict[str, Any]:
         """What is not None; Rule(**json) is the same rule again."""
         return {name: getattr(self, name) for name in RULE.values() if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A row of `/p`: who else may speak with a device. paths: all that a `peer` may, which other roles have none of."""
+
+    name: str
+    role: str
+    paths: list[str]
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> "Peer":
+        name, role, *paths = wire
+        return cls(str(name), _ROLES.get(role, str(role)), [str(path) for path in (paths[0] or ())] if paths else [])
 
 
 @dataclass(frozen=True)

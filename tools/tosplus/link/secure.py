@@ -23,20 +23,21 @@ _LAST = (1 << 40) - 1
 class Credentials(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):
     """context: from our side. sent: the file in which the numbers are counted; it belongs to the key, and stays with
     it. Numbers are reserved 128 ahead (appendix B.1.1), so that neither a crash nor another process that has the same
-    file repeats one.
+    file repeats one. known: nothing was ever received with this key; otherwise the first request of the other side
+    has to be repeated with an Echo (appendix B.1.2).
     """
 
-    echo_recovery = None  # we are no server with this
-
-    def __init__(self, context: Context, sent: Path) -> None:
+    def __init__(self, context: Context, sent: Path, known: bool = False) -> None:
         self.alg_aead = oscore.algorithms[oscore.DEFAULT_ALGORITHM]
         self.hashfun = oscore.hashfunctions[oscore.DEFAULT_HASHFUNCTION]
         self.sender_id = context.sender
         self.recipient_id = context.recipient
         self.id_context = context.id_context
         self.derive_keys(context.salt, context.secret)
+        self.echo_recovery = os.urandom(8)
         self.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
-        self.recipient_replay_window.initialize_empty()
+        if known:
+            self.recipient_replay_window.initialize_empty()
         self._sent = sent
         self._next = self._end = 0
 
@@ -65,11 +66,11 @@ class Credentials(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContext
 
     def _reserve(self) -> int:
         try:
-            with _locked(self._sent.parent):
+            with locked(self._sent.parent):
                 first = int(self._sent.read_text()) if self._sent.exists() else 0
                 if first + _AHEAD > _LAST:
                     raise HostError(f"the sequence numbers of {self._sent.stem} are used up; pair again")
-                _replace(self._sent, str(first + _AHEAD))
+                replace(self._sent, str(first + _AHEAD))
                 return first
         except (OSError, ValueError) as e:
             raise HostError(
@@ -123,7 +124,8 @@ class _Below:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Against other processes; what was done within is durable afterwards."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -133,8 +135,17 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _replace(file: Path, text: str) -> None:
-    """Old or new after a power cut, never a mixture."""
+def sync(folder: Path) -> None:
+    """What happened in it until now comes before what happens next."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(file: Path, text: str) -> None:
+    """Old or new after a power cut, never a mixture; for our eyes only."""
     fd, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
     with os.fdopen(fd, "w") as new:
         new.write(text)

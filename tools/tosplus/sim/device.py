@@ -79,6 +79,7 @@ class Device:
         self.model = app_source(app).stem
         self.name = name or self.model
         self.state_dir = Path(state_dir or state.directory(self.name)).absolute()
+        self.uid = hashlib.sha256(f"{self.state_dir.parent.name}/{self.name}".encode()).hexdigest()[:12]
         self.link = (_HOST, port)
         self.starts = 0
         self.ready_s = 0.0
@@ -352,7 +353,7 @@ class Device:
     def _arguments(self, cause: int, parent: int) -> dict[str, Any]:
         """What chip.py is started with."""
         return {
-            "uid": hashlib.sha256(f"{self.state_dir.parent.name}/{self.name}".encode()).hexdigest()[:12],
+            "uid": self.uid,
             "flash": str(self.state_dir / "flash.bin"),
             "world": str(self.state_dir / "world.json"),
             "parent": parent,
@@ -399,6 +400,7 @@ class Device:
             return
         run = state.Run(
             name=self.name,
+            uid=self.uid,
             model=self.model,
             board=self._board,
             rate=self._rate,

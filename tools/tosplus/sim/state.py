@@ -19,9 +19,11 @@ HOUSE = "home"
 
 @dataclass(frozen=True)
 class Run:
-    """run.json. parent_pid is the supply, pid the device; link and control are UDP addresses; tty is for mpremote."""
+    """run.json. uid: with which the device's id ends. parent_pid is the supply, pid the device; link and control are
+    UDP addresses; tty is for mpremote."""
 
     name: str
+    uid: str
     model: str
     board: str
     rate: float
