@@ -39,7 +39,7 @@ async def push(folder):
 def hub(folder, port, coap):
     """A context: `tos hub` as a process of its own -> its pid."""
     options = ["--port", str(port), "--coap-port", str(coap), "--state", str(folder)]
-    return _process("-c", "from tosplus.cli import main; main()", "hub", *options)
+    return _process("-c", "from tosplus.cli import main; main()", "hub", "--plain", *options)
 
 
 async def _pushes(page, fake):

@@ -101,7 +101,8 @@ class Hub(_Process):
             self.process.send_signal(signal.SIGCONT)
         else:
             bench = ["--bench", str(self.bench)] if self.bench else []
-            self._start("hub", "--port", str(self.port), "--coap-port", str(self.coap_port), "--state", "hub", *bench)
+            ports = "--port", str(self.port), "--coap-port", str(self.coap_port)
+            self._start("hub", "--plain", *ports, "--state", "hub", *bench)
         until(self._answers, f"the hub does not answer: {self.said()}")
 
     def kill(self):

@@ -44,9 +44,10 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def hub(folder, coap=None, **options):
+async def hub(folder, coap=None, plain=True, **options):
     coap = coap or free_port()
-    async with serving(Options(folder, port=0, coap_port=coap, **options)) as (it, address, web):
+    options = {"coap_host": "127.0.0.1", **options}
+    async with serving(Options(folder, port=0, coap_port=coap, plain=plain, **options)) as (it, address, web):
         running = Running(it, address, coap)
         async with running.http:
             yield running

@@ -102,11 +102,16 @@ class _Peers(resource.Resource, resource.PathCapable):
 
 
 class _Hub(resource.Resource):
-    """PUT /r"""
+    """GET and PUT /r"""
 
     def __init__(self, fake):
         super().__init__()
         self.fake = fake
+
+    async def render_get(self, request):
+        host, port = self.fake.hub or ("", 0)
+        name = next((name for name, (_, keys) in self.fake.peers.items() if keys is self.fake.hub_keys), "")
+        return aiocoap.Message(payload=cbor2.dumps({0: f"{host}:{port}", 1: name}), content_format=60)
 
     async def render_put(self, request):
         told = cbor2.loads(request.payload)[0]

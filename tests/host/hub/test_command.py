@@ -18,9 +18,10 @@ from .running import hub
 
 
 def start(folder, *options):
-    command = [sys.executable, "-c", "from tosplus.cli import main; main()", "hub", "--state", str(folder), *options]
+    command = [sys.executable, "-c", "from tosplus.cli import main; main()", "hub", "--plain", "--state", str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*command, *options], **pipes, env=environment, text=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

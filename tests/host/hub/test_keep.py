@@ -35,8 +35,8 @@ class Process:
         self.folder, self.coap = folder, coap
 
     async def __aenter__(self):
-        command = [sys.executable, "-c", "from tosplus.cli import main; main()", "hub", "--json", "--port", "0"]
-        command += ["--coap-port", str(self.coap), "--state", str(self.folder)]
+        command = [sys.executable, "-c", "from tosplus.cli import main; main()", "hub", "--plain", "--json"]
+        command += ["--port", "0", "--coap-port", str(self.coap), "--state", str(self.folder)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
         line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 15)

@@ -25,6 +25,8 @@ _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a password first.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8688, show_default=True, help="0 is any free one.")
 @click.option("--coap-port", type=click.IntRange(1, 65535), default=5685, show_default=True, help="For reports.")
+@click.option("--coap-host", help="Where devices report.  [default: as --host]")
+@click.option("--plain", is_flag=True, help="Take devices that are not paired, too; on loopback, for tests.")
 @_state
 @click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")
 @click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
@@ -36,6 +38,8 @@ def command(
     host: str,
     port: int,
     coap_port: int,
+    coap_host: str | None,
+    plain: bool,
     state: Path,
     bench: Path | None,
     certificate: Path | None,
@@ -58,7 +62,7 @@ def command(
     from ..hub.serve import Options
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(Options(state, host, port, coap_port, bench, certificate, key), as_json))
+        asyncio.run(_run(Options(state, host, port, coap_port, coap_host, plain, bench, certificate, key), as_json))
 
 
 @command.command("password")

@@ -6,13 +6,15 @@ import operator
 import sys
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HostError, Unreachable
-from ..link.client import Client, LinkError, Notified
+from ..link import find
+from ..link.client import Client, Estranged, LinkError, Notified
 from . import said
 from .pace import Bucket, Rate
+from .trust import NAME
 
 if TYPE_CHECKING:
     from .house import Device
@@ -91,11 +93,13 @@ class Follower:
 
     async def _life(self) -> None:
         """Until `again`. Raises Unreachable."""
-        address = self._device.where()
-        client = Client(*address, self._hub.context, _ANSWER_S)
-        if not await self._read_table(Client(*address, self._hub.context, _TABLE_S)):
+        address, key = self._device.where(), self._hub.trust.get(self._device.id)
+        client = Client(*address, self._hub.context, _ANSWER_S, key)
+        if not await self._read_table(Client(*address, self._hub.context, _TABLE_S, key)):
             await self._until(_REFUSED_S)
             return
+        if key:
+            await self._tell_where(client)
         parts = [self._states(client), self._happenings(client), self._rules(client)]
         tasks = [asyncio.ensure_future(part) for part in (*parts, self._again.wait())]
         try:
@@ -114,6 +118,8 @@ class Follower:
             identity = said.identity(await client.read("d"))
         except Unreachable:
             raise
+        except Estranged as e:
+            raise self._estranged(e) from None
         except (HostError, ValueError) as e:
             self._hub.warn(device, "table", f"its resource table cannot be read: {e}")
             self._hub.answers(device)
@@ -122,6 +128,26 @@ class Follower:
             raise Unreachable(f"{identity.id} lives at {device.address} now")
         self._hub.met(device, identity)
         return True
+
+    def _estranged(self, e: Estranged) -> Unreachable:
+        self._hub.warn(self._device, "key", "it does not know the hub's key any more; add it once more by its code")
+        return Unreachable(str(e))
+
+    async def _tell_where(self, client: Client) -> None:
+        """A device that we own is to report to us, at the address that it sees us at."""
+        port = self._hub.coap_port
+        try:
+            told = await client.read("r")
+            here = find.told((find.own_address(self._device.where()), port))
+            if not isinstance(told, Mapping) or told.get(0) != here or told.get(1) != NAME:
+                await client.write("r", {0: f":{port}"})
+            self._hub.calm(self._device, "report")
+        except Unreachable:
+            raise
+        except Estranged as e:
+            raise self._estranged(e) from None
+        except HostError as e:
+            self._hub.warn(self._device, "report", f"it does not take the hub's address to report to: {e}")
 
     async def _states(self, client: Client) -> None:
         def same(one: Any, other: Any) -> bool:
@@ -184,6 +210,8 @@ class Follower:
                     await self._poll(client, path, take)
             except Unreachable:
                 raise
+            except Estranged as e:
+                raise self._estranged(e) from None
             except LinkError as e:
                 if path != "s" and e.answer in ("4.04", "4.05"):
                     await asyncio.Event().wait()  # an older device, which has none

@@ -20,6 +20,8 @@ from .password import Password
 COOKIE = "tos_session"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _OPEN = ("/", "/api/login", "/api/health")  # and all below /page/
+# None of these may be sent by a page of somebody else without being asked first (CORS).
+_KINDS = {"/api/pair/photo": ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")}
 _HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -66,8 +68,9 @@ class Guard:
         if writes and origin is not None and not _same(origin, host):
             return refused(403, "only the hub's own page may do this")
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        if has_body and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-            return refused(415, "bodies are application/json")
+        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        if has_body and kind not in _KINDS.get(scope["path"], ("application/json",)):
+            return refused(415, f"bodies are {' or '.join(_KINDS.get(scope['path'], ('application/json',)))}")
         return None
 
     async def _stranger(self, scope: Scope) -> JSONResponse | None:

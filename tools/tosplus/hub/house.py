@@ -35,6 +35,8 @@ class Device:
     warnings: dict[str, str] = field(default_factory=dict)
     latest: dict[str, Value] = field(default_factory=dict)
     shown: dict[str, tuple[Value, float]] = field(default_factory=dict)
+    paired: bool = False
+    waiting: list[dict[str, Any]] = field(default_factory=list)  # commands for its next report, as the API tells them
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], last: Mapping[str, tuple[Value, float]]) -> "Device":
@@ -58,6 +60,8 @@ class Device:
             "warnings": [{"kind": kind, "text": text} for kind, text in self.warnings.items()],
             "resources": [self._resource(row) for row in self.identity.resources],
             "rules": self.rules,
+            "paired": self.paired,
+            "waiting": self.waiting,
         }
 
     def by_path(self, state: Mapping[int, Value]) -> dict[str, Value]:

@@ -19,7 +19,9 @@ from .follow import Follower
 from .house import Device, unique
 from .journal import Drop, Entry, Event, Forget, Journal, Known, Values
 from .live import Live
+from .mailbox import Mailbox
 from .store import KEEP_S, Store
+from .trust import Trust
 
 _EVENTS = 50
 _CLOCK_S = 120.0
@@ -35,14 +37,19 @@ class Hub:
     """`async with Hub(folder) as hub`: the devices of its database are followed from then on.
 
     say: called with each event as the API tells it, and the name of its device.
-    bench: the socket of a simulated house, or None.
+    bench: the socket of a simulated house, or None. coap_port: where devices are to report.
     """
 
-    def __init__(self, folder: Path, say: Say = lambda event: None, bench: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, say: Say = lambda event: None, bench: Path | None = None, coap_port: int = 0
+    ) -> None:
         self.devices: dict[str, Device] = {}
         self.live = Live()
         self.store = Store(folder / "hub.db")
+        self.mailbox = Mailbox(folder / "hub.db")
+        self.trust = Trust(folder / "peers")
         self.bench = bench
+        self.coap_port = coap_port
         self.pages: list[dict[str, str]] = []
         self.context: aiocoap.Context
         self._say = say
@@ -57,14 +64,16 @@ class Hub:
         self._recent.extend(self.store.events(None, _EVENTS))
         for row in self.store.devices():
             self._follow(Device.from_row(row, self.store.last_values(row["id"])))
-        self._ticking = asyncio.create_task(self._tick())
+        self._tasks = {asyncio.create_task(self._tick()), asyncio.create_task(self.trust.adopt_known(self))}
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._ticking.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*[follower.stop() for follower in self._followers.values()])
         await self._journal.close()
         await self.context.shutdown()
+        self.mailbox.close()
         self.store.close()
 
     # What pages see
@@ -84,13 +93,42 @@ class Hub:
         self.changed(device)
 
     async def forget(self, device: Device) -> None:
-        """And its history. One that lives registers again with its next report."""
+        """And its history, its key, and what waits for it. A plain one that lives registers with its next report."""
         del self.devices[device.id]
         await self._followers.pop(device.id).stop()
+        await self.trust.forget(self, device.id, device.where())
+        await self.mailbox.forget(device.id)
         self._journal.put(Forget(device.id))
         self._journal.put(Event(time.time(), device.id, "forgotten", device.name))
 
+    async def later(self, device: Device, path: str, value: Value) -> int:
+        """A value for one that sleeps -> the id of the command, which is durable then. Raises HostError."""
+        id = await self.mailbox.put(device.id, path, value)
+        self._show_waiting(device)
+        return id
+
+    async def now(self, device: Device, path: str) -> None:
+        """A value is about to be set: an older wish for it must not come after it."""
+        await self.mailbox.withdraw(device.id, path)
+        self._show_waiting(device)
+
     # What devices do
+
+    def adopt(self, identity: Identity, address: str) -> None:
+        """One that has just been paired."""
+        device = self.devices.get(identity.id)
+        if device:
+            device.address, device.paired = address, True
+            if device.link == "asleep":
+                device.link = "new"
+            self.met(device, identity)
+            self.changed(device)
+            self._followers[device.id].again()
+            return
+        name = unique(identity.model, [other.name for other in self.devices.values()])
+        device = Device(identity.id, name, address, identity)
+        self._follow(device)
+        self.changed(device)
 
     def register(self, identity: Identity, address: str, report: said.Report) -> None:
         """A device that was never here; who calls has read its table from that address."""
@@ -124,6 +162,11 @@ class Hub:
         if again or report.asleep:
             self._followers[device.id].again()
 
+    async def executed(self, device: Device, last: int) -> None:
+        """It says that it has done all that was sent to it, up to this id."""
+        await self.mailbox.acknowledged(device.id, last)
+        self._show_waiting(device)
+
     def started(self, device: Device, boot: int) -> bool:
         """True when this is another start than the one we know. For one that slept it is nothing to tell of."""
         if boot == device.boot:
@@ -139,6 +182,7 @@ class Hub:
     def met(self, device: Device, identity: Identity) -> None:
         """Its table was read."""
         self.calm(device, "table")
+        self.calm(device, "key")
         if identity != device.identity:
             device.identity = identity
             self.changed(device)
@@ -226,7 +270,15 @@ class Hub:
 
     def _follow(self, device: Device) -> None:
         self.devices[device.id] = device
+        device.paired = device.id in self.trust
+        device.waiting = [command._asdict() for command in self.mailbox.waiting(device.id)]
         self._followers[device.id] = Follower(self, device)
+
+    def _show_waiting(self, device: Device) -> None:
+        waiting = [command._asdict() for command in self.mailbox.waiting(device.id)]
+        if waiting != device.waiting:
+            device.waiting = waiting
+            self.changed(device)
 
     async def _tick(self) -> None:
         dropped = 0.0

@@ -1,14 +1,21 @@
-"""`POST /r/<id>`: devices say that they are there. CoAP by aiocoap, on the loopback address until pairing exists."""
+"""`POST /r/<id>`: devices say that they are there, and take what waits for them. CoAP by aiocoap.
+
+One that is paired is heard under its own key alone. Plain ones are taken only where the hub was told so, on loopback.
+"""
 
 import asyncio
+import contextlib
 import socket
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import aiocoap
 import cbor2
-from aiocoap import Message, resource
+from aiocoap import Message, error, interfaces, resource
 from aiocoap.numbers import codes
+from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
+from aiocoap.transports.oscore import OSCOREAddress
 from aiocoap.util import hostportsplit
 
 from ..errors import HostError
@@ -22,7 +29,6 @@ if TYPE_CHECKING:
     from .house import Device
     from .hub import Hub
 
-HOST = "127.0.0.1"
 _TRANSPORT = "udp6" if sys.platform == "linux" else "simplesocketserver"
 PORT = 5685
 _PORT = 5683  # of a CoAP address that has none
@@ -35,7 +41,8 @@ _MAX_AGE_S = 30
 
 
 class Reports(resource.Resource, resource.PathCapable):
-    """An id is believed when it can be read from the address that reports it, and nobody else answers to it."""
+    """The id of a plain device is believed when it can be read from the address that reports it, and nobody else
+    answers to it."""
 
     def __init__(self, hub: "Hub") -> None:
         super().__init__()
@@ -56,6 +63,12 @@ class Reports(resource.Resource, resource.PathCapable):
         except ValueError as e:
             return _refused(codes.BAD_REQUEST, str(e))
         device = self._hub.devices.get(id)
+        if isinstance(request.remote, OSCOREAddress):
+            if device is None or request.remote.security_context is not self._hub.trust.get(id):
+                return _refused(codes.FORBIDDEN, "not your id")
+            return await self._paired(device, address, report)
+        if id in self._hub.trust:
+            return _refused(codes.UNAUTHORIZED, "paired devices are heard by their key")
         if device and device.address == address:
             self._hub.heard(device, report)
             return Message(code=codes.CHANGED)
@@ -70,6 +83,22 @@ class Reports(resource.Resource, resource.PathCapable):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Message(code=codes.CHANGED)
+
+    async def _paired(self, device: "Device", address: str, report: said.Report) -> Message:
+        """It may have moved; it is told the time, and what waits for it."""
+        hub = self._hub
+        if report.done is not None:
+            with contextlib.suppress(HostError):  # the disk is full: they come once more, and it knows them
+                await hub.executed(device, report.done)
+        if device.address != address:
+            hub.move(device, address, report)
+        else:
+            hub.heard(device, report)
+        indexes = {path: index for index, path in device.paths().items()}
+        told: dict[int, Any] = {0: int(time.time())}
+        if commands := hub.mailbox.answer(device.id, indexes):
+            told[1] = commands
+        return Message(code=codes.CHANGED, payload=cbor2.dumps(told), content_format=_CBOR)
 
     async def _register(self, id: str, address: str, report: said.Report) -> None:
         identity = await self._identity(id, address)
@@ -100,19 +129,48 @@ class Reports(resource.Resource, resource.PathCapable):
         return identity if identity.id == id else None
 
 
-async def listen(hub: "Hub", port: int) -> aiocoap.Context:
-    """The server, bound. Raises HostError when the port is taken."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # aiocoap would share it (SO_REUSEPORT)
+class _Door(interfaces.Resource):
+    """What comes by CoAP: for others, under a key, or in the clear."""
+
+    def __init__(self, hub: "Hub", plain: bool) -> None:
+        site = resource.Site()
+        site.add_resource(["r"], Reports(hub))
+        self._site = site
+        self._secured = OscoreSiteWrapper(site, hub.trust)
+        self._plain = plain
+
+    async def needs_blockwise_assembly(self, request: Message) -> bool:
+        return False
+
+    async def render(self, request: Message) -> Message:
+        raise NotImplementedError  # render_to_pipe does it all
+
+    async def render_to_pipe(self, pipe: Any) -> None:
+        if pipe.request.opt.oscore is not None:
+            await self._secured.render_to_pipe(pipe)
+        elif self._plain:
+            await self._site.render_to_pipe(pipe)
+        else:
+            raise _Unsecured
+
+
+class _Unsecured(error.ConstructionRenderableError):
+    code = codes.UNAUTHORIZED
+    message = "this hub hears who is paired with it"
+
+
+async def listen(hub: "Hub", host: str, port: int, plain: bool) -> aiocoap.Context:
+    """The server, bound. plain: unpaired devices are taken too. Raises HostError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # aiocoap would share it (SO_REUSEPORT)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as e:
             raise HostError(
-                f"UDP port {port} of {HOST} cannot be used ({e.strerror}); does another hub run?\n"
+                f"UDP port {port} of {host} cannot be used ({e.strerror}); does another hub run?\n"
                 "Stop it, or choose another with --coap-port."
             ) from None
-    site = resource.Site()
-    site.add_resource(["r"], Reports(hub))
-    return await aiocoap.Context.create_server_context(site, bind=(HOST, port), transports=[_TRANSPORT])
+    return await aiocoap.Context.create_server_context(_Door(hub, plain), bind=(host, port), transports=[_TRANSPORT])
 
 
 def _read(request: Message) -> tuple[str, said.Report]:

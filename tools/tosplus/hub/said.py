@@ -25,6 +25,7 @@ class Report:
     state: Mapping[int, Value] | None = None
     next_s: float | None = None
     asleep: bool = False
+    done: int | None = None  # the last command that it has executed
 
 
 class Happened(NamedTuple):
@@ -68,6 +69,7 @@ def report(wire: Any) -> Report:
         state(wire[2]) if 2 in wire else None,
         None if next_ms is None else _number(next_ms, "next_ms") / 1000,
         asleep,
+        _uint(wire[5], "a command") if 5 in wire else None,
     )
 
 

@@ -31,12 +31,14 @@ _LOGS = {"coap": logging.CRITICAL, "coap-server": logging.CRITICAL, "uvicorn.err
 
 @dataclass(frozen=True)
 class Options:
-    """As of `tos hub`. Port 0 of HTTP is any free one."""
+    """As of `tos hub`. Port 0 of HTTP is any free one. coap_host: as host when it is not given."""
 
     folder: Path
     host: str = "127.0.0.1"
     port: int = 8688
     coap_port: int = report.PORT
+    coap_host: str | None = None
+    plain: bool = False
     bench: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
@@ -67,13 +69,16 @@ async def serving(
     password = Password.load(options.folder)
     if not is_loopback(options.host) and not password:
         raise UsageFault(f"--host {options.host} opens the hub to a network; set a password first: `tos hub password`")
+    coap_host = options.coap_host or options.host
+    if options.plain and not is_loopback(coap_host):
+        raise UsageFault("--plain is for loopback: in the clear anybody could be anybody; pair the devices instead")
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_locked(options.folder))
         listening = stack.enter_context(_listening(options.host, options.port))
-        hub = await stack.enter_async_context(Hub(options.folder, say, options.bench))
+        hub = await stack.enter_async_context(Hub(options.folder, say, options.bench, options.coap_port))
         parts = [part for part in PARTS if part.wanted(hub)]
         hub.pages = [{"name": p.name, "title": p.title, "module": p.module} for p in parts if p.module]
-        coap = await report.listen(hub, options.coap_port)
+        coap = await report.listen(hub, coap_host, options.coap_port, options.plain)
         stack.push_async_callback(coap.shutdown)
         routes = [route for part in parts for route in part.routes(hub)]
         server = uvicorn.Server(

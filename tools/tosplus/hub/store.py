@@ -1,7 +1,8 @@
 """What the hub keeps: devices, readings and events, in SQLite by SQLAlchemy Core. Times are s since 1970, hub's clock.
 
-Writing is the journal's alone (journal.py); anyone may read, from any thread. The database survives kill -9 at any
-moment. A power cut can take the last moments with it (synchronous=NORMAL), and never more.
+Writing is the journal's alone (journal.py), but for the commands in mailbox.py; anyone may read, from any thread. The
+database survives kill -9 at any moment. A power cut can take the last moments with it (synchronous=NORMAL), and never
+more.
 """
 
 import json
@@ -70,8 +71,7 @@ class Store:
     """The database in `file`. Each connection sees what was committed before it began to read."""
 
     def __init__(self, file: Path) -> None:
-        self.engine = sa.create_engine(f"sqlite:///{file}")
-        sa.event.listen(self.engine, "connect", _prepare)
+        self.engine = engine(file, "NORMAL")
         _meta.create_all(self.engine)
 
     def close(self) -> None:
@@ -167,10 +167,17 @@ class Store:
                 )
 
 
-def _prepare(connection: Any, record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA busy_timeout=5000")
+def engine(file: Path, synchronous: str) -> sa.Engine:
+    """synchronous: NORMAL, where a power cut may take the last moments, or FULL."""
+    made = sa.create_engine(f"sqlite:///{file}")
+
+    def prepare(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA busy_timeout=5000")
+
+    sa.event.listen(made, "connect", prepare)
+    return made
 
 
 def _series_id(connection: sa.Connection, device: str, path: str) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -26,6 +26,7 @@ from . import said
 from .guard import COOKIE, Guard, refused, session_of, source_of, too_early
 from .live import Listener, dumps
 from .password import Password
+from .trust import NAME
 
 if TYPE_CHECKING:
     from .house import Device
@@ -56,6 +57,8 @@ def application(hub: "Hub", host: str, password: Password | None, more: list[Bas
         Route(device + "/log", api.log),
         Route(device + "/s/{path:path}", api.write, methods=["PUT"]),
         Route(device + "/rules", api.rules, methods=["PUT"]),
+        Route(device + "/peers", api.peers),
+        Route(device + "/peers/{peer:path}", api.revoke, methods=["DELETE"]),
         WebSocketRoute("/api/live", api.live),
         *more,
     ]
@@ -114,7 +117,13 @@ class Api:
         if "value" not in told:
             raise HTTPException(400, 'the body is {"value": ...}')
         with _words():
-            await self._client(device).set(path, said.value(told["value"]))
+            value = said.value(told["value"])
+            if device.link == "asleep" and device.paired:
+                if not device.identity.resource(path).writable:
+                    raise HostError(f"{path} can be read only")
+                return JSONResponse({"queued": await self._hub.later(device, path, value)}, 202)
+            await self._hub.now(device, path)
+            await self._client(device).set(path, value)
         return Response(status_code=204)
 
     async def rules(self, request: Request) -> Response:
@@ -122,6 +131,21 @@ class Api:
         indexes = {path: index for index, path in device.paths().items()}
         with _words():
             await self._client(device).write("b", said.rules_wire(told.get("rules"), indexes))
+        return Response(status_code=204)
+
+    async def peers(self, request: Request) -> Response:
+        device = self._device(request)
+        with _words():
+            open_ms, peers = await self._client(device).peers()
+        told = [{"name": peer.name, "role": peer.role, "paths": peer.paths} for peer in peers]
+        return _json({"open_ms": open_ms, "peers": told})
+
+    async def revoke(self, request: Request) -> Response:
+        device, peer = self._device(request), request.path_params["peer"]
+        if peer == NAME and device.paired:
+            raise HTTPException(400, "that is this hub; forget the device instead")
+        with _words():
+            await self._client(device).revoke(peer)
         return Response(status_code=204)
 
     async def rename(self, request: Request) -> Response:
@@ -184,7 +208,7 @@ class Api:
     def _client(self, device: "Device") -> Client:
         if device.link == "asleep":
             raise HTTPException(504, f"{device.name} is asleep; it answers when it wakes up")
-        return Client(*device.where(), self._hub.context)
+        return Client(*device.where(), self._hub.context, credentials=self._hub.trust.get(device.id))
 
 
 async def body(request: Request) -> dict[str, Any]:

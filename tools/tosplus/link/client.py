@@ -55,6 +55,10 @@ class LinkError(HostError):
         self.code = code
 
 
+class Estranged(LinkError):
+    """What was secured is refused in the clear: the device does not know our key, or somebody else says so."""
+
+
 class Client:
     """One device, by the address of its link.
 
@@ -96,6 +100,8 @@ class Client:
                 # Before the one that would send in the clear.
                 context.request_interfaces.insert(0, Transport(context, context))
             context.client_credentials[self._uri("*")] = self._credentials
+        else:
+            context.client_credentials.pop(self._uri("*"), None)  # of who was at this address before
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -263,7 +269,7 @@ class Client:
             except aiocoap.error.Error as e:
                 plain = getattr(e, "plain_message", None)
                 if self._credentials and plain is not None:  # refused without a context, RFC 8613 section 8.2
-                    refused = _refusal(plain.code.dotted, plain.payload.decode(errors="replace"))
+                    refused = _refusal(plain.code.dotted, plain.payload.decode(errors="replace"), Estranged)
                     if refused.code != _REPLAY:
                         raise refused from None
                     self._credentials.skip()
@@ -307,14 +313,14 @@ def _checked(response: Message) -> Message:
     raise _refusal(response.code.dotted, response.payload.decode(errors="replace"))
 
 
-def _refusal(answer: str, diagnostic: str) -> LinkError:
+def _refusal(answer: str, diagnostic: str, kind: type[LinkError] = LinkError) -> LinkError:
     """What a diagnostic payload such as "334 power" says."""
     found = re.fullmatch(r"(\d{3})(?: (.*))?", diagnostic, re.DOTALL)
     if not found or int(found[1]) not in WORDS:
-        return LinkError(answer, None, f"the device answers {answer}: {diagnostic or 'without a reason'}")
+        return kind(answer, None, f"the device answers {answer}: {diagnostic or 'without a reason'}")
     code, detail = int(found[1]), found[2] or ""
     word = WORDS[code]
     text = word.text.format(a=detail, b="")
     about = f"{detail}: " if detail and "{a}" not in word.text else ""
     hint = f"\n{word.hint}" if word.hint else ""
-    return LinkError(answer, code, f"{about}{text} ({answer}, {code} {word.name}){hint}")
+    return kind(answer, code, f"{about}{text} ({answer}, {code} {word.name}){hint}")

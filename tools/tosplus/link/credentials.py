@@ -33,6 +33,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._given: set[bytes] = set()
+        self._credentials: dict[tuple[str, Context], Credentials] = {}
 
     def ids(self) -> list[str]:
         """Of the devices that we are paired with."""
@@ -46,14 +47,17 @@ class Store:
         return _read(self._file(id, ".new"))
 
     def credentials(self, id: str, unproven: bool = False, known: bool = False) -> Credentials | None:
-        """known: as Credentials has it. Raises HostError where it is not known which numbers were used with the key."""
+        """The same for a key, however often it is asked for. known: as Credentials has it.
+
+        Raises HostError where it is not known which numbers were used with the key.
+        """
         peer = self.unproven(id) if unproven else self.get(id)
         if peer is None:
             return None
         sent = self._file(id, ".sent")
         if not sent.exists():
             raise HostError(f"{sent} is lost, which counts what was sent with a key\nPair again: `tos pair CODE`.")
-        return Credentials(peer.context, sent, known)
+        return self._credentials.setdefault((id, peer.context), Credentials(peer.context, sent, known))
 
     def free_id(self) -> bytes:
         """One that no device of ours sends with, and that this process has not given out: 1 byte, or 2 when those are

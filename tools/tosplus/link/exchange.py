@@ -105,7 +105,7 @@ async def _exchange(code: Code, address: tuple[str, int], store: Store, role: st
         except (LinkError, Unreachable) as e:
             refused = e  # in the clear, or lost: what counts is the proof
     say("it is asked for the proof that it has kept it")
-    credentials = store.credentials(id, unproven=True)
+    credentials = store.credentials(id, unproven=True, known=True)
     assert credentials
     try:
         identity = await _proof(id, address, credentials)

@@ -1,5 +1,7 @@
 """From the name that a person types to an address: a simulated device that runs here, or any host and port."""
 
+import contextlib
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +73,17 @@ def paired(device: str, store: "Store") -> str | None:
     return next((id for id in ids if (peer := store.get(id)) and peer.address == where), None)
 
 
+def own_address(device: tuple[str, int]) -> str:
+    """Of this computer, as that device sees it."""
+    family, kind, _, _, where = socket.getaddrinfo(*device, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind) as probe:
+        try:
+            probe.connect(where)  # sends nothing
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
+
+
 def told(address: tuple[str, int]) -> str:
     """HOST:PORT"""
     host, port = address
@@ -81,11 +94,15 @@ def address(device: str) -> tuple[str, int]:
     """NAME, coap://HOST[:PORT] or HOST[:PORT] -> (host, port). Raises Unreachable, UsageFault."""
     if not device.startswith("coap://") and not set(device) & set(".:[") and device != "localhost":
         return run_of(device).link
-    parts = urlsplit(device if "://" in device else f"coap://{device}")
-    try:
+    return parsed(device)
+
+
+def parsed(device: str) -> tuple[str, int]:
+    """An address, and no name. Raises UsageFault."""
+    host = None
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(device if "://" in device else f"coap://{device}")
         host, port = parts.hostname, parts.port or _PORT
-    except ValueError:
-        host = None
-    if parts.scheme != "coap" or not host:
+    if not host or parts.scheme != "coap":
         raise UsageFault(f"{device} is not an address; write coap://HOST:PORT, HOST:PORT or a device's name")
     return host, port

@@ -2,5 +2,6 @@
 
 from ..part import Part
 from .bench import Bench
+from .pairing import Pairing
 
-PARTS: list[Part] = [Bench()]
+PARTS: list[Part] = [Pairing(), Bench()]
