@@ -21,7 +21,7 @@ SCREENS = {
 }
 # What Chromium itself says when a hub is gone, and when it says no.
 _EXPECTED = re.compile(
-    r"Failed to load resource: (net::ERR_\w+|the server responded with a status of (401|409|504) .*)"
+    r"Failed to load resource: (net::ERR_\w+|the server responded with a status of (400|401|404|409|422|504) .*)"
     r"|WebSocket connection to '[^']+' failed: .*"
 )
 

@@ -40,6 +40,9 @@ class Paired(NamedTuple):
     sender_id: bytes
     recipient_id: bytes
 
+    def __repr__(self) -> str:
+        return f"<Paired by {self.recipient_id.hex()!r}>"
+
 
 class Keys(NamedTuple):
     m2: bytes

@@ -27,6 +27,10 @@ class Code(NamedTuple):
     device_id: str
     secret: bytes
 
+    def __repr__(self) -> str:
+        """Without the secret: a traceback may show it."""
+        return f"<Code of {self.device_id}>"
+
 
 def parse(text: str) -> Code:
     """Capitals or not, with or without dashes and spaces in the secret. CodeError says what is wrong, and where."""

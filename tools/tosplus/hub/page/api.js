@@ -7,9 +7,12 @@ export class Refusal extends Error {
   }
 }
 
-async function call(method, path, body) {
-  const options = { method, signal: AbortSignal.timeout(20000) };
-  if (body !== undefined) {
+async function call(method, path, body, patience_ms = 20000) {
+  const options = { method, signal: AbortSignal.timeout(patience_ms) };
+  if (body instanceof Blob) {
+    options.headers = { "Content-Type": body.type };
+    options.body = body;
+  } else if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
@@ -36,6 +39,11 @@ export const put = (id, path, value) => call("PUT", `${device(id)}/s/${inPath(pa
 export const putRules = (id, rules) => call("PUT", `${device(id)}/rules`, { rules });
 export const rename = (id, name) => call("PATCH", device(id), { name });
 export const forget = (id) => call("DELETE", device(id));
+export const pair = (code, address) => call("POST", "pair", { code, address }, 120000);
+export const checkCode = (code) => call("POST", "pair/check", { code });
+export const readPhoto = (picture) => call("POST", "pair/photo", picture);
+export const peers = (id) => call("GET", `${device(id)}/peers`);
+export const revoke = (id, name) => call("DELETE", `${device(id)}/peers/${encodeURIComponent(name)}`);
 export const bench = () => call("GET", "bench");
 export const pull = (id, lever, value = null) =>
   call("POST", `bench/${encodeURIComponent(id)}/${encodeURIComponent(lever)}`, { value });

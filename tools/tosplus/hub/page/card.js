@@ -2,9 +2,10 @@
 
 import { control, reading } from "./controls.js";
 import { flash, h, setAttribute, setText } from "./dom.js";
-import { age, clock, human, number, plural } from "./format.js";
-import { battery as drawBattery, icon, iconOf } from "./icons.js";
+import { age, clock, human, number } from "./format.js";
+import { battery as drawBattery, iconOf } from "./icons.js";
 import { battery, face, shape } from "./model.js";
+import { notices } from "./notices.js";
 import { spark } from "./spark.js";
 
 export function card(house, id) {
@@ -138,13 +139,7 @@ function heading(house, id) {
       setText(link, device.link);
       link.dataset.link = device.link;
       setText(since, words(device));
-      const texts = device.warnings.map((warning) => warning.text);
-      if (texts.join("\n") !== warnings.dataset.texts) {
-        warnings.replaceChildren(...texts.map((text) => h("li", { class: "chip warn" }, icon("warning"), text)));
-        setAttribute(warnings, "aria-label", texts.length ? plural(texts.length, "warning") : null);
-        warnings.hidden = !texts.length;
-        warnings.dataset.texts = texts.join("\n");
-      }
+      notices(device, warnings);
     },
     charge() {
       if (!power) return;

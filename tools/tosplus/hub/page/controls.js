@@ -26,9 +26,9 @@ function maker(resource) {
 function now(house, id, path, element) {
   const device = house.devices.get(id);
   const resource = device.byPath.get(path);
-  const hindrance = house.hindrance(device);
+  const hindrance = house.hindranceToSet(device);
   element.disabled = hindrance !== null;
-  setAttribute(element, "title", hindrance);
+  setAttribute(element, "title", hindrance ?? (house.waiting(id, path) ? "waits for its next report" : null));
   setAttribute(element, "aria-busy", house.pending(id, path) ? "true" : null);
   return { resource, value: house.shown(id, resource) };
 }

@@ -6,8 +6,10 @@ import { bin, h, setAttribute, setText } from "./dom.js";
 import { stream } from "./events.js";
 import { age, clock } from "./format.js";
 import { icon, iconOf } from "./icons.js";
+import { notices } from "./notices.js";
 import { identity } from "./identity.js";
 import { log } from "./log.js";
+import { peers } from "./peers.js";
 import { charted, lanes, shape } from "./model.js";
 import { editor } from "./rules.js";
 import { table } from "./table.js";
@@ -48,15 +50,16 @@ function build(house, id, undo) {
   const rules = editor(house, id);
   const messages = log(house, id);
   const who = identity(house, id);
+  const others = peers(house, id);
   const events = stream(house, 20, (event) => event.device === id);
   const levers = bench(house, id);
   const picture = charted(device).length || lanes(device, 1).length ? chart(house, id) : null;
-  undo.add(...[top, resources, rules, messages, who, events, levers].map((part) => part.stop), () => picture?.stop());
+  undo.add(...[top, resources, rules, messages, who, others, events, levers].map((part) => part.stop), () => picture?.stop());
   return [
     top.element,
     h("div", { class: "withside wide" },
       h("div", { class: "stack" }, picture?.element, resources.element, rules.element, messages.element),
-      h("div", { class: "stack" }, levers.element, who.element,
+      h("div", { class: "stack" }, levers.element, who.element, others.element,
         h("section", { class: "panel", "aria-labelledby": "own-events" },
           h("div", { class: "panelhead" }, h("h2", { id: "own-events" }, "Lately")), events.element))),
   ];
@@ -83,11 +86,7 @@ function heading(house, id) {
     setText(since, device.since ? `since ${clock(device.since)}${at}, last heard ${age(house.now() - device.seen)}`
       : "");
     setAttribute(element, "data-state", house.link === "live" ? device.link : "away");
-    const texts = device.warnings.map((warning) => warning.text);
-    if (texts.join("\n") === warnings.dataset.texts) return;
-    warnings.dataset.texts = texts.join("\n");
-    warnings.hidden = !texts.length;
-    warnings.replaceChildren(...texts.map((text) => h("li", { class: "chip warn" }, icon("warning"), text)));
+    notices(device, warnings);
   }
 
   const offs = [house.on(`device ${id}`, (paths) => paths === null && update()), house.on("tick", update)];

@@ -14,8 +14,8 @@ export function page(root, house) {
   const grid = h("div", { class: "grid" });
   const filter = h("input", { type: "search", placeholder: "Find a device", "aria-label": "Find a device",
     oninput: narrow, hidden: true });
-  const empty = h("div", { class: "empty", hidden: true }, h("h2", {}, "No device has reported yet"),
-    h("p", {}, "A device appears here by itself when it first reports. To see some without hardware: "),
+  const empty = h("div", { class: "empty", hidden: true }, h("h2", {}, "There is no device yet"),
+    h("p", {}, h("a", { href: "#/part/pair" }, "Add one"), " by the code that it shows. To see some without hardware: "),
       h("code", {}, "make demo"));
   const events = stream(house, 40);
   root.append(h("div", { class: "withside" },

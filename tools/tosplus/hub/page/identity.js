@@ -39,7 +39,9 @@ export function identity(house, id) {
 
   async function forget() {
     const { name } = house.devices.get(id);
-    const words = "Its name, readings and events are deleted here. If it still runs, it comes back as a new device.";
+    const words = "Its name, readings and events are deleted here. " + (house.devices.get(id).paired
+      ? "It forgets this hub too, if it answers; else hold its pairing button for ten seconds."
+      : "If it still runs, it comes back as a new device.");
     if (!(await confirm(`Forget ${name}?`, words, "Forget"))) return;
     try {
       await api.forget(id);

@@ -106,6 +106,10 @@ export class House {
     }
   }
 
+  _pairing(message) {
+    this.#tell("pairing", message);
+  }
+
   _forgotten({ device }) {
     if (this.devices.delete(device)) this.#tell("devices");
   }
@@ -149,9 +153,19 @@ export class House {
     return device.link === "live" ? null : { new: "not read yet", asleep: "asleep" }[device.link] ?? "away";
   }
 
-  // What a control shows: what was asked for while that is under way, else what the device reports.
+  // The same for setting a value: for a paired device that sleeps, the hub keeps it.
+  hindranceToSet(device) {
+    return this.link === "live" && device.link === "asleep" && device.paired ? null : this.hindrance(device);
+  }
+
+  // What waits for this resource until its device reports, or undefined.
+  waiting(id, path) {
+    return this.devices.get(id)?.waiting.find((command) => command.path === path);
+  }
+
+  // What a control shows: what was asked for while that is under way or waits, else what the device reports.
   shown(id, resource) {
-    const wish = this.#wishes.get(key(id, resource.path));
+    const wish = this.#wishes.get(key(id, resource.path)) ?? this.waiting(id, resource.path);
     return wish ? wish.value : resource.value;
   }
 
@@ -174,8 +188,9 @@ export class House {
     this.#wishes.set(key(id, path), wish);
     show();
     try {
-      await api.put(id, path, value);
+      const queued = await api.put(id, path, value);
       wish.accepted = true;
+      if (queued) say(`${this.devices.get(id)?.name ?? id} is asleep: ${path} waits for its next report`);
       show();
       if (current()?.news !== news) settle();
       else setTimeout(settle, SETTLE_MS);
