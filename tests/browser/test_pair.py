@@ -1,4 +1,4 @@
-"""Adding a device on the page: typed, from a photo, by the camera; who is paired with it; and what waits for a sleeper."""
+"""Adding a device on the page: typed, by photo, by camera; who is paired with it; and what waits for a sleeper."""
 
 import asyncio
 import contextlib

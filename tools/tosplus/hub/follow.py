@@ -93,7 +93,10 @@ class Follower:
 
     async def _life(self) -> None:
         """Until `again`. Raises Unreachable."""
-        address, key = self._device.where(), self._hub.trust.get(self._device.id)
+        key = self._hub.trust.get(self._device.id)
+        if key and (found := find.by_id(self._device.id)):
+            self._hub.met_at(self._device, find.told(found))
+        address = self._device.where()
         client = Client(*address, self._hub.context, _ANSWER_S, key)
         if not await self._read_table(Client(*address, self._hub.context, _TABLE_S, key)):
             await self._until(_REFUSED_S)

@@ -52,6 +52,7 @@ class Hub:
         self.coap_port = coap_port
         self.pages: list[dict[str, str]] = []
         self.context: aiocoap.Context
+        self.relay_context: aiocoap.Context  # which has no keys
         self._say = say
         self._followers: dict[str, Follower] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
@@ -59,7 +60,7 @@ class Hub:
         self._conflicts: dict[str, float] = {}
 
     async def __aenter__(self) -> "Hub":
-        self.context = await open_context()
+        self.context, self.relay_context = await open_context(), await open_context()
         self._journal = Journal(self.store, self._published)
         self._recent.extend(self.store.events(None, _EVENTS))
         for row in self.store.devices():
@@ -73,6 +74,7 @@ class Hub:
         await asyncio.gather(*[follower.stop() for follower in self._followers.values()])
         await self._journal.close()
         await self.context.shutdown()
+        await self.relay_context.shutdown()
         self.mailbox.close()
         self.store.close()
 
@@ -142,6 +144,12 @@ class Hub:
         self.changed(device)
         self.heard(device, report)
         self._followers[device.id].again()
+
+    def met_at(self, device: Device, address: str) -> None:
+        """A paired device is found there; that it is the one, its key shows."""
+        if device.address != address:
+            device.address = address
+            self.changed(device)
 
     def heard(self, device: Device, report: said.Report) -> None:
         """A report of a device, from the address that it is known by."""

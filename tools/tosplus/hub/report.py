@@ -24,6 +24,7 @@ from ..link.schema import Identity
 from . import said
 from .house import MOST
 from .pace import Buckets
+from .relay import Relay
 
 if TYPE_CHECKING:
     from .house import Device
@@ -138,6 +139,7 @@ class _Door(interfaces.Resource):
         self._site = site
         self._secured = OscoreSiteWrapper(site, hub.trust)
         self._plain = plain
+        self._relay = Relay(hub)
 
     async def needs_blockwise_assembly(self, request: Message) -> bool:
         return False
@@ -146,7 +148,9 @@ class _Door(interfaces.Resource):
         raise NotImplementedError  # render_to_pipe does it all
 
     async def render_to_pipe(self, pipe: Any) -> None:
-        if pipe.request.opt.oscore is not None:
+        if Relay.wanted(pipe.request):
+            pipe.add_response(await self._relay.answer(pipe.request), is_last=True)
+        elif pipe.request.opt.oscore is not None:
             await self._secured.render_to_pipe(pipe)
         elif self._plain:
             await self._site.render_to_pipe(pipe)
