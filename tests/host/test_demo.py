@@ -49,7 +49,7 @@ def gone(pid):
 def test_the_story_holds(tmp_path):
     done = subprocess.run(["tos", "demo", "--once", "--json"], capture_output=True, text=True, cwd=tmp_path, timeout=55)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and len(steps) == 8, done.stdout + done.stderr
+    assert done.returncode == 0 and len(steps) == 9, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)
 
 
@@ -116,3 +116,19 @@ def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
     process = demo()
     told(process, r"the hub does not come up; its log says:")
     assert process.wait(10) == 1
+
+
+def test_the_second_start_needs_no_code_and_keeps_its_keys(demo, tmp_path):
+    keys = []
+    for _ in range(2):
+        process = demo()
+        assert float(told(process, r"live after ([\d.]+) s")[1]) < 10
+        url = told(process, r"http://\S+")[0]
+        devices = httpx.get(f"{url}/api/house").json()["devices"]
+        assert len(devices) == 5 and all(device["paired"] for device in devices)
+        keys.append({file.name: file.read_text() for file in (tmp_path / ".tos/demo/hub/peers").glob("*.json")})
+        process.send_signal(signal.SIGINT)
+        process.wait(15)
+    assert len(keys[0]) == 5 and keys[0].keys() == keys[1].keys()
+    for name, text in keys[0].items():
+        assert json.loads(text)["secret"] == json.loads(keys[1][name])["secret"]

@@ -185,7 +185,7 @@ class SecureFake(Fake):
         site.add_resource(["r"], _Hub(self))
         self.context.serversite = _Guarded(site, self.contexts)
 
-    async def report(self, keys=None, attempts=2, **more):
+    async def report(self, keys=None, attempts=2, path=None, **more):
         """What the hub answers, unsealed. Commands in it are executed, as a sleeper does."""
         keys = keys or self.hub_keys
         told = {0: self.boot, **({5: self.done} if self.done is not None else {})}
@@ -194,7 +194,7 @@ class SecureFake(Fake):
         echo = None
         for _ in range(attempts):
             message = aiocoap.Message(
-                code=aiocoap.POST, uri=f"coap://{host}:{port}/r/{self.id}", payload=cbor2.dumps(told),
+                code=aiocoap.POST, uri=f"coap://{host}:{port}/{path or 'r'}", payload=cbor2.dumps(told),
                 content_format=60, echo=echo,
             )
             sealed, asked = keys.protect(message)

@@ -83,9 +83,11 @@ def test_a_paired_device_is_heard_by_its_key_alone(tmp_path):
             for context in (fake.context, other.context):
                 answer = await send_report(context, it.coap, "fake-1", cbor2.dumps({0: 99, 2: {0: 99}}))
                 assert answer.code == aiocoap.UNAUTHORIZED
-            other.id = "fake-1"  # its own key, and another's name
-            assert (await other.report(_2={0: 98})).code == aiocoap.FORBIDDEN
-            other.id = "fake-2"
+                uri = f"coap://127.0.0.1:{it.coap}/r"
+                plain = aiocoap.Message(code=aiocoap.POST, uri=uri, payload=cbor2.dumps({0: 9}))
+                assert (await context.request(plain).response).code == aiocoap.BAD_REQUEST
+            assert (await other.report(path="r/fake-1", _2={0: 98})).code == aiocoap.FORBIDDEN
+            assert (await other.report(path="r/fake-2")).code == aiocoap.CHANGED
             stranger = Keys(bytes(16), b"", b"\x77", b"\x01")
             assert (await fake.report(stranger)).code == aiocoap.UNAUTHORIZED
             device = await it.device()

@@ -98,7 +98,7 @@ class Hub:
     async def _run(self) -> None:
         command = [sys.executable, "-m", "tosplus", "hub", "--host", _HOST, "--port", str(self.port)]
         command += ["--coap-port", self.coap.rpartition(":")[2], "--state", str(self._folder)]
-        command += ["--plain", "--bench", str(self._bench)]
+        command += ["--bench", str(self._bench)]
         while True:
             await self._is_plugged.wait()
             with self.log.open("ab") as log:

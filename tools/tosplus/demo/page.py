@@ -33,6 +33,7 @@ class Page:
     def __init__(self, url: str, told: Told = lambda event: None) -> None:
         self.devices: dict[str, dict[str, Any]] = {}
         self.events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
+        self.heard = False
         self._url = url
         self._told = told
 
@@ -69,10 +70,14 @@ class Page:
             await asyncio.sleep(_LOOK_S)
         return found
 
-    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def known(self) -> None:
+        """Until the hub has said which devices it knows."""
+        await self.until("the page to hear from the hub", lambda: self.heard)
+
+    async def ask(self, method: str, path: str, body: Any = None, timeout_s: float = 5) -> tuple[int, Any]:
         """(status, what the JSON says, None when there is none). Raises HostError when the hub does not answer."""
         try:
-            done = await self._http.request(method, f"/api/{path}", json=body)
+            done = await self._http.request(method, f"/api/{path}", json=body, timeout=timeout_s)
         except httpx.HTTPError as e:
             raise HostError(f"no answer from the hub to {method} {path} ({type(e).__name__})") from None
         return done.status_code, done.json() if done.content else None
@@ -91,6 +96,7 @@ class Page:
         kind = message["type"]
         if kind == "house":
             self.devices = {device["id"]: device for device in message["devices"]}
+            self.heard = True
             last = self.events[-1]["id"] if self.events else 0
             self.events.extend(event for event in message["events"] if event["id"] > last)
         elif kind == "device":

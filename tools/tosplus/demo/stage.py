@@ -1,5 +1,6 @@
 """The demo's stage: the house of houses/demo.toml with its bench, a hub beside it, and a page of that hub."""
 
+import asyncio
 import contextlib
 import shutil
 import tempfile
@@ -12,11 +13,13 @@ from typing import Any
 from ..errors import HostError
 from ..paths import ROOT, WORK, shown
 from ..sim import bench, state
+from ..sim.device import Device
 from ..sim.house import House, Say, read
 from .hub import Hub
 from .page import Page
 
 _LIVE_S = 10.0
+_PAIR_S = 60.0
 
 
 class Stage:
@@ -52,10 +55,12 @@ class Stage:
             self.hub = Hub(folder / "hub", self.bench, lambda what, details: self._say("hub", what, details))
             await self._stack.enter_async_context(self.hub)
             await self.hub.ready()  # a report that nobody hears is sent again later and later
-            self.house = House(self.plan, self._fresh, self._say, self.hub.coap, plain=True)
+            self.house = House(self.plan, self._fresh, self._say)
             await self._stack.enter_async_context(self.house)
             await self._stack.enter_async_context(bench.serve(self.house, self.bench))
             self.page = await self._stack.enter_async_context(Page(self.hub.url, self._told))
+            await self.page.known()
+            await asyncio.gather(*[self._pair(device) for device in self.house.devices.values()])
             models = [device.model for device in self.house.devices.values()]
             await self.page.until("every device live on the hub", lambda: self.page.is_live(*models), _LIVE_S)
             self._stack = self._stack.pop_all()
@@ -65,6 +70,15 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _pair(self, device: Device) -> None:
+        """As a person would: the code that the device shows on its console, given to the hub. Once; keys are kept."""
+        if any(id.endswith(f"-{device.uid}") and known["paired"] for id, known in self.page.devices.items()):
+            return
+        self._say("hub", "pairs", device.name)
+        status, told = await self.page.ask("POST", "pair", {"code": await device.code()}, _PAIR_S)
+        if status != 201:
+            raise HostError(f"the hub does not pair with {device.name}: {told['error']}")
 
     def _claim(self, folder: Path) -> None:
         try:

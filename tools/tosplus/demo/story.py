@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 
 from ..errors import HostError
+from ..link.client import Client, LinkError
 from ..link.schema import Value
 from .stage import Stage
 
 _RATE = 30  # a litre boils in 6 s
 _FOOD_C, _COLD_C, _NEARLY_C = 4, 40, 97
 _RULE_C = 60
-_SENSOR_SILENT = 336
+_SENSOR_SILENT, _UNSECURED = 336, 356
 _SILENCE_S = 2.0  # between readings of water that heats, on a busy machine
 _OUTAGE_S = 1.0
 
@@ -46,6 +47,7 @@ class Story:
     async def run(self) -> AsyncGenerator[Step, None]:
         steps: tuple[Callable[[], Awaitable[str]], ...] = (
             self._start,
+            self._paired,
             self._boil,
             self._door,
             self._outage,
@@ -73,6 +75,24 @@ class Story:
         names = sorted(device["name"] for device in self._page.devices.values())
         _expect("devices on the hub", sorted(self._stage.plan.devices), names)
         return f"{', '.join(names)}: all live at {self._stage.hub.url}"
+
+    async def _paired(self) -> str:
+        """Each showed a code on its console and was paired by it; in the clear they answer nobody"""
+        devices = self._page.devices
+        for id, device in devices.items():
+            _expect(f"whether {device['name']} is paired", True, device["paired"])
+            if device["link"] != "asleep":
+                peers = [(p["name"], p["role"]) for p in (await self._ask("GET", f"devices/{id}/peers"))["peers"]]
+                _expect(f"who is paired with {device['name']}", [("hub", "owner")], peers)
+        kettle = self._stage.house.devices["kettle"]
+        try:
+            async with Client(*kettle.link) as stranger:
+                await stranger.set("power", True)
+            raise _Failed("expected the kettle to refuse a stranger, and it did not")
+        except LinkError as e:
+            _expect("what the kettle answers a stranger", ("4.01", _UNSECURED), (e.answer, e.code))
+        _expect("the relay", False, (await kettle.control("get"))["signals"]["relay"])
+        return f"the hub is the owner of {len(devices)} devices; a stranger's power on is refused"
 
     async def _boil(self) -> str:
         """The kettle is switched on, boils, and its own rule switches it off"""

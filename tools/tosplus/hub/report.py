@@ -1,6 +1,7 @@
-"""`POST /r/<id>`: devices say that they are there, and take what waits for them. CoAP by aiocoap.
+"""`POST /r`: devices say that they are there, and take what waits for them. CoAP by aiocoap.
 
-One that is paired is heard under its own key alone. Plain ones are taken only where the hub was told so, on loopback.
+One that is paired is heard under its own key alone, which says who it is. Plain ones, `POST /r/<id>`, are taken only
+where the hub was told so, on loopback.
 """
 
 import asyncio
@@ -59,13 +60,15 @@ class Reports(resource.Resource, resource.PathCapable):
         address = _address(request)
         if not self._buckets.take(address):
             return _refused(codes.TOO_MANY_REQUESTS, "too many reports")
+        secured = isinstance(request.remote, OSCOREAddress)
         try:
-            id, report = _read(request)
+            report = _read(request)
+            id = self._hub.trust.id_of(request.remote.security_context) if secured else _id(request)
         except ValueError as e:
             return _refused(codes.BAD_REQUEST, str(e))
         device = self._hub.devices.get(id)
-        if isinstance(request.remote, OSCOREAddress):
-            if device is None or request.remote.security_context is not self._hub.trust.get(id):
+        if secured:
+            if device is None or (request.opt.uri_path and _id(request) != id):
                 return _refused(codes.FORBIDDEN, "not your id")
             return await self._paired(device, address, report)
         if id in self._hub.trust:
@@ -130,12 +133,30 @@ class Reports(resource.Resource, resource.PathCapable):
         return identity if identity.id == id else None
 
 
+class _Own(resource.Resource):
+    """`POST /r`, whose context says who it is."""
+
+    def __init__(self, reports: Reports) -> None:
+        super().__init__()
+        self._reports = reports
+
+    async def needs_blockwise_assembly(self, request: Message) -> bool:
+        return False
+
+    async def render_post(self, request: Message) -> Message:
+        if not isinstance(request.remote, OSCOREAddress):
+            return _refused(codes.BAD_REQUEST, "/r/<device id>")
+        return await self._reports.render_post(request)
+
+
 class _Door(interfaces.Resource):
     """What comes by CoAP: for others, under a key, or in the clear."""
 
     def __init__(self, hub: "Hub", plain: bool) -> None:
         site = resource.Site()
-        site.add_resource(["r"], Reports(hub))
+        reports = Reports(hub)
+        site.add_resource(["r"], reports)  # with an id
+        site.add_resource(["r"], _Own(reports))
         self._site = site
         self._secured = OscoreSiteWrapper(site, hub.trust)
         self._plain = plain
@@ -177,17 +198,22 @@ async def listen(hub: "Hub", host: str, port: int, plain: bool) -> aiocoap.Conte
     return await aiocoap.Context.create_server_context(_Door(hub, plain), bind=(host, port), transports=[_TRANSPORT])
 
 
-def _read(request: Message) -> tuple[str, said.Report]:
-    """Raises ValueError."""
+def _id(request: Message) -> str:
+    """That of the path. Raises ValueError."""
     path = request.opt.uri_path
     if len(path) != 1 or not said.ID.fullmatch(path[0]):
         raise ValueError("/r/<device id>")
+    return str(path[0])
+
+
+def _read(request: Message) -> said.Report:
+    """Raises ValueError."""
     if request.opt.content_format not in (None, _CBOR) or request.opt.block1 is not None:
         raise ValueError("one CBOR map, in one piece")
     if len(request.payload) > _BODY_B:
         raise ValueError(f"longer than {_BODY_B} bytes")
     try:
-        return path[0], said.report(cbor2.loads(request.payload))
+        return said.report(cbor2.loads(request.payload))
     except cbor2.CBORDecodeError as e:
         raise ValueError(f"not CBOR: {e}") from None
 

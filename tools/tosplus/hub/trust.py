@@ -44,6 +44,13 @@ class Trust:
     def get(self, id: str) -> Credentials | None:
         return self._contexts.get(id)
 
+    def id_of(self, credentials: object) -> str:
+        """Raises ValueError: it was forgotten a moment ago."""
+        for id, known in self._contexts.items():
+            if known is credentials:
+                return id
+        raise ValueError("not known any more")
+
     def find_oscore(self, unprotected: dict[Any, Any]) -> Credentials:
         """As aiocoap's OscoreSiteWrapper asks for one. KeyError: of nobody that we know."""
         for credentials in self._contexts.values():

@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute, Route
 from ...errors import HostError, Unreachable, UsageFault
 from ...link import find
 from ...link.pairing_code import Code, CodeError, parse
-from ...link.picture import MOST_B, PictureError, read
 from ..guard import refused
 from ..part import Part
 from ..trust import NotFound
@@ -54,6 +53,8 @@ class Pairing(Part):
                 return refused(400, str(e), group=e.group)
 
         async def photo(request: Request) -> Response:
+            from ...link.picture import MOST_B, PictureError, read
+
             data = bytearray()
             async for chunk in request.stream():
                 data += chunk
