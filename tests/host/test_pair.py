@@ -12,6 +12,7 @@ import pytest
 import segno
 from click.testing import CliRunner
 from host.hub.secure_fake import OWNER, SecureFake
+from lossy import HOST, Relay
 from tosplus.cli import cli
 from tosplus.errors import HostError, Unreachable
 from tosplus.link import exchange, find, picture
@@ -67,6 +68,7 @@ def test_keys_are_for_their_owner_alone_and_shown_nowhere(tmp_path):
         secret = store.get("fake-1").context.secret.hex()
         assert secret in (store.folder / "fake-1.json").read_text()
         assert secret not in repr(store.get("fake-1")) + repr(store.credentials("fake-1"))
+        assert repr(parse(fake.code)) == "<Code of fake-1>"
 
     before = os.umask(0)
     try:
@@ -173,28 +175,30 @@ def test_a_success_in_the_clear_is_worth_nothing(tmp_path, monkeypatch):
 
 
 def test_what_the_device_has_kept_though_the_host_heard_nothing_is_found_out(tmp_path, monkeypatch):
+    """The answer to m3, and all after it, is lost."""
     monkeypatch.setattr(exchange, "_PROOF_S", 0.1)
-    monkeypatch.setattr(exchange, "_ANSWER_S", 3)
+    monkeypatch.setattr(exchange, "_ANSWER_S", 1)
 
     async def test():
         store = Store(tmp_path)
         async with SecureFake() as fake:
+            relay = Relay(where(fake), 0, 0, 1)
+            wire, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: relay, local_addr=(HOST, 0))
             put_in = fake.put_in
 
-            def vanish(*peer):
+            def last_word(*peer):
                 put_in(*peer)
-                fake.context.request_interfaces[0].send = None
-                asyncio.get_running_loop().create_task(fake.unbind())
+                relay._loss = 1
 
-            fake.put_in = vanish
+            fake.put_in = last_word
             with pytest.raises(Unreachable):
-                await pair(parse(fake.code), where(fake), store)
-            assert store.ids() == [] and store.unproven("fake-1")
-            fake.put_in = put_in
-            await fake.bind()
+                await pair(parse(fake.code), (HOST, wire.get_extra_info("sockname")[1]), store)
+            wire.close()
+            assert list(fake.peers) == ["tos"] and store.ids() == [] and store.unproven("fake-1")
             identity, is_new = await pair(parse(fake.code), where(fake), store)
             assert store.ids() == ["fake-1"] and store.unproven("fake-1") is None
             assert list(fake.peers) == ["tos"] and not is_new
+            assert store.get("fake-1").address == fake.address
 
     run(test())
 

@@ -8,6 +8,7 @@ import aiocoap
 import cbor2
 import pytest
 import segno
+from tosplus.errors import UsageFault
 from tosplus.link import exchange
 from tosplus.link.pairing_code import encode
 
@@ -130,6 +131,15 @@ def test_without_plain_nobody_unpaired_is_heard(tmp_path):
             assert (await fake.report()).code == aiocoap.UNAUTHORIZED
             await fake.unbind()
             assert (await it.house())["devices"] == []
+
+    run(test())
+
+
+def test_plain_is_for_loopback(tmp_path):
+    async def test():
+        with pytest.raises(UsageFault, match="pair the devices instead"):
+            async with hub(tmp_path, plain=True, coap_host="0.0.0.0"):
+                pass
 
     run(test())
 

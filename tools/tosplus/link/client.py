@@ -106,6 +106,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.sleep(0)  # aiocoap fails to end a request that was cancelled in this very moment
         await self._context.shutdown()
 
     async def identity(self) -> Identity:
