@@ -5,7 +5,7 @@ import json
 import re
 import urllib.parse
 
-BY_DESIGN = re.compile(rb"^Pairing code: \S+\r?\n", re.MULTILINE)  # on a device's console
+BY_DESIGN = re.compile(rb"^Pairing code: \S+\r?\n", re.MULTILINE)  # on a device's console, and by `tos sim`
 KEPT = re.compile(r"(/peers/[^/]*\.json(\.new)?|/flash\.bin)$")  # where keys are kept, here and on the device
 
 
@@ -46,7 +46,8 @@ class Evidence:
         for file in folder.rglob("*"):
             if file.is_file() and not KEPT.search(str(file)):
                 data = file.read_bytes()
-                self.sinks[str(file.relative_to(folder))] = BY_DESIGN.sub(b"", data) if "console" in file.name else data
+                is_console = file.name.startswith(("console.log", "sim-"))
+                self.sinks[str(file.relative_to(folder))] = BY_DESIGN.sub(b"", data) if is_console else data
 
     def output(self, name, data):
         """Of a program; `tos sim` passes a console on."""

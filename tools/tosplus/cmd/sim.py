@@ -83,6 +83,7 @@ async def _run(
     hub: str,
     plain: bool,
 ) -> None:
+    from ..errors import HostError
     from ..sim.device import Device
 
     def say(what: str, details: str) -> None:
@@ -92,6 +93,8 @@ async def _run(
     async with device:
         await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")
+        with contextlib.suppress(HostError):  # it has an owner, or is plain
+            click.echo(f"Pairing code: {await device.code()}")
         await asyncio.Event().wait()
 
 
