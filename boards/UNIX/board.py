@@ -48,7 +48,7 @@ def sleep(ms, wake):
 
 def restart():
     _world.save()
-    chip.restart()
+    chip.power_off("USR2")
 
 
 def services():

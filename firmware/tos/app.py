@@ -273,7 +273,13 @@ class App:
         from tos.wifi import Wifi
 
         gc.collect()
-        self._finish_reset()
+        try:
+            if self.board.keystore.get(_RESET) is not None:
+                from tos.reset import finish
+
+                finish(self.board.keystore)
+        except (StoreError, OSError):
+            self.log.event(_RESET_FAILED)
         self.config = Config(self.log)
         self.rules = Rules(self)
         self.state = State(self)
@@ -295,15 +301,6 @@ class App:
             self.announce = Announce(self)
             services.insert(0, self.announce)
         return services
-
-    def _finish_reset(self):
-        try:
-            if self.board.keystore.get(_RESET) is not None:
-                from tos.reset import finish
-
-                finish(self.board.keystore)
-        except (StoreError, OSError):
-            self.log.event(_RESET_FAILED)
 
 
 def _type_of(value, boolean, text, number):

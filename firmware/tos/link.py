@@ -157,7 +157,7 @@ class Link:
             known = number in (3, 7, coap.URI_PATH, coap.URI_QUERY, coap.ACCEPT, blocks)
             if (number & 1 and not known) or (number == blocks and len(value) > 3):
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
-        if self._app.pairing is not None and (path == "r" or path == "p" or path[:2] == "p/"):
+        if self._app.pairing is not None and path[:2] in ("p", "p/", "r"):
             return self._app.pairing.route(peer, code, token, path, options, payload, seal)
         produce, target, form = self._bodies.find(path)
         if not (produce or target):

@@ -187,7 +187,7 @@ def sleep(wire, clock, rtc, ms, wake):
     told = {"sleep": ms, "wake": [button.signal for button in wake], "unspent_ms": clock.unspent_ms()}
     told.update({"rtc": rtc.get().hex(), "wall": clock.wall()})
     wire.tell(wire.udp, told)
-    chip.deep_sleep()
+    chip.power_off("USR1")
 
 
 class Udp:

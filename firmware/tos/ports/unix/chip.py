@@ -92,22 +92,11 @@ class NorFlash:
         return self._tear if self._until_cut < 0 else None
 
 
-def power_off():
-    """What a power cut is to a process: SIGKILL, nothing is unwound."""
+def power_off(signal="KILL"):
+    """What a power cut is to a process: nothing is unwound. By other signals the supply knows that it was none: USR1
+    is deep sleep, USR2 a restart."""
     while True:
-        os.system("kill -9 $PPID")
-
-
-def deep_sleep():
-    """The process ends in a way of its own, by which the supply knows it from a power cut."""
-    while True:
-        os.system("kill -USR1 $PPID")
-
-
-def restart():
-    """As deep_sleep, in another way: the supply starts the process again at once."""
-    while True:
-        os.system("kill -USR2 $PPID")
+        os.system("kill -%s $PPID" % signal)
 
 
 args = {}

@@ -39,7 +39,8 @@ class Control:
             datagram, peer = await self._udp.recv()
             try:
                 request = json.loads(datagram)
-                op = self._find("op_" + request.pop("op"), app)
+                op = "op_" + request.pop("op")
+                op = getattr(self if hasattr(self, op) else self._rare(app), op)
                 answer = {"id": request.pop("id"), "ok": True}
             except (ValueError, KeyError, AttributeError, TypeError):
                 self._udp.send(b'{"ok": false, "error": "a request is {id, op, ...}, see ports/unix/control.py"}', peer)
@@ -53,12 +54,10 @@ class Control:
                 self._answer = json.dumps(answer)
             self._udp.send(self._answer, peer)
 
-    def _find(self, op, app):
-        if hasattr(self, op):
-            return getattr(self, op)
+    def _rare(self, app):
         from tos.ports.unix.rare import Rare  # what is seldom asked is no load for a device on which nobody does
 
-        return getattr(Rare(app, self._world, self._radio), op)
+        return Rare(app, self._world, self._radio)
 
     async def op_get(self):
         return {"signals": self._world.signals(), "failing": self._world.failing(), "ms": self._clock.ms()}
