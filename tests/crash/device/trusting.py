@@ -8,7 +8,8 @@ import sys
 
 import vfs
 from on_flash import Medium
-from tos import App, hub, link, pairing, peers, reader, reset, roles, rules, state, trust  # noqa: F401  # in reach yet
+from tos import App, announce, console, hub, link, net, pairing, peers, reader, wifi  # noqa: F401  # while in reach
+from tos import provision, reset, roles, rules, state, trust  # noqa: F401
 from tos.ports.unix import Keystore
 from toscore import coap
 
