@@ -8,8 +8,24 @@ import sys
 
 import vfs
 from on_flash import Medium
-from tos import App, announce, console, hub, link, net, pairing, peers, reader, wifi  # noqa: F401  # while in reach
-from tos import provision, reset, roles, rules, state, trust  # noqa: F401
+from tos import (  # noqa: F401  # while the host's files are in reach
+    App,
+    announce,
+    console,
+    hub,
+    link,
+    net,
+    pairing,
+    peers,
+    provision,
+    reader,
+    reset,
+    roles,
+    rules,
+    state,
+    trust,
+    wifi,
+)
 from tos.ports.unix import Keystore
 from toscore import coap
 
