@@ -88,6 +88,9 @@ class Radio:
             raise OSError(-2)
         return "%s port %d" % (host, port)
 
+    def status(self):
+        return False, None, None
+
     def parts(self, peer):
         host, _, port = peer.split(" ")
         return host, int(port)

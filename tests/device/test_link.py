@@ -8,6 +8,8 @@ from rig import Readings, bound, fresh, runs
 from tos import App
 from tos.link import Link
 from tos.rules import Rules
+from tos.state import Config
+from tos.wifi import Wifi
 from toscore import cbor, coap
 
 GET, POST, PUT, DELETE = 1, 2, 3, 4
@@ -42,9 +44,11 @@ class Bench:
         self.app, self.board = bound(app or kettle())
         self.board.plain = plain
         self.app.rules = Rules(self.app, fresh("rules"))
+        self.app.config = Config(self.app.log, fresh("config"))
+        self.app.wifi = Wifi()
         self.readings = Readings(self.app)
         self.readings.once()
-        self.link = Link(self.app)
+        self.link = self.app.link = Link(self.app)
         self.udp = self.link._udp = self.board.radio.endpoint
         self.mid = 0
 

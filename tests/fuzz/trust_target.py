@@ -69,7 +69,7 @@ def main(cases, seed):
                 path = "p/new"
         try:
             given = None if code == POST else seal
-            answer = pairing.route("peer", code, b"T", path, [], body, given)
+            answer = pairing.route("192.0.2.9 port 5683", code, b"T", path, [], body, given)
             done += answer[0] in (coap.CHANGED, coap.EMPTY)
         except TosError:
             pass
