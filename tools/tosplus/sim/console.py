@@ -9,6 +9,7 @@ import os
 import re
 import termios
 import tty
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,14 @@ _CODE = re.compile(rb"^Pairing code: (\S+)\r?\n", re.MULTILINE)
 
 
 class Console:
-    """`path` is for mpremote; `raw` tells whether the device was last seen in its raw REPL."""
+    """`path` is for mpremote; `raw` tells whether the device was last seen in its raw REPL.
+
+    before_device: where there is a ROM, it hears first: what the host sends -> the answer, or None when it is for the
+    device. also_to: another way to a host, beside the pty.
+    """
+
+    before_device: Callable[[bytes], bytes | None] | None = None
+    also_to: Callable[[bytes], Awaitable[None]] | None = None
 
     def __init__(self, log: Path) -> None:
         self._log_path = log
@@ -116,9 +124,19 @@ class Console:
         self._device = None
         os.close(device)
 
+    async def hear(self, data: bytes) -> None:
+        """What a host sends."""
+        answer = self.before_device(data) if self.before_device else None
+        if answer is not None:
+            await self._give_host(answer)
+        elif self._device is not None:
+            await _write(self._device, data)
+
     async def _give_host(self, data: bytes) -> None:
         if self._attached:
             await _write(self._host, data)
+        if self.also_to:
+            await self.also_to(data)
 
     async def _carry_in(self) -> None:
         while True:
@@ -132,8 +150,7 @@ class Console:
                 self._attached = False
                 await asyncio.sleep(_LOOK_S)
                 continue
-            if self._device is not None:
-                await _write(self._device, data)
+            await self.hear(data)
 
     def _keep(self, data: bytes) -> None:
         self._recent = (self._recent + data)[-_RECENT_B:]
@@ -170,7 +187,12 @@ async def _readable(fd: int) -> None:
 async def _writable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
-    loop.add_writer(fd, ready.set_result, None)
+
+    def be_ready() -> None:
+        if not ready.done():  # wait_for() looks a turn later than the loop calls again
+            ready.set_result(None)
+
+    loop.add_writer(fd, be_ready)
     try:
         await asyncio.wait_for(ready, _STUCK_S)
     finally:

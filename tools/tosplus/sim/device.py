@@ -22,6 +22,9 @@ from . import state
 from .asleep import Asleep
 from .console import Console
 from .process import micropython, start
+from .rom.boot import Partition
+from .rom.line import Line
+from .rom.rom import Rom
 
 _HOST = "127.0.0.1"
 
@@ -54,6 +57,8 @@ class Device:
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     plain: it answers in the clear too, whoever its peers are; then it is on loopback only.
     access_points: what its radio can hear, see ports/unix; None is a device that needs none, as by a cable.
+    chip: esp32, esp32s3 or esp32c3: a new board with that chip, wired as the app's product. Nothing is built: it starts
+    from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
     "reset".
@@ -74,6 +79,7 @@ class Device:
         fresh: bool = False,
         hub: str | None = None,
         plain: bool = False,
+        chip: str | None = None,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -93,6 +99,11 @@ class Device:
         self._fresh = fresh
         self._hub = hub
         self._plain = plain
+        self._chip = chip
+        self._rom: Rom | None = None
+        self._line: Line | None = None
+        self._vfs: Partition | None = None
+        self.serial = ""  # for pyserial; DTR and RTS move the chip's reset and strapping pins
         self._telling: asyncio.Task[None] | None = None
         self._say = say
         self._seen = 0  # the start that ready() or restarted() last returned for
@@ -123,11 +134,14 @@ class Device:
             if self._fresh:
                 (self.state_dir / "flash.bin").unlink(missing_ok=True)
                 (self.state_dir / "world.json").unlink(missing_ok=True)
-            report = await asyncio.to_thread(build, self._app, self._board)
-            await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
+            if not self._chip:
+                report = await asyncio.to_thread(build, self._app, self._board)
+                await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
             (self.state_dir / "world.json").touch()
             self._console = Console(self.state_dir / "console.log")
             self._stack.push_async_callback(self._console.close)
+            if self._chip:
+                await self._add_rom(self._chip)
             self._supply = asyncio.create_task(self._run())
             self._stack.push_async_callback(self._end)
             self._stack = self._stack.pop_all()
@@ -251,8 +265,14 @@ class Device:
 
     async def unplug(self) -> None:
         """No supply until plug()."""
-        self._is_plugged.clear()
+        self._pull()
         await self.kill()
+
+    def _pull(self) -> None:
+        self._is_plugged.clear()
+        if self._rom and self._line:
+            self._rom.power_off()
+            self._line.hang_up()
 
     def plug(self) -> None:
         self._is_plugged.set()
@@ -260,6 +280,29 @@ class Device:
     async def power_cut(self, after: int, tear: str = "clean") -> None:
         """The supply fails at the after-th flash operation from now; tear: clean, half or erased, see chip.py."""
         await self.control("cut", after=after, tear=tear)
+
+    @property
+    def rom(self) -> Rom:
+        """Of a device with a `chip`: its reset button, its flash."""
+        assert self._rom
+        return self._rom
+
+    async def _add_rom(self, chip: str) -> None:
+        self._rom = Rom(chip, self.state_dir / "flash.bin", self._console.tell_host, self._reset, self._pull)
+        self._stack.callback(self._rom.close)
+        self._line = Line(self._console.hear, self._rom.lines)
+        self._console.before_device = self._rom.hear
+        self._console.also_to = self._line.send
+        self.serial = await self._stack.enter_async_context(self._line.serving())
+
+    def _reset(self) -> None:
+        """The reset pin: whatever runs is gone."""
+        if self._asleep:
+            self._asleep.end()
+        if self._process:
+            self._ordered = _POWER
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                self._process.kill()
 
     # The supply
 
@@ -271,6 +314,10 @@ class Device:
                 self._say("off", "unplugged")
                 await self._is_plugged.wait()
                 cause, back_off_s, self._ordered = _POWER, _SUPPLY_BACK_S, None
+            if self._rom:
+                self._vfs = await self._rom.booted()
+                if not self._vfs:
+                    continue
             began = time.monotonic()
             code = await self._run_process(cause)
             if not self.is_plugged:
@@ -315,6 +362,8 @@ class Device:
             self.starts += 1
             if not self.is_plugged:
                 self._process.kill()
+            elif self._rom and self._rom.has_reset:
+                self._reset()
             self._look_ready()
             self._slept_ms, self.rtc, self._kept_wall = 0, b"", None
             code = await self._process.wait()
@@ -352,7 +401,7 @@ class Device:
 
     def _arguments(self, cause: int, parent: int) -> dict[str, Any]:
         """What chip.py is started with."""
-        return {
+        arguments = {
             "uid": self.uid,
             "flash": str(self.state_dir / "flash.bin"),
             "world": str(self.state_dir / "world.json"),
@@ -369,6 +418,9 @@ class Device:
             "plain": self._plain,
             "cut": None,
         }
+        if self._vfs:
+            arguments["vfs"] = (self._vfs.offset, self._vfs.size)
+        return arguments
 
     async def _end(self) -> None:
         self._supply.cancel()

@@ -108,7 +108,7 @@ def start():
     """Power on: the flash becomes the file system, then boot.py and main.py run from it."""
     global args, flash, world
     args = json.loads(os.getenv("TOS_CHIP"))  # an argument may have no more than 255 bytes
-    flash = NorFlash(open(args["flash"], "r+b"), _VFS_OFFSET, _VFS_SIZE)
+    flash = NorFlash(open(args["flash"], "r+b"), *args.get("vfs", (_VFS_OFFSET, _VFS_SIZE)))
     world = open(args["world"], "r+b")
     if args.get("cut"):
         flash.cut(args["cut"]["after"], args["cut"]["tear"])
