@@ -39,13 +39,13 @@ def image(chip, size_b=20000):
         return path.read_bytes()
 
 
-def table(vfs=VFS):
+def table():
     """The partition table of stock MicroPython."""
     rows = [
         ("nvs", 1, 2, *NVS),
         ("phy_init", 1, 1, 0xF000, 0x1000),
         ("factory", 0, 0, *APP),
-        ("vfs", 1, 0x81, *vfs),
+        ("vfs", 1, 0x81, *VFS),
     ]
     entries = b"".join(
         struct.pack("<HBBII16sI", 0x50AA, type, subtype, offset, size, name.encode(), 0)

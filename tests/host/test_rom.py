@@ -5,8 +5,8 @@ import random
 import struct
 import zlib
 
-import pytest
 import chipware
+import pytest
 from tosplus.sim.rom.boot import NoBoot, check
 from tosplus.sim.rom.chips import CHIPS
 from tosplus.sim.rom.loader import Loader

@@ -7,41 +7,18 @@ import random
 import subprocess
 import sys
 
+import chipware
 import esptool
 import pytest
-import chipware
 from esptool.logger import log
-from tosplus.build import build
+from newboard import console, in_download_mode, kettle, with_chip
 from tosplus.link.client import Client
-from tosplus.sim.device import Device
 
 log.set_verbosity("silent")
 
 AT = 0x210000
 DATA = random.Random(1).randbytes(30000) + bytes(30000)
 NAMES = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
-
-
-def with_chip(tmp_path, chip, test):
-    """Runs test(device) with a new board; what it has in flash comes from the test."""
-
-    async def main():
-        device = Device("kettle", state_dir=tmp_path / "board", chip=chip, restart=False)
-        async with device:
-            await test(device)
-
-    asyncio.run(main())
-
-
-async def in_download_mode(device):
-    before = console(device).count(b"waiting for download")
-    device.rom.reset(download=True)
-    while console(device).count(b"waiting for download") == before:
-        await asyncio.sleep(0.01)
-
-
-def console(device):
-    return (device.state_dir / "console.log").read_bytes()
 
 
 def session(port, folder, is_stub):
@@ -155,15 +132,9 @@ def flash_by_tty(port, image):
         esptool.write_flash(esp, [(0, image)], no_progress=True)
 
 
-def tree_of(app):
-    """The files that the Unix port runs, which stands in for the chip's firmware."""
-    out = build(app, "UNIX").out
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-
-
 @pytest.mark.parametrize("chip", list(NAMES))
 def test_the_device_starts_from_what_esptool_wrote(tmp_path, chip):
-    image = chipware.merged(chip, tree_of("kettle"))
+    image = chipware.merged(chip, kettle())
 
     async def test(device):
         await in_download_mode(device)
@@ -189,7 +160,7 @@ def test_the_device_starts_from_what_esptool_wrote(tmp_path, chip):
 
 
 def test_a_damaged_file_system_starts_python_without_an_app(tmp_path):
-    image = bytearray(chipware.merged("esp32", tree_of("kettle")))
+    image = bytearray(chipware.merged("esp32", kettle()))
     image[chipware.VFS[0] : chipware.VFS[0] + 0x2000] = os.urandom(0x2000)
 
     async def test(device):
@@ -204,7 +175,7 @@ def test_a_damaged_file_system_starts_python_without_an_app(tmp_path):
 
 
 def test_a_cable_pulled_in_the_middle_leaves_a_board_that_can_be_flashed(tmp_path):
-    image = chipware.merged("esp32", tree_of("kettle"))
+    image = chipware.merged("esp32", kettle())
 
     async def test(device):
         for operations in (3, 400):

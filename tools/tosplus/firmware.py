@@ -41,7 +41,7 @@ def read(path: Path, board: Board) -> Firmware:
     except OSError as e:
         raise HostError(f"{shown(path)}: {e.strerror}") from None
     try:
-        _check_image(data, board, "bootloader")
+        check_image(data, board, "bootloader")
         at = partitions.TABLE_OFFSET - chip.image
         if len(data) < at + partitions.TABLE_B:
             raise HostError(f"it ends before the partition table. {_HOW} {chip.generic}, not an app alone")
@@ -55,7 +55,7 @@ def read(path: Path, board: Board) -> Firmware:
             raise HostError(
                 f"it ends at {end:#x}, outside of its app's partition {apps[0].name}: it is cut short or padded"
             )
-        _check_image(app, board, "app")
+        check_image(app, board, "app")
         vfs = next((part for part in table if part.name == "vfs"), None)
         last = max(part.end for part in table)
         # A newer one has no such partition: it makes one of what the flash has left.
@@ -71,7 +71,7 @@ def read(path: Path, board: Board) -> Firmware:
     return Firmware(data, chip.image, board.vfs_offset, board.vfs_size)
 
 
-def _check_image(data: bytes, board: Board, what: str) -> None:
+def check_image(data: bytes, board: Board, what: str) -> None:
     """One image, bootloader or app: magic, chip, segments, checksum and hash, as esptool reads them."""
     if len(data) < _CHIP_ID.size or data[0] != _MAGIC:
         raise HostError(f"there is no {what} where one should be. {_HOW} {board.chip.generic}")

@@ -21,11 +21,11 @@ def fresh(tree: Path, size_b: int, what: str) -> bytes:
     Raises HostError if it does not fit; what: the tree, as a person names it.
     """
     region = bytearray(_ERASED * size_b)
-    fs = _littlefs(region, _DISK_VERSION)
+    fs = littlefs(UserContext(buffer=region), size_b, is_new=True)
     try:
         fs.format()
         fs.mount()
-        _replace_code(fs, tree)
+        replace_code(fs, files_of(tree))
         fs.unmount()
     except LittleFSError as e:
         if e.code != LittleFSError.Error.LFS_ERR_NOSPC:
@@ -34,12 +34,13 @@ def fresh(tree: Path, size_b: int, what: str) -> bytes:
     return bytes(region)
 
 
-def _littlefs(region: bytearray, disk_version: int) -> LittleFS:
+def littlefs(flash: UserContext, size_b: int, is_new: bool) -> LittleFS:
+    """Of this size, and not mounted yet; a new one is to be formatted first."""
     return LittleFS(
-        UserContext(buffer=region),
+        flash,
         mount=False,
-        block_count=len(region) // _SECTOR_B,
-        disk_version=disk_version,
+        block_count=size_b // _SECTOR_B,
+        disk_version=_DISK_VERSION if is_new else 0,
         # As MicroPython's vfs.VfsLfs2. The cache bounds the files that littlefs keeps inside a directory.
         block_size=_SECTOR_B,
         read_size=32,
@@ -57,12 +58,12 @@ def update(image: Path, tree: Path, board: Board) -> None:
     """
     flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
     region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
-    fs = _littlefs(region, 0 if image.exists() else _DISK_VERSION)
+    fs = littlefs(UserContext(buffer=region), board.vfs_size, is_new=not image.exists())
     try:
         if not image.exists():
             fs.format()
         fs.mount()
-        changed = _replace_code(fs, tree)
+        changed = replace_code(fs, files_of(tree))
         fs.unmount()
     except LittleFSError as e:
         if e.code == LittleFSError.Error.LFS_ERR_NOSPC:
@@ -75,10 +76,9 @@ def update(image: Path, tree: Path, board: Board) -> None:
         os.replace(scratch, image)
 
 
-def _replace_code(fs: LittleFS, tree: Path) -> bool:
-    """Returns whether anything had to change."""
-    there = {path: _read(fs, path) for path in _files(fs) if _is_code(path)}
-    here = {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+def replace_code(fs: LittleFS, here: dict[str, bytes]) -> bool:
+    """Makes the code there, {path: content}, the code here. Returns whether anything had to change."""
+    there = {path: content for path, content in contents(fs).items() if is_code(path)}
     for path in there.keys() - here.keys():
         fs.removedirs(path)  # an empty folder would hide a module of the same name
     for path in sorted(here):
@@ -89,14 +89,23 @@ def _replace_code(fs: LittleFS, tree: Path) -> bool:
     return there != here
 
 
-def _files(fs: LittleFS) -> list[str]:
-    return [f"{folder}/{name}".lstrip("/") for folder, _, names in fs.walk("/") for name in names]
+def files_of(tree: Path) -> dict[str, bytes]:
+    """What a device tree holds, {path: content}."""
+    return {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def contents(fs: LittleFS) -> dict[str, bytes]:
+    """What a file system holds, {path: content}."""
+    paths = [f"{folder}/{name}".lstrip("/") for folder, _, names in fs.walk("/") for name in names]
+    return {path: _read(fs, path) for path in paths}
 
 
 def _read(fs: LittleFS, path: str) -> bytes:
     with fs.open(path, "rb") as file:
-        return file.read()
+        content: bytes = file.read()
+        return content
 
 
-def _is_code(path: str) -> bool:
+def is_code(path: str) -> bool:
+    """Code comes with every flashing and every update; all else is the device's own."""
     return path in ("boot.py", "main.py") or path.endswith(".mpy")

@@ -98,9 +98,11 @@ def _verify(nor: Nor, chip: Chip, offset: int, room: int) -> None:
 def _partitions(nor: Nor) -> list[Partition]:
     table = nor.read(_TABLE, _TABLE_B)
     partitions = []
+    is_checked = False
     for at in range(0, _TABLE_B, _ENTRY_B):
         magic, type, subtype, offset, size, label, _ = _ENTRY.unpack_from(table, at)
         if magic == _MD5_MAGIC:
+            is_checked = True
             if hashlib.md5(table[:at]).digest() != table[at + 16 : at + 32]:
                 raise NoBoot(f"E (44) flash_parts: calculated and read MD5 differ\r\n{_NO_TABLE}")
             continue
@@ -117,4 +119,6 @@ def _partitions(nor: Nor) -> list[Partition]:
                 f"flash chip size 0x{nor.size_b:x}\r\n{_NO_TABLE}"
             )
         partitions.append(Partition(label.rstrip(b"\0").decode(errors="replace"), type, subtype, offset, size))
+    if not is_checked:
+        raise NoBoot(f"E (44) flash_parts: No MD5 found in partition table\r\n{_NO_TABLE}")
     return partitions

@@ -1,0 +1,1 @@
+"""Putting TOS+ onto a board through its serial port, by the library esptool."""
