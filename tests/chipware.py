@@ -76,6 +76,19 @@ def file_system(files):
     return bytes(fs.context.buffer)
 
 
+def runs(whole):
+    """What is not erased in an image, as [(offset, bytes)]."""
+    found = []
+    for at in range(0, len(whole), 4096):
+        sector = whole[at : at + 4096]
+        if sector.strip(b"\xff"):
+            if found and found[-1][0] + len(found[-1][1]) == at:
+                found[-1] = (found[-1][0], found[-1][1] + sector)
+            else:
+                found.append((at, sector))
+    return found
+
+
 def merged(chip, files, app_b=200000):
     """One file for the whole flash, from address 0."""
     offset, stock = firmware(chip, app_b)

@@ -191,6 +191,7 @@ def test_a_download_lands_in_flash(flasher, nor):
     nor.program(AT, bytes(8192))
     data = random.Random(1).randbytes(2500)
     assert flasher.words(BEGIN, 2500, 3, 1024, AT)[0] == 0
+    assert nor.read(AT, 4096) == b"\xff" * 4096  # the ROM erases before it answers
     for seq in range(3):
         assert flasher.block(DATA, seq, data[seq * 1024 :][:1024].ljust(1024, b"\xff")) == 0
     # What is behind it in its last sector is erased, and what is in the next is not.
@@ -336,7 +337,7 @@ def test_a_bit_that_is_flipped_there_keeps_it_from_booting(flashed, where, words
         "app": (chipware.APP[0], len(chipware.image(chip.name, 30000))),
     }[where]
     noise = random.Random(where)
-    for at in [start, *(start + noise.randrange(size) for _ in range(40))]:
+    for at in [start, start + 8, *(start + noise.randrange(size) for _ in range(40))]:  # the checksum has no header
         begin = at - at % 4096
         sector = nor.read(begin, 4096)
         damaged = bytearray(sector)
@@ -346,6 +347,18 @@ def test_a_bit_that_is_flipped_there_keeps_it_from_booting(flashed, where, words
             check(nor, chip)
         rewrite(nor, begin, sector)
     check(nor, chip)
+
+
+def test_an_application_without_a_hash_is_held_by_its_checksum(flashed):
+    nor, chip = flashed
+    sector = bytearray(nor.read(chipware.APP[0], 4096))
+    sector[23] = 0
+    rewrite(nor, chipware.APP[0], bytes(sector))
+    check(nor, chip)
+    sector[2000] ^= 4
+    rewrite(nor, chipware.APP[0], bytes(sector))
+    with pytest.raises(NoBoot, match="Checksum failed"):
+        check(nor, chip)
 
 
 def rewrite(nor, offset, data):

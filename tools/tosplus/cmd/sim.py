@@ -25,6 +25,7 @@ from . import complete
 )
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
 @click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
+@click.option("--chip", type=click.Choice(["esp32", "esp32s3", "esp32c3"]), help="A new board, to be flashed first.")
 @click.option("--plain", is_flag=True, help="Answer in the clear too, to anybody here; for tests.")
 def command(
     app: str | None,
@@ -37,6 +38,7 @@ def command(
     bench: Path | None,
     fresh: bool,
     hub: str,
+    chip: str | None,
     plain: bool,
 ) -> None:
     """Run APP as a simulated device until Ctrl-C.
@@ -45,6 +47,8 @@ def command(
     on MicroPython's Unix port. What the device keeps in its flash survives; --fresh makes it new. Read and switch
     it from another terminal with `tos dev`.
 
+    With --chip it is a new board: nothing is built, and it starts from what `tos flash` or esptool write.
+
     A house is several devices, whose state is kept in .tos/HOUSE/DEVICE; docs/simulator.md says what its file holds.
 
     \b
@@ -52,6 +56,7 @@ def command(
       tos sim kettle --name office --rate 30
       tos sim ~/heater.py --fresh
       tos sim --house houses/demo.toml
+      tos sim kettle --chip esp32
     """
     if (app is None) == (house is None):
         raise click.UsageError("give an APP or --house FILE, one of the two")
@@ -62,12 +67,12 @@ def command(
             _refuse_options_of_one_device()
             asyncio.run(_run_house(house, fresh, hub, plain, bench))
         elif app:
-            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain))
+            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain, chip))
 
 
 def _refuse_options_of_one_device() -> None:
     context = click.get_current_context()
-    for option in ("name", "board", "rate", "port", "state"):
+    for option in ("name", "board", "rate", "port", "state", "chip"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} is for one device; a house says such things in its file")
 
@@ -82,6 +87,7 @@ async def _run(
     fresh: bool,
     hub: str,
     plain: bool,
+    chip: str | None,
 ) -> None:
     from ..errors import HostError
     from ..sim.device import Device
@@ -89,12 +95,16 @@ async def _run(
     def say(what: str, details: str) -> None:
         _say(device.name, what, details)
 
-    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, plain=plain, say=say)
+    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, plain=plain, chip=chip, say=say)
     async with device:
-        await device.ready()
+        if chip:
+            click.echo(f"{device.name}  {chip}  tos flash IMAGE --port {device.serial}")
+        else:
+            await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")
-        with contextlib.suppress(HostError):  # it has an owner, or is plain
-            click.echo(f"Pairing code: {await device.code()}")
+        if not chip:
+            with contextlib.suppress(HostError):  # it has an owner, or is plain
+                click.echo(f"Pairing code: {await device.code()}")
         await asyncio.Event().wait()
 
 

@@ -29,11 +29,10 @@ class Console:
     """`path` is for mpremote; `raw` tells whether the device was last seen in its raw REPL.
 
     before_device: where there is a ROM, it hears first: what the host sends -> the answer, or None when it is for the
-    device. also_to: another way to a host, beside the pty.
+    device. hosts: who else takes what the device sends, beside the pty.
     """
 
     before_device: Callable[[bytes], bytes | None] | None = None
-    also_to: Callable[[bytes], Awaitable[None]] | None = None
 
     def __init__(self, log: Path) -> None:
         self._log_path = log
@@ -45,6 +44,7 @@ class Console:
         os.set_blocking(self._host, False)
         self._device: int | None = None
         self._attached = False
+        self.hosts: list[Callable[[bytes], Awaitable[None]]] = []
         self._recent = b""
         self._code: str | None = None
         self.raw = False
@@ -135,8 +135,8 @@ class Console:
     async def _give_host(self, data: bytes) -> None:
         if self._attached:
             await _write(self._host, data)
-        if self.also_to:
-            await self.also_to(data)
+        for take in list(self.hosts):
+            await take(data)
 
     async def _carry_in(self) -> None:
         while True:

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from asyncio.subprocess import Process
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -287,12 +287,21 @@ class Device:
         assert self._rom
         return self._rom
 
+    @contextlib.contextmanager
+    def attached(self, take: Callable[[bytes], Awaitable[None]]) -> Iterator[Callable[[bytes], Awaitable[None]]]:
+        """A host at the serial line: take gets what the device sends. -> what to call with the bytes of the host."""
+        self._console.hosts.append(take)
+        try:
+            yield self._console.hear
+        finally:
+            self._console.hosts.remove(take)
+
     async def _add_rom(self, chip: str) -> None:
         self._rom = Rom(chip, self.state_dir / "flash.bin", self._console.tell_host, self._reset, self._pull)
         self._stack.callback(self._rom.close)
         self._line = Line(self._console.hear, self._rom.lines)
         self._console.before_device = self._rom.hear
-        self._console.also_to = self._line.send
+        self._console.hosts.append(self._line.send)
         self.serial = await self._stack.enter_async_context(self._line.serving())
 
     def _reset(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from serial.rfc2217 import PortManager
 
 _HOST = "127.0.0.1"
+_BOTH_S = 0.5
 
 
 class Line:
@@ -44,7 +45,8 @@ class Line:
             writer.close()  # the port is busy
             return
         self._host = writer
-        port = self._port = PortManager(_Port(self._lines), writer)
+        lines = _Port(self._lines)
+        port = self._port = PortManager(lines, writer)
         try:
             while data := await reader.read(1 << 16):
                 heard = b"".join(port.filter(data))
@@ -54,16 +56,20 @@ class Line:
             pass
         finally:
             self._host = self._port = None
-            self._lines(False, False)
+            lines.dtr = lines.rts = False
             writer.close()
 
 
 class _Port:
-    """What a PortManager moves at its serial port: here, two lines. The rest is remembered and does nothing."""
+    """What a PortManager moves at its serial port: here, two lines. The rest is remembered and does nothing.
+
+    A flasher means to move both lines at once, and a network moves one after the other: both up waits for what follows.
+    """
 
     def __init__(self, lines: Callable[[bool, bool], None]) -> None:
         self._lines = lines
         self._dtr = self._rts = False
+        self._waiting: asyncio.TimerHandle | None = None
         self.baudrate, self.bytesize, self.parity, self.stopbits = 115200, 8, "N", 1
         self.xonxoff = self.rtscts = self.break_condition = False
         self.cts = self.dsr = self.ri = self.cd = False
@@ -75,7 +81,7 @@ class _Port:
     @dtr.setter
     def dtr(self, on: bool) -> None:
         self._dtr = on
-        self._lines(self._dtr, self._rts)
+        self._move()
 
     @property
     def rts(self) -> bool:
@@ -84,7 +90,15 @@ class _Port:
     @rts.setter
     def rts(self, on: bool) -> None:
         self._rts = on
-        self._lines(self._dtr, self._rts)
+        self._move()
+
+    def _move(self) -> None:
+        if self._waiting:
+            self._waiting.cancel()
+        if self._dtr and self._rts:
+            self._waiting = asyncio.get_running_loop().call_later(_BOTH_S, self._lines, True, True)
+        else:
+            self._lines(self._dtr, self._rts)
 
     def reset_input_buffer(self) -> None:
         pass

@@ -184,8 +184,8 @@ class Loader:
         return 0, b""
 
     def _flash_begin(self, body: bytes, is_deflated: bool) -> Answer:
-        # All but the ESP32's ROM take a fifth word: whether to encrypt.
-        words = 4 if not self.is_stub and not self._chip.tells_id else 5
+        # A fifth word, whether to encrypt, is unknown to the ESP32's ROM, wanted by later ones, and open to the stub.
+        words = len(body) // 4 if self.is_stub and len(body) in (16, 20) else 5 if self._chip.tells_id else 4
         size, blocks, _, offset = struct.unpack(f"<{words}I", body)[:4]
         self._check_flash(offset, size)
         self._writing = Writing(self._nor, offset, size, blocks, is_deflated, is_eager=not self.is_stub)

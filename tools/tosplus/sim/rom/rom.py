@@ -9,10 +9,6 @@ from .chips import CHIPS
 from .loader import Loader
 from .nor import Nor, PowerCut
 
-# On a board, a capacitor holds the chip in reset for a moment after the line is released. A long one here: there may be
-# a network between us and a flasher that moves the two lines one after the other.
-_CAPACITOR_S = 0.5
-
 
 class Rom:
     """The ROM of `chip`, one of CHIPS, with its flash in a file.
@@ -37,7 +33,6 @@ class Rom:
         self._loader: Loader | None = None
         self._in_reset = False
         self._download = False  # what GPIO0 said when the last reset ended
-        self._release: asyncio.TimerHandle | None = None
         self._starts = asyncio.Event()
         self._has_power = True
 
@@ -46,15 +41,10 @@ class Rom:
 
         When the reset ends, GPIO0 decides: down is download mode. Both lines or none do nothing.
         """
-        if self._release:
-            self._release.cancel()
-            self._release = None
         if rts and not dtr:
             self._hold()
-        elif self._in_reset and rts:
-            self._release = asyncio.get_running_loop().call_later(_CAPACITOR_S, self._let_go, False)
         elif self._in_reset:
-            self._let_go(dtr)
+            self._let_go(dtr and not rts)
 
     def reset(self, download: bool = False) -> None:
         """The board's reset button, with its boot button held for download mode."""
