@@ -3,8 +3,12 @@
 import importlib.util
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+
+WEB = Path(__file__).parent / "web"
 
 # What Debian calls a program otherwise.
 ALSO = {"coap-client": "coap-client-notls"}
@@ -26,3 +30,13 @@ def need(name):
         absent(f"no {name} on this machine")
     used.add(name)
     return path
+
+
+def need_web():
+    """The node_modules of tests/web, as its lock has them; installed now if they are not."""
+    npm, lock, ready = need("npm"), WEB / "package-lock.json", WEB / "node_modules/.ready"
+    if not ready.exists() or ready.read_text() != lock.read_text():
+        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(install, cwd=WEB, check=True, capture_output=True, timeout=180)
+        ready.write_text(lock.read_text())
+    return WEB / "node_modules"

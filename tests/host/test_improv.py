@@ -29,11 +29,8 @@ NOT_FOUND, WRONG_PASSWORD, SECURITY, NO_ADDRESS = 1, 2, 3, 4
 @pytest.fixture(scope="session")
 def node():
     """Node, with the packages of tests/web."""
-    path = peers.need("node")
-    if not (WEB / "node_modules/improv-wifi-serial-sdk").exists():
-        install = [peers.need("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(install, cwd=WEB, check=True, capture_output=True)
-    return path
+    peers.need_web()
+    return peers.need("node")
 
 
 class Sdk:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import subprocess
 from pathlib import Path
 
 import chipware
@@ -47,12 +46,10 @@ window.isReady = true;
 @pytest.fixture(scope="module")
 def files():
     """What the page loads, by its path."""
-    if not (WEB / "node_modules/esptool-js").exists():
-        install = [peers.need("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(install, cwd=WEB, check=True, capture_output=True, timeout=50)
+    modules = peers.need_web()
     return {
         "/": ("text/html", PAGE),
-        "/esptool.js": ("text/javascript", (WEB / "node_modules/esptool-js/bundle.js").read_text()),
+        "/esptool.js": ("text/javascript", (modules / "esptool-js/bundle.js").read_text()),
         "/serial.js": ("text/javascript", (WEB / "serial.js").read_text()),
     }
 
