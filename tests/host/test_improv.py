@@ -60,7 +60,9 @@ def clients(node, tmp_path, test, app="kettle", rate=20):
     """Run test(device, sdk)."""
 
     async def main():
-        async with Device(app, state_dir=tmp_path / "den" / "it", rate=rate, access_points=AROUND) as device:
+        async with Device(
+            app, state_dir=tmp_path / "den" / "it", rate=rate, access_points=AROUND, plain=True
+        ) as device:
             await device.ready()
             process = await asyncio.create_subprocess_exec(
                 *(node, "improv.mjs", device.tty), cwd=WEB, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -219,7 +221,7 @@ def test_what_an_app_prints_gets_in_nobodys_way(node, tmp_path):
 def test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside(tmp_path):
     async def main():
         state = tmp_path / "den" / "kettle"
-        async with Device("kettle", state_dir=state, access_points=AROUND) as device:
+        async with Device("kettle", state_dir=state, access_points=AROUND, plain=True) as device:
             await device.ready()
 
             def printed():

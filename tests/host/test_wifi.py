@@ -13,7 +13,7 @@ PROVISIONED = 3
 def device(tmp_path, test, rate=0):
     async def main():
         state = tmp_path / "den" / "kettle"
-        async with Device("kettle", state_dir=state, rate=rate, access_points=(HOME,)) as kettle:
+        async with Device("kettle", state_dir=state, rate=rate, access_points=(HOME,), plain=True) as kettle:
             await kettle.ready()
             async with Client(*kettle.link) as client:
                 await test(kettle, client)
