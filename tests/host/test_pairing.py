@@ -68,7 +68,7 @@ def test_the_vectors_are_those_that_are_made_here():
     ("role", "name", "id"), [("owner", "", b""), ("input", "ü" * 16, b"1234567"), ("hub", "x", b"\0")]
 )
 def test_both_have_the_same_context_afterwards(role, name, id):
-    device = Device(ids=[b"\0", b"\1"])
+    device = Device(ids=[b"", b"\0", b"\1"])
     asker = pair.Asker(SECRET, role, name, id)
     m3, paired = asker.answer(device.begin(asker.m1))
     assert not device.kept

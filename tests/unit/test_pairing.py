@@ -125,6 +125,15 @@ def test_ids_are_new_and_differ():
     assert not rig.device.busy(0)
 
 
+def test_a_game_pad_sends_with_the_empty_id_while_it_is_free():
+    given = []
+    for own, taken in ((b"\x05", []), (b"\x05", [b""]), (b"", [])):
+        rig = Rig(rng=Random(5).bytes)
+        list(rig.device.begin(fields(k3=pairing.INPUT, k5=own), HOST, 0, ROLES, taken))
+        given.append(rig.device._running.ids[1])
+    assert given == [b"", b"\x00", b"\x00"]
+
+
 # What is refused, and changes nothing
 
 

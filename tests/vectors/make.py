@@ -212,7 +212,8 @@ def pairings():
         x = pair.x_of(device.public_key())
         agreed = pair.agree(device, pair.x_of(host.public_key()))
         keys = pair.derive(secret, agreed, *nonces)
-        other_id = next(bytes([n]) for n in range(256) if bytes([n]).hex() not in [own_id, *ids])
+        free = [b""] * (role == "input") + [bytes([n]) for n in range(256)]
+        other_id = next(id for id in free if id.hex() not in [own_id, *ids])
         head = pair.cbor2.dumps({1: nonces[1], 2: x, 5: other_id, 6: bytes(16)})[:-16]
         m2 = head + pair.mac(keys.m2, b"tos:v1 m2", asker.m1 + head)
         m3, paired = asker.answer(m2)
