@@ -181,7 +181,7 @@ def _is_int(value):
 def _free(ids, taken, role):
     """The first id of one byte that no peer has, and that is not this one: a peer's two ids differ. A game pad gets the
     empty one while it is free: what it sends is a byte shorter, sixty times a second."""
-    if role == INPUT and b"" != taken and b"" not in ids:
+    if role == INPUT and taken != b"" and b"" not in ids:
         return b""
     for n in range(256):
         id = bytes((n,))
