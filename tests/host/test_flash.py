@@ -398,6 +398,7 @@ def test_a_cable_pulled_while_esptool_writes(tmp_path, image):
         connecting = port.open_port(device.tty)
         connection = await asyncio.to_thread(Connection, connecting, lambda *progress: None)
         done = await asyncio.to_thread(put.put, of_image(path), connection, False)
+        await asyncio.to_thread(Connection, connecting, lambda *progress: None)  # and again, in the same process
         connecting.close()
         assert done.own == sorted(OWN)
         assert files_on(Bench(nor)) == {**NEW, **OWN}

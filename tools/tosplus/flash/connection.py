@@ -28,11 +28,11 @@ class Connection:
         self.port = port
         self.has_lines = has_lines(port)
         self._progress = progress
-        self._doing = ""
-        log.set_logger(_Quiet(lambda done, of: self._progress(self._doing, done, of)))
         self._doing = "looking for the chip"
+        _QUIET.show = self._show
         try:
-            esp = esptool.detect_chip(port, connect_attempts=2)
+            mode = "default-reset" if self.has_lines else "no-reset"
+            esp = esptool.detect_chip(port, connect_mode=mode, connect_attempts=2)
             self.mac = ":".join(f"{byte:02x}" for byte in esp.read_mac())
             self.name: str = esp.get_chip_description()
             self._esp: Any = esptool.run_stub(esp)
@@ -68,8 +68,12 @@ class Connection:
     def reset(self) -> None:
         """The application starts, where there are reset lines; the port goes on as its console."""
         with self._guarded("resetting"):
-            esptool.reset_chip(self._esp, "hard-reset")
+            if self.has_lines:
+                esptool.reset_chip(self._esp, "hard-reset")
             self.port.baudrate = _ROM_BAUD
+
+    def _show(self, done_b: int, of_b: int) -> None:
+        self._progress(self._doing, done_b, of_b)
 
     @contextlib.contextmanager
     def _guarded(self, doing: str) -> Iterator[None]:
@@ -85,15 +89,14 @@ def _first_line(e: Exception) -> str:
 
 
 class _Quiet(TemplateLogger):
-    """esptool's talk is dropped; its progress is ours."""
+    """esptool's talk is dropped; its progress is that of the latest Connection."""
 
-    def __init__(self, progress: Callable[[int, int], None]) -> None:
-        self._progress_bar = progress
+    show: Callable[[int, int], None]
 
     def progress_bar(
         self, cur_iter: int, total_iters: int, prefix: str = "", suffix: str = "", bar_length: int = 30
     ) -> None:
-        self._progress_bar(cur_iter, total_iters)
+        self.show(cur_iter, total_iters)
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -112,3 +115,7 @@ class _Quiet(TemplateLogger):
 
     def set_verbosity(self, verbosity: str) -> None:
         pass
+
+
+_QUIET = _Quiet()
+log.set_logger(_QUIET)  # once: what is installed then can install no other
