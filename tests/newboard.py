@@ -7,11 +7,11 @@ from tosplus.build import build
 from tosplus.sim.device import Device
 
 
-def with_chip(folder, chip, test):
+def with_chip(folder, chip, test, plain=True):
     """Runs test(device) with a new board; what it has in flash comes from the test."""
 
     async def main():
-        async with Device("kettle", state_dir=folder / "board", chip=chip, restart=False) as device:
+        async with Device("kettle", state_dir=folder / "board", chip=chip, restart=False, plain=plain) as device:
             await test(device)
 
     asyncio.run(main())
