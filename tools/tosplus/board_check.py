@@ -20,7 +20,8 @@ _SECTOR_B = 4096
 _NVS_B = 0x3000  # ESP-IDF, "Non-Volatile Storage": with fewer than three sectors it cannot be written
 
 # What a board hands to App.run, see firmware/tos/ports/__init__.py.
-_PORTS = "NAME uid cause features clock watchdog radio console keystore rtc rng aes pairing sleep restart services".split()
+_PORTS = ["NAME", "uid", "cause", "features", "clock", "watchdog", "radio", "console", "keystore", "rtc", "rng", "aes"]
+_PORTS += ["pairing", "sleep", "restart", "services"]
 
 # Of MicroPython's own board.json, as its tools/autobuild/build-downloads.py and the download page read it.
 _KEYS = {"deploy": list, "docs": str, "features": list, "images": list, "product": str, "thumbnail": str}
