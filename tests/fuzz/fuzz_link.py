@@ -53,6 +53,11 @@ def fuzz_improv(cases, seed):
     _run("improv_target.py", cases, seed)
 
 
+def fuzz_ota(cases, seed):
+    """Manifests and patches of updates, damaged though signed: refused, or what a slot can take, in bounded memory."""
+    _run("ota_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

@@ -28,6 +28,30 @@ except ImportError:
             into[: len(data)] = self._encryptor.update(bytes(data))
 
 
+try:
+    import io
+
+    import deflate
+
+    def inflate(data, n):
+        """Raw deflate with a window of 1 KB: at most n bytes of what it holds."""
+        return deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 10).read(n)
+
+except ImportError:
+    import zlib
+
+    def inflate(data, n):
+        """Raw deflate with a window of 1 KB: at most n bytes of what it holds."""
+        stream = zlib.decompressobj(-10)
+        try:
+            data = stream.decompress(data, n)
+        except zlib.error:
+            raise ValueError("deflate") from None
+        if not stream.eof and len(data) < n:
+            raise EOFError
+        return data
+
+
 class Random:
     """The same numbers on both interpreters."""
 

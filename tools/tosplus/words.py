@@ -139,6 +139,17 @@ WORDS = {
     384: Word(
         "WIFI_MALFORMED", "a network has a name of 1 to 32 bytes and a password of at most 64", "docs/protocol.md"
     ),
+    387: Word("OTA_MALFORMED", "what came is no manifest of an update, or not one that this device knows: {a}"),
+    388: Word(
+        "OTA_BASE", "the update is a delta to something else than what runs here", "push the full bundle of the release"
+    ),
+    389: Word(
+        "OTA_KEY", "the update is signed with a key that this device does not know", "was it revoked? docs/updates.md"
+    ),
+    390: Word("OTA_SIGNATURE", "the update's signature is wrong: it is not what was signed"),
+    391: Word("OTA_PRODUCT", "the update is for another product or board", "`tos ota inspect BUNDLE` says for which"),
+    392: Word("OTA_OLD", "the update, sequence {a}, is not newer than what runs, or below the floor"),
+    393: Word("OTA_DAMAGED", "block {a} of the update is not what was signed", "it is fetched again"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -176,5 +187,13 @@ WORDS = {
         "SEQUENCE_LOST",
         "both copies of the counter of sent messages are lost; nothing is sent with the keys of today",
         "remove all peers and pair again",
+    ),
+    430: Word(
+        "OTA_PATCH", "a signed delta cannot be applied, at byte {a}", "push the full bundle, and tell who made the delta"
+    ),
+    431: Word(
+        "OTA_KEYS",
+        "the update would change key slot {a}, which it must not",
+        "the slot of the key that signs stays as it is: sign with the other key",
     ),
 }

@@ -1,0 +1,66 @@
+"""From a device tree, as `tos build` leaves it, to a bundle that is not signed yet."""
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+
+from ..build import app_source
+from ..errors import HostError
+from ..paths import shown
+from . import delta
+from .bundle import Bundle, Part
+
+_FILES = 170
+_PATH = re.compile(r"[-./0-9A-Z_a-z]{1,64}")
+# Not of a slot: what chooses between them, and what no update writes.
+_OUTSIDE = ("boot.py", "main.py")
+
+
+def product(app: str) -> str:
+    """What the app calls itself, App("kettle"): by that a device knows whether an update is for it."""
+    source = app_source(app)
+    try:
+        tree = ast.parse(source.read_bytes())
+    except SyntaxError as e:
+        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.Constant) and isinstance(name.value, str) and 0 < len(name.value.encode()) <= 32:
+                return name.value
+            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the product\'s name here, as App("kettle")')
+    raise HostError(f"{shown(source)} has no App; nothing on a device could be updated by it")
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    """{path: content} of what a slot of the device will hold, in the order of the bundle."""
+    files = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file())
+    return {path: (tree / path).read_bytes() for path in files if path not in _OUTSIDE}
+
+
+def app_part(files: dict[str, bytes], base: Part | None = None) -> Part:
+    """base: of another release, whole; then a delta to it, when that is smaller. HostError: no device would take it."""
+    if len(files) > _FILES:
+        raise HostError(f"there are {len(files)} files, and a device takes {_FILES}")
+    for path in files:
+        if not _PATH.fullmatch(path):
+            raise HostError(f"{path}: a name that a device does not take: at most 64 of A-Z, a-z, 0-9 and -._/")
+    content = b"".join(files.values())
+    lengths = tuple((path, len(data)) for path, data in files.items())
+    digest = hashlib.sha256(content).digest()
+    if base is not None:
+        patch = delta.make(base.data, content)
+        if len(patch) < len(content):
+            return Part(0, patch, lengths, digest, base.content)
+    return Part(0, content, lengths, digest)
+
+
+def base_of(old: Bundle, product: str, board: str) -> Part:
+    """The app of another release, to make a delta to. HostError when there cannot be one."""
+    if old.product != product or board not in old.hardware:
+        raise HostError(f"the base is of {old.product} on {', '.join(old.hardware)}, not of {product} on {board}")
+    for part in old.parts:
+        if part.kind == 0 and part.base is None:
+            return part
+    raise HostError("the base holds a delta itself; give the full bundle of that release")
