@@ -36,7 +36,7 @@ def rotated(keys, manifest):
     """
     keys = list(keys)
     for slot, key in manifest.keys.items():
-        if slot == manifest.signer or key is not None and key == keys[manifest.signer]:
+        if slot == manifest.signer or (key is not None and key == keys[manifest.signer]):
             raise Denied(_OTA_KEYS, slot)
         keys[slot] = key
     return keys

@@ -53,7 +53,7 @@ class Part:
 
 
 class Manifest:
-    """What the maker signed: product, hardware, sequence, floor, parts, version, keys; signer is the slot of the key."""
+    """What the maker signed: product, hardware, sequence, floor, parts, version, keys; signer: the slot of the key."""
 
 
 def kid(key):
@@ -138,7 +138,7 @@ def _manifest(fields, cbor, inflate):
     if not isinstance(manifest.keys, dict):
         raise _bad("keys")
     for slot, key in manifest.keys.items():
-        if not _is_number(slot, 0, SLOTS - 1) or key is not None and not _is_key(key):
+        if not _is_number(slot, 0, SLOTS - 1) or (key is not None and not _is_key(key)):
             raise _bad("keys")
     if any([key in fields and not isinstance(fields[key], bytes) for key in (8, 9)]):
         raise _bad("reserved")

@@ -1,4 +1,4 @@
-"""A delta applied as it comes: detools' patch of type sequential, compression none. Pure. docs/updates.md has the format.
+"""A delta applied as it comes: detools' patch of type sequential, compression none. Pure. docs/updates.md.
 
 A patch is a byte 0, the new length, a 0, and then, until all is written: a length and as many bytes to add to those of
 the base, a length and as many new bytes, and by how much to move on in the base. A number has 6 bits in its first byte
@@ -95,7 +95,7 @@ class Patch:
             if self._negative and byte == 0x40:
                 raise self._bad()
         else:
-            if byte == 0 or self._shift > _LAST_SHIFT and byte > 7:
+            if byte == 0 or (self._shift > _LAST_SHIFT and byte > 7):
                 raise self._bad()
             self._number |= (byte & 0x7F) << self._shift
             self._shift += 7

@@ -36,9 +36,11 @@ from tosplus.link import frames
 from tosplus.link.client import Client
 from tosplus.link.secure import Credentials
 from tosplus.oscore import Context
+from tosplus.ota import keys
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 from tosplus.sim.process import micropython
+from updates import KEY, examples
 
 HERE = Path(__file__).parent
 LIB = HERE.parents[1] / "lib"
@@ -50,6 +52,7 @@ IMPORTS = ["toscore.errors", "tos", "tos.supervisor", "toscore.cbor_viper", "tos
 IMPORTS += ["toscore.observe", "toscore.block", "tos.bodies", "tos.link", "tos.hub", "tos.reader", "tos.store"]
 IMPORTS += ["tos.state", "toscore.cbor", "tos.console", "tos.wifi", "tos.provision", "tos.improv_serial"]
 P256 = ["p256", "ecdsa", "pairing", "pairing_code"]
+OTA = ["ota_manifest", "ota", "patch"]
 OSCORE = ["oscore", "oscore_wire", "oscore_server", "sequence", "ccm", "oscore_kernel_viper", "hkdf"]
 UDP_B = 28  # headers, with those of IPv4
 REPORT_B = 35  # the CBOR of a report of three readings
@@ -171,6 +174,30 @@ def bench_p256():
         report(f"import_{name}_64_bit", size_b, "B")
     for name in P256:
         report_mpy(name)
+
+
+def bench_ota():
+    """Updates: what they weigh, signature and all; and taking the largest of them as a delta."""
+    limits = {"fix": 1024, "resource": 3072}
+    for name, (old, full, delta) in examples().items():
+        size_b, full_b = len(delta.dumps()), len(full.dumps())
+        limit = limits.get(name, full_b // 5)
+        report(f"update_{name}", size_b, "B", limit, full_b=full_b, manifest_b=len(delta.message()))
+    with tempfile.TemporaryDirectory() as folder:
+        part = {"key": keys.raw(KEY.public_key()), "message": delta.message(), "data": delta.parts[0].data}
+        for file, data in {**part, "base": old.parts[0].data}.items():
+            Path(folder, file).write_bytes(data)
+        command = [micropython(), "-X", "heapsize=192k", HERE / "ota_target.py", LIB, folder]
+        runs = [json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    for name in runs[0]["us"]:
+        report(name, statistics.median([run["us"][name] for run in runs]), "us", new_b=runs[0]["new_b"])
+    report("ota_live_heap_64_bit", runs[0]["live_b"], "B", limit=16 * 1024)
+    for name in OTA:
+        report(f"import_{name}_64_bit", runs[0]["import_b"][f"{name}"], "B")
+    total = 0
+    for name in OTA:
+        total += report_mpy(name)
+    report("mpy_ota_in_all", total, "B")
 
 
 def bench_sizes():
@@ -370,6 +397,7 @@ def main():
     bench_oscore()
     bench_packed()
     bench_p256()
+    bench_ota()
     bench_sizes()
     bench_imports()
     bench_fetch()

@@ -96,7 +96,7 @@ def patch(case):
     written = 0
 
     def read(offset, n):
-        ensure(0 <= offset and 0 < n <= 256 and offset + n <= len(base), "read")
+        ensure(offset >= 0 and 0 < n <= 256 and offset + n <= len(base), "read")
         return base[offset : offset + n]
 
     def write(piece):

@@ -72,7 +72,8 @@ def test_the_vectors_are_those_that_are_made_here():
 
 def test_pycose_verifies_what_the_host_signs():
     for each in (FULL, DELTA):
-        message = Sign1Message.from_cose_obj(list(cbor2.loads(each.message()).value), True)
+        protected, unprotected, *rest = cbor2.loads(each.message()).value
+        message = Sign1Message.from_cose_obj([protected, dict(unprotected), *rest], True)
         x, y = PUBLIC[:32], PUBLIC[32:]
         message.key = EC2Key(crv=P256, x=x, y=y)
         assert message.verify_signature()
@@ -137,7 +138,7 @@ def test_every_truncation_is_refused_on_both_sides():
         bundle.loads(data + b"\0")
 
 
-def test_every_damaged_byte_of_the_manifest_and_many_of_the_parts_are_found_on_both_sides():
+def test_damage_is_found_on_both_sides():
     for each in (FULL, DELTA):
         data = each.dumps()
         end = len(each.message())
@@ -180,7 +181,7 @@ def test_an_unsigned_bundle_is_seen_to_be_one():
 
 @pytest.fixture
 def tos(tmp_path, monkeypatch):
-    """tos(*arguments, input=) -> click's result, in a directory that holds kettle.py and key.pem, with no passphrase."""
+    """tos(*arguments, input=) -> click's result, in a directory with kettle.py, and key.pem without a passphrase."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kettle.py").write_text("from tos import App\n\napp = App('kettle', needs=('relay',))\n")
     keys.generate(Path("key.pem"), None)
@@ -256,7 +257,7 @@ def test_a_rotation_is_in_the_bundle(tos):
     ("arguments", "code", "told"),
     [
         (("pack", "kettle.py", "--board", "UNIX", "--out", "x"), 2, "say which --sequence"),
-        (("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--base", "5.tosb", "--sequence", "5"), 2, "not above 5"),
+        (("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--base", "5.tosb", "--sequence", "5"), 2, "above 5"),
         (("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--sequence", "5", "--floor", "6"), 2, "--floor 6"),
         (("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--sequence", "5", "--label", "a\nb"), 2, "--label"),
         (("pack", "lamp", "--board", "UNIX", "--out", "x", "--base", "5.tosb"), 1, "the base is of kettle on UNIX"),

@@ -18,7 +18,7 @@ def applied(base, patch, new_b, size=None):
     out = bytearray()
 
     def read(offset, n):
-        assert 0 <= offset and 0 < n <= 256 and offset + n <= len(base)
+        assert offset >= 0 and 0 < n <= 256 and offset + n <= len(base)
         return base[offset : offset + n]
 
     def write(data):

@@ -1,7 +1,7 @@
 """Makes patches.json by the real detools, 0.53: `python tests/vectors/make_patches.py`, in an environment of its own.
 
-detools is published as source and wants a C++ compiler, so that no lock has it, and no test runs this. A row is what the
-case is, the base, what is new, and the patch, in hex.
+detools is published as source and wants a C++ compiler, so that no lock has it, and no test runs this. A row is what
+the case is, the base, what is new, and the patch, in hex.
 """
 
 import hashlib

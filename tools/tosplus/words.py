@@ -189,7 +189,7 @@ WORDS = {
         "remove all peers and pair again",
     ),
     430: Word(
-        "OTA_PATCH", "a signed delta cannot be applied, at byte {a}", "push the full bundle, and tell who made the delta"
+        "OTA_PATCH", "a signed delta cannot be applied, at byte {a}", "push the full bundle; the delta's maker erred"
     ),
     431: Word(
         "OTA_KEYS",

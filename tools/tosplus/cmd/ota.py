@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -67,7 +67,7 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 @click.option("--board", required=True, metavar="NAME", shell_complete=complete.board, help="boards/NAME.")
 @click.option("--out", type=_NEW, required=True, help="The bundle, .tosb.")
 @click.option("--sequence", type=click.IntRange(1, (1 << 30) - 1), help="[default: one more than the base's]")
-@click.option("--floor", type=click.IntRange(0), help="What no device that has this goes below. [default: the base's, 0]")
+@click.option("--floor", type=click.IntRange(0), help="Devices then take nothing below. [default: the base's, or 0]")
 @click.option("--label", help="The version, as people call it. [default: the sequence]")
 @click.option("--base", type=_FILE, help="Another release's full bundle: makes a delta to it, if that is smaller.")
 @click.option("--key", type=_FILE, help="Sign it with this private key.")
@@ -247,7 +247,7 @@ def _show(path: Path, bundle: "Bundle", as_json: bool, files: bool = False) -> N
 
     size_b, message_b = len(bundle.dumps()), len(bundle.message())
     changed = {slot: None if key is None else keys.kid(key).hex() for slot, key in bundle.keys.items()}
-    parts = [
+    parts: list[dict[str, Any]] = [
         {
             "kind": KINDS[part.kind],
             "size_b": len(part.data),
@@ -274,9 +274,9 @@ def _show(path: Path, bundle: "Bundle", as_json: bool, files: bool = False) -> N
     for slot, kid in changed.items():
         click.echo(f"key slot  {slot}: {'revoked' if kid is None else f'becomes {kid}'}, once it is confirmed")
     for part in parts:
-        click.echo(f"{part['kind']:10}{part['size_b']} B, SHA-256 {str(part['content'])[:16]}...")
+        click.echo(f"{part['kind']:10}{part['size_b']} B, SHA-256 {part['content'][:16]}...")
         if part["base"]:
-            click.echo(f"          a delta to {str(part['base'])[:16]}..., that becomes {part['content_b']} B")
+            click.echo(f"          a delta to {part['base'][:16]}..., that becomes {part['content_b']} B")
         if files:
             for file in part["files"]:
                 click.echo(f"{file['size_b']:12} B  {file['path']}")

@@ -29,7 +29,7 @@ def product(app: str) -> str:
             name = node.args[0] if node.args else None
             if isinstance(name, ast.Constant) and isinstance(name.value, str) and 0 < len(name.value.encode()) <= 32:
                 return name.value
-            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the product\'s name here, as App("kettle")')
+            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the name of the product, as App("kettle")')
     raise HostError(f"{shown(source)} has no App; nothing on a device could be updated by it")
 
 
