@@ -1,5 +1,5 @@
-"""An update on MicroPython: `micropython -X heapsize=192k ota_target.py LIB FOLDER`. FOLDER has `key`, `message`, `data`
-and `base`: the public key, a delta's signed manifest, its bytes, and what it applies to.
+"""An update on MicroPython: `micropython -X heapsize=192k ota_target.py LIB FOLDER`. FOLDER has `key`, `message`,
+`data` and `base`: the public key, a delta's signed manifest, its bytes, and what it applies to.
 
 Prints one JSON line: times in us, what the imports leave on the heap, and the most that was live at once.
 """
@@ -22,7 +22,8 @@ def imported(name):
     return gc.mem_alloc() - before
 
 
-import_b = {n: imported("toscore." + n) for n in ("errors", "p256", "ecdsa", "cbor_viper", "ota_manifest", "ota", "patch")}
+names = ("errors", "p256", "ecdsa", "cbor_viper", "ota_manifest", "ota", "patch")
+import_b = {name: imported("toscore." + name) for name in names}
 
 import deflate  # noqa: E402
 from helpers import inflate  # noqa: E402
@@ -42,7 +43,6 @@ live_b = 0
 
 def look():
     global live_b
-    cbor_viper.loads(b"\x83\x01\x02\x81\x03")  # the stack holds on to what was decoded before; a device decodes often
     gc.collect()
     live_b = max(live_b, gc.mem_alloc() - start_b)
 

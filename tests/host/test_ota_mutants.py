@@ -59,7 +59,8 @@ MUTANTS = [
         " and y * y % p256.P == p256.right(x)", "",
     ),
     Mutant(
-        "the files need not be as long as the part", MANIFEST, OTA + "test_every_bad_manifest_is_refused_for_its_reason",
+        "the files need not be as long as the part", MANIFEST,
+        OTA + "test_every_bad_manifest_is_refused_for_its_reason",
         "part.base is None and total != part.length", "False",
     ),
     Mutant(
@@ -153,7 +154,8 @@ MUTANTS = [
     ),
     Mutant(
         "a patch that ends early is whole", "patch.py", PATCH + "test_every_truncation_is_refused",
-        "if self._next != _NOTHING:\n            raise self._bad()\n\n    def _bad", "if False:\n            pass\n\n    def _bad",
+        "if self._next != _NOTHING:\n            raise self._bad()\n\n    def _bad",
+        "if False:\n            pass\n\n    def _bad",
     ),
     Mutant(
         "the host does not verify", BUNDLE, HOST + "test_damage_is_found_on_both_sides",
