@@ -179,21 +179,26 @@ def bench_p256():
 def bench_ota():
     """Updates: what they weigh, signature and all; and taking the largest of them as a delta."""
     limits = {"fix": 1024, "resource": 3072}
-    for name, (old, full, delta) in examples().items():
+    found = examples()
+    for name, (_, full, delta) in found.items():
         size_b, full_b = len(delta.dumps()), len(full.dumps())
         limit = limits.get(name, full_b // 5)
         report(f"update_{name}", size_b, "B", limit, full_b=full_b, manifest_b=len(delta.message()))
+    old, full, delta = found["release"]
     with tempfile.TemporaryDirectory() as folder:
         part = {"key": keys.raw(KEY.public_key()), "message": delta.message(), "data": delta.parts[0].data}
         for file, data in {**part, "base": old.parts[0].data}.items():
             Path(folder, file).write_bytes(data)
         command = [micropython(), "-X", "heapsize=192k", HERE / "ota_target.py", LIB, folder]
-        runs = [json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+        runs = []
+        for _ in range(3):
+            run = subprocess.run(command, capture_output=True, text=True, check=True)
+            runs.append(json.loads(run.stdout))
     for name in runs[0]["us"]:
         report(name, statistics.median([run["us"][name] for run in runs]), "us", new_b=runs[0]["new_b"])
     report("ota_live_heap_64_bit", runs[0]["live_b"], "B", files=len(full.parts[0].files))
     for name in OTA:
-        report(f"import_{name}_64_bit", runs[0]["import_b"][f"{name}"], "B")
+        report(f"import_{name}_64_bit", runs[0]["import_b"][name], "B")
     total = 0
     for name in OTA:
         total += report_mpy(name)
