@@ -70,6 +70,11 @@ async def info(own, name):
     return found
 
 
+def plain(app, **about):
+    """One that anybody may ask who it is."""
+    return Device(app, plain=True, **about)
+
+
 async def identity(device):
     async with Client(*device.link) as client:
         return (await client.identity()).id
@@ -105,7 +110,7 @@ def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path)
     async def main():
         apps = ("kettle", "fridge", "tv")
         async with contextlib.AsyncExitStack() as stack:
-            devices = [await stack.enter_async_context(Device(app, state_dir=tmp_path / app)) for app in apps]
+            devices = [await stack.enter_async_context(plain(app, state_dir=tmp_path / app)) for app in apps]
             for device in devices:
                 await device.ready()
             ids = [await identity(device) for device in devices]
@@ -147,7 +152,7 @@ def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path)
 
 def test_the_kinds_of_services_are_listed(tmp_path):
     async def main():
-        async with Device("lamp", state_dir=tmp_path / "lamp") as device:
+        async with plain("lamp", state_dir=tmp_path / "lamp") as device:
             await device.ready()
             await asyncio.sleep(2.5)
             kinds = await zeroconf.asyncio.AsyncZeroconfServiceTypes.async_find(interfaces=[LOOPBACK], timeout=3)
@@ -158,7 +163,7 @@ def test_the_kinds_of_services_are_listed(tmp_path):
 
 def test_a_name_that_zeroconf_has_is_left_to_it(tmp_path):
     async def main():
-        async with Device("kettle", state_dir=tmp_path / "kettle") as device:
+        async with plain("kettle", state_dir=tmp_path / "kettle") as device:
             await device.ready()
             id = await identity(device)
             await device.unplug()
@@ -181,8 +186,8 @@ def test_a_name_that_zeroconf_has_is_left_to_it(tmp_path):
 def test_of_two_devices_with_one_name_the_second_takes_another(tmp_path):
     async def main():
         async with (
-            Device("lamp", state_dir=tmp_path / "a" / "home" / "lamp") as one,
-            Device("lamp", state_dir=tmp_path / "b" / "home" / "lamp") as other,
+            plain("lamp", state_dir=tmp_path / "a" / "home" / "lamp") as one,
+            plain("lamp", state_dir=tmp_path / "b" / "home" / "lamp") as other,
         ):
             await asyncio.gather(one.ready(), other.ready())
             id = await identity(one)
@@ -204,8 +209,8 @@ def test_a_storm_of_queries_brings_a_bounded_number_of_packets(tmp_path, rate):
 
     async def main():
         async with (
-            Device("kettle", state_dir=tmp_path / "kettle", rate=rate) as one,
-            Device("fridge", state_dir=tmp_path / "fridge", rate=rate) as other,
+            plain("kettle", state_dir=tmp_path / "kettle", rate=rate) as one,
+            plain("fridge", state_dir=tmp_path / "fridge", rate=rate) as other,
         ):
             await asyncio.gather(one.ready(), other.ready())
             ids = [await identity(one), await identity(other)]
@@ -249,7 +254,7 @@ def test_simulated_devices_hear_and_send_on_loopback_only(tmp_path):
     async def main():
         with group_socket(interface) as listener:  # as another program would, which joined the group there
             listener.setsockopt(socket.IPPROTO_IP, 49, 0)  # IP_MULTICAST_ALL: it hears that interface alone
-            async with Device("lamp", state_dir=tmp_path / "lamp", rate=10) as device:
+            async with plain("lamp", state_dir=tmp_path / "lamp", rate=10) as device:
                 await device.ready()
                 id = (await identity(device)).encode()
                 await asyncio.sleep(1)
@@ -276,7 +281,7 @@ def test_simulated_devices_hear_and_send_on_loopback_only(tmp_path):
 
 def test_a_simple_resolver_is_answered_directly(tmp_path):
     async def main():
-        async with Device("lamp", state_dir=tmp_path / "lamp") as device:
+        async with plain("lamp", state_dir=tmp_path / "lamp") as device:
             await device.ready()
             id = await identity(device)
             await asyncio.sleep(2.5)
@@ -298,7 +303,7 @@ def test_a_simple_resolver_is_answered_directly(tmp_path):
 
 def test_one_that_sleeps_does_not_announce_itself(tmp_path):
     async def main():
-        async with Device("watch", state_dir=tmp_path / "watch") as device:
+        async with plain("watch", state_dir=tmp_path / "watch") as device:
             await device.ready()
             id = await identity(device)
             assert await discover.find(id, 2) is None
@@ -311,8 +316,8 @@ def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, m
 
     async def main():
         async with (
-            Device("kettle") as near,
-            Device("lamp", state_dir=tmp_path / "elsewhere" / "x" / "y" / "lamp") as far,
+            plain("kettle") as near,
+            plain("lamp", state_dir=tmp_path / "elsewhere" / "x" / "y" / "lamp") as far,
         ):
             await asyncio.gather(near.ready(), far.ready())
             ids = [await identity(near), await identity(far)]
