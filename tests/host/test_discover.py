@@ -348,7 +348,8 @@ def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, m
                 },
             ]
             text = await asyncio.to_thread(subprocess.run, command[:-1], capture_output=True, text=True)
-            assert f"\n{ids[1]}  lamp " in "\n" + text.stdout and text.stdout.count(ids[0]) == 1
+            [line] = [line.split() for line in text.stdout.splitlines() if line.startswith(ids[1])]
+            assert line[1] == "lamp" and text.stdout.count(ids[0]) == 1
 
     asyncio.run(main())
 
