@@ -18,6 +18,7 @@ FUZZERS = (
     fuzz_link.fuzz_mdns,
     fuzz_link.fuzz_improv,
     fuzz_link.fuzz_ota,
+    fuzz_link.fuzz_portal,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -58,6 +58,11 @@ def fuzz_ota(cases, seed):
     _run("ota_target.py", cases, seed)
 
 
+def fuzz_portal(cases, seed):
+    """What comes to a captive portal, and Wi-Fi records of tags: refused or read, in bounded time and memory."""
+    _run("portal_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

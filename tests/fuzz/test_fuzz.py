@@ -43,6 +43,10 @@ def test_manifests_and_patches_of_updates():
     fuzz_link.fuzz_ota(60000, 7)
 
 
+def test_what_comes_to_a_portal_and_records_of_tags():
+    fuzz_link.fuzz_portal(60000, 8)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 

@@ -8,6 +8,16 @@ from typing import NamedTuple
 LEVELS = {1: "debug", 2: "info", 3: "warning", 4: "error"}
 CAUSES = {0: "power on", 1: "reset", 2: "watchdog", 3: "soft reset", 4: "timer in deep sleep", 5: "button"}
 
+# Why a network is not joined, as in 381: what is wrong, and what to do.
+JOINS = {
+    1: ("there is no such network here", "Is it 5 GHz only? Is its name spelled exactly so, capitals included?"),
+    2: ("wrong password", ""),
+    3: ("it wants another kind of security, or a password", "WPA2 or WPA3 with a password works."),
+    4: ("its router gives no address", "Its DHCP is off, or it has no address left."),
+    5: ("its router does not answer", "Bring the device nearer, or restart the router."),
+    6: ("it works, but could not be stored", "The flash is full or worn: codes 406, 407 in `tos dev log`."),
+}
+
 
 class Word(NamedTuple):
     """One code. text may name {a} and {b}, the two integers a log entry carries; hint says what to do."""
@@ -42,7 +52,12 @@ WORDS = {
     220: Word("WIFI_JOINED", "on Wi-Fi, {a} dBm"),
     221: Word("WIFI_LOST", "Wi-Fi is gone; the device looks for it"),
     222: Word("WIFI_KEPT", "a new network works and is kept"),
+    223: Word(
+        "AP_OPEN", "the device's own access point is on, {a}", "0 open; 1 WPA2, with the key of `tos dev access-point`"
+    ),
+    224: Word("AP_CLOSED", "the device's own access point is off"),
     225: Word("WIFI_ROAMED", "changed to a stronger access point, from {a} to {b} dBm"),
+    226: Word("IDENTIFIES", "somebody asked which device this is; it shows itself for 5 s"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -139,6 +154,10 @@ WORDS = {
     384: Word(
         "WIFI_MALFORMED", "a network has a name of 1 to 32 bytes and a password of at most 64", "docs/protocol.md"
     ),
+    385: Word("CANNOT_IDENTIFY", "this product has no led, motor or display to show itself with"),
+    386: Word(
+        "PORTAL_MALFORMED", "a request at the device's portal is malformed or too long", "docs/provisioning.md"
+    ),
     387: Word("OTA_MALFORMED", "what came is no manifest of an update, or not one that this device knows: {a}"),
     388: Word(
         "OTA_BASE", "the update is a delta to something else than what runs here", "push the full bundle of the release"
@@ -174,6 +193,11 @@ WORDS = {
     416: Word(
         "CARRIED_BAD",
         "what was kept over deep sleep is damaged, or too old; the counters in flash are used",
+    ),
+    418: Word(
+        "AP_FAILED",
+        "the device's own access point cannot be opened, errno {a}; it tries again in a minute",
+        "errno 0: it has an owner, and no pairing secret of which to make a key",
     ),
     419: Word("WIFI_CONFIG_BAD", "config has networks that cannot be used", "provision again"),
     421: Word(
