@@ -5,7 +5,8 @@ import json
 import re
 import urllib.parse
 
-BY_DESIGN = re.compile(rb"^Pairing code: \S+\r?\n", re.MULTILINE)  # on a device's console, and by `tos sim`
+# On a device's console, and by `tos sim`.
+BY_DESIGN = re.compile(rb"^(Pairing code: \S+|Access point: .+ key \S+)\r?\n", re.MULTILINE)
 KEPT = re.compile(r"(/peers/[^/]*\.json(\.new)?|/flash\.bin)$")  # where keys are kept, here and on the device
 
 

@@ -4,7 +4,7 @@ package(
     ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
     + ("packed_viper.py",)
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
-    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py", "improv.py"),
+    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py", "improv.py", "dns.py", "http.py"),
     base_path="../../lib",
 )
 package(
@@ -37,6 +37,9 @@ package(
         "improv_serial.py",
         "console.py",
         "wifi.py",
+        "fallback.py",
+        "portal.py",
+        "portal_page.py",
         "pad.py",
         "sleep.py",
         "carried.py",

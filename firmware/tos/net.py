@@ -20,7 +20,8 @@ _SCAN_MS = const(60000)  # a scan while joined costs the link some 2.5 s on a ch
 
 class Net:
     """networks() -> [[ssid, password], ...], those of the owner. joined: whether the station is on one of them, or on
-    whatever else the port calls a network. since_ms: when that changed last.
+    whatever else the port calls a network. since_ms: when that changed last. stranded: it has tried, and there is none
+    that it can join. quiet_until_ms: somebody uses the access point, which a scan and a join would disturb.
 
     Nobody else may call the radio's join and leave.
     """
@@ -36,6 +37,8 @@ class Net:
         self._ssid = None  # where it went last
         self.joined = False
         self.since_ms = 0
+        self.stranded = False
+        self.quiet_until_ms = 0
 
     async def attempt(self, ssid, password):
         """Try another network, at once -> a JOIN_* reason. If that fails, the owner's are next. One at a time."""
@@ -72,12 +75,16 @@ class Net:
         pause_ms, longest_ms = _BACK_OFF_MS
         while True:
             if self._is_joined():
+                self.stranded = False
                 await self._stay()
                 pause_ms = _BACK_OFF_MS[0]
-            elif self._networks():
+            elif not self._networks():
+                self.stranded = True
+            elif app.clock.ms() >= self.quiet_until_ms:
                 verdict = await self._round()
                 if verdict == JOIN_OK:
                     continue
+                self.stranded = True
                 app.log.event(_WIFI_UNREACHABLE, verdict)
             drawn = int.from_bytes(app.board.rng(2), "big")
             await app.clock.sleep_ms(pause_ms // 2 + pause_ms * drawn // 131072)

@@ -124,7 +124,16 @@ class Pairing:
 
     def _open(self, now):
         self._open_until = now + _OPEN_MS
+        self._app.wifi.machine(self._app).press()
         self._print()
+
+    def access_point_key(self):
+        """The passphrase of the device's own access point, which the code tells; None when there is no secret."""
+        if self._secret is None:
+            return None
+        from toscore.pairing_code import access_point_key
+
+        return access_point_key(self._secret)
 
     def _reset(self):
         """The next start does it, see tos/reset.py: so it is not done by halves."""

@@ -80,6 +80,10 @@ class Provision:
     def is_paired(self):
         return self._app.link.is_owned()
 
+    def needs_access_point(self):
+        """Whether who is near has no other way in, and may have one."""
+        return self.is_open() and self.net.stranded and not self.net.joined and not self._trying
+
     def offer(self, ssid, password):
         """Try a network, and keep it if it works; `verdict` says how it went once the state is not PROVISIONING.
 

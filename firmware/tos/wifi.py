@@ -1,6 +1,17 @@
 """Wi-Fi: loads what a device needs for it, when it does. A service. MicroPython."""
 
 import asyncio
+import sys
+
+import tos
+import toscore
+from micropython import const
+
+_LOOK_MS = const(1000)
+_PORTAL = (
+    (tos, "tos.", ("fallback", "portal", "portal_page")),
+    (toscore, "toscore.", ("dns", "http", "pairing_code")),
+)
 
 
 class Wifi:
@@ -22,4 +33,31 @@ class Wifi:
         if not app.board.radio.status()[0] or app.config.get("networks"):
             self.machine(app)
         await self._needed.wait()
-        await self._machine.net.run(app)
+        tasks = [asyncio.create_task(self._machine.net.run(app)), asyncio.create_task(self._fall_back(app))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _fall_back(self, app):
+        """All that an access point needs is loaded while there is one, and then dropped."""
+        while True:
+            await app.clock.sleep_ms(_LOOK_MS)
+            if self._machine.needs_access_point():
+                try:
+                    from tos.fallback import serve
+
+                    await serve(app, self._machine)
+                finally:
+                    serve = None
+                    _drop()
+
+
+def _drop():
+    for package, prefix, names in _PORTAL:
+        for name in names:
+            module = sys.modules.pop(prefix + name, None)
+            if module:
+                delattr(package, name)
+                module.__dict__.clear()  # a task that has ended may be referred to for long, and refers to its module

@@ -5,6 +5,7 @@ from micropython import const
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
 _CHECKED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _GROUP = const(4)
+_KEY_B = const(10)
 
 
 def encode(device_id, secret):
@@ -17,6 +18,14 @@ def encode(device_id, secret):
     text = "".join([_LETTERS[number >> shift & 31] for shift in range(125, -5, -5)])
     text += check(device_id + text)
     return "tos:v1:%s:%s" % (device_id, "-".join([text[i : i + _GROUP] for i in range(0, len(text), _GROUP)]))
+
+
+def access_point_key(secret):
+    """secret: 16 B -> the WPA2 passphrase of the device's access point, 16 characters of base32 in small letters."""
+    from toscore import hkdf
+
+    number = int.from_bytes(hkdf.expand(hkdf.extract(b"", secret), b"tos:v1 access point", _KEY_B), "big")
+    return "".join([_LETTERS[number >> shift & 31] for shift in range(75, -5, -5)]).lower()
 
 
 def check(text):

@@ -117,6 +117,9 @@ def test_the_page_is_read_as_a_person_reads_it():
         "udp": (["host", "port", "group"], False),
         "address": (["host", "port"], False),
         "parts": (["peer"], False),
+        "access_point": (["ssid", "key"], False),
+        "end_access_point": ([], False),
+        "tcp": (["serve", "host", "port"], True),
     }
     assert classes["Console"] == {
         "open": ([], False),

@@ -29,6 +29,10 @@ radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool, bssid)], bss
                 address(host, port) -> peer, equal to the one that recv gives for datagrams from there. It never waits
                 for a network: a chip takes literal addresses only. ValueError or OSError for what it cannot take.
                 parts(peer) -> (host: str, port: int) of a peer.
+                access_point(ssid, key) -> ip: from now on the radio is an access point as well, at that address. key:
+                of WPA2, 8 to 63 characters; None for an open one. end_access_point(): also where there is none.
+                tcp(serve, host, port): awaitable -> what asyncio.start_server gives, bound, and the port where others
+                reach it.
 Udp             recv(): awaitable -> (datagram: bytes, peer), peer opaque and hashable.
                 send(datagram, peer): lost when there is no way to the peer. close().
                 Its `port` is where others reach it. A datagram longer than DATAGRAM_B, or than FRAME_B where there

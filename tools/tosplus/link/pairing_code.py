@@ -4,6 +4,9 @@ import base64
 import re
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ..errors import UsageFault
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -66,6 +69,20 @@ def encode(device_id: str, secret: bytes) -> str:
     text = base64.b32encode(secret).decode().rstrip("=")
     text += check(device_id + text)
     return f"tos:v1:{device_id}:{'-'.join(re.findall('.{1,4}', text))}"
+
+
+class AccessPoint(NamedTuple):
+    """Of a device with an owner, after a press of its button. key: WPA2's passphrase."""
+
+    ssid: str
+    key: str
+
+
+def access_point(code: Code) -> AccessPoint:
+    """docs/provisioning.md. A device id ends in the 12 hexadecimal digits of the chip."""
+    model, _, uid = code.device_id.rpartition("-")
+    key = HKDF(hashes.SHA256(), 10, None, b"tos:v1 access point").derive(code.secret)
+    return AccessPoint(f"TOS+ {model[:20]}-{uid[-6:]}", base64.b32encode(key).decode().lower())
 
 
 def _groups(text: str) -> list[str]:

@@ -61,7 +61,8 @@ class Device:
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
-    "reset".
+    "reset", "access point".
+    access_point: the device's own while it is on, {ssid, key, dns, http}; the last two are (host, port) of its portal.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Device:
         self.state_dir = Path(state_dir or state.directory(self.name)).absolute()
         self.uid = hashlib.sha256(f"{self.state_dir.parent.name}/{self.name}".encode()).hexdigest()[:12]
         self.link = (_HOST, port)
+        self.access_point: dict[str, Any] | None = None
         self.starts = 0
         self.ready_s = 0.0
         self._app = app
@@ -378,7 +380,7 @@ class Device:
             code = await self._process.wait()
         finally:
             self._wire.close()
-            self._wire = self._control = None
+            self._wire = self._control = self.access_point = None
             self._is_linked = False
             self._is_ready.clear()
             self._set_watchdog(0)
@@ -448,6 +450,13 @@ class Device:
             self.link = peer
             self._is_linked = True
             self._look_ready()
+        elif message.get("hello") == "dns" and self.access_point:
+            self.access_point["dns"] = peer
+        elif "access_point" in message:
+            self.access_point = message["access_point"]
+        elif "portal" in message and self.access_point:
+            self.access_point["http"] = (_HOST, message["portal"])
+            self._say("access point", f"{self.access_point['ssid']}, portal http://{_HOST}:{message['portal']}/")
         elif "sleep" in message:
             self._falling = message
         elif "feed" in message:

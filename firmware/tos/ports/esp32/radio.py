@@ -1,5 +1,6 @@
-"""The radio of ESP32 chips: a Wi-Fi station and its UDP sockets. ESP32 only."""
+"""The radio of ESP32 chips: a Wi-Fi station, an access point, and their sockets. ESP32 only."""
 
+import asyncio
 import errno
 import socket
 from asyncio import core  # type: ignore[attr-defined]  # the stubs leave it out
@@ -11,6 +12,7 @@ from tos import ports
 _POLL_MS = const(100)
 _PAUSE_MS = const(300)  # the driver ends an attempt by an event, a moment after it was told to
 _ATTEMPT_MS = const(5000)  # unless it is associated by then; a scan takes 2.5 s
+_GUESTS = const(4)
 _LINGER_MS = const(5000)  # as long as a handshake lasts, a wrong password looks associated too
 
 _GOT_IP = network.STAT_GOT_IP
@@ -158,6 +160,27 @@ class Radio:
 
     def parts(self, peer):
         return peer
+
+    def access_point(self, ssid, key):
+        """OSError when it is not what was wanted. It follows the station to the channel of the network that it joins,
+        where its guests have to find it again."""
+        wlan = network.WLAN(network.WLAN.IF_AP)
+        security = network.WLAN.SEC_WPA2 if key else network.WLAN.SEC_OPEN
+        wlan.active(True)  # ESP-IDF takes the settings of an interface only while it is there
+        try:
+            wlan.config(ssid=ssid, security=security, key=key or "", max_clients=_GUESTS)
+            if wlan.config("security") != security:
+                raise OSError(errno.EIO)
+        except (OSError, RuntimeError):
+            wlan.active(False)
+            raise OSError(errno.EIO)
+        return wlan.ipconfig("addr4")[0]
+
+    def end_access_point(self):
+        network.WLAN(network.WLAN.IF_AP).active(False)
+
+    async def tcp(self, serve, host, port):
+        return await asyncio.start_server(serve, host, port), port
 
 
 class Udp:

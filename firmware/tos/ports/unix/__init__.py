@@ -18,6 +18,7 @@ _EAGAIN = const(11)
 _EADDRINUSE = const(98)
 _LOST = (1, 22, 101, 111, 113)  # EPERM, EINVAL (off loopback, from there), ENETUNREACH, ECONNREFUSED, EHOSTUNREACH
 _COAP_PORT = const(5683)
+_DNS_PORT = const(53)
 
 # Linux's numbers for what the module socket has no names for.
 _SOL_SOCKET = const(1)
@@ -295,9 +296,11 @@ class Radio:
         if group:
             return Udp(host, port, group)
         # Many devices share one host: the CoAP port is mapped, by default to any free one. No network is to hear them.
-        port = chip.args.get("link_port", 0) if port == _COAP_PORT else port
+        # The port of DNS is the host's own.
+        kind = "dns" if port == _DNS_PORT else "link"
+        port = {_COAP_PORT: chip.args.get("link_port", 0), _DNS_PORT: 0}.get(port, port)
         udp = Udp(_LOOPBACK, port) if port else _anywhere(_LOOPBACK)
-        self._wire.tell(udp, {"hello": "link"})
+        self._wire.tell(udp, {"hello": kind})
         return udp
 
     def address(self, host, port):
@@ -309,15 +312,39 @@ class Radio:
         """peer: a sockaddr_in."""
         return ".".join([str(number) for number in peer[4:8]]), peer[2] << 8 | peer[3]
 
+    def access_point(self, ssid, key):
+        self._wire.tell(self._wire.udp, {"access_point": {"ssid": ssid, "key": key}})
+        return _LOOPBACK
+
+    def end_access_point(self):
+        self._wire.tell(self._wire.udp, {"access_point": None})
+
+    async def tcp(self, serve, host, port):
+        """Mapped to any free port."""
+        while True:
+            port = _random_port()
+            try:
+                server = await asyncio.start_server(serve, _LOOPBACK, port)
+                break
+            except OSError as e:
+                if e.errno != _EADDRINUSE:
+                    raise
+        self._wire.tell(self._wire.udp, {"portal": port})
+        return server, port
+
 
 def _anywhere(host):
     """On a free port. The kernel would not say which it took: there is no getsockname."""
     while True:
         try:
-            return Udp(host, 49152 + int.from_bytes(os.urandom(2), "big") % 16384)
+            return Udp(host, _random_port())
         except OSError as e:
             if e.errno != _EADDRINUSE:
                 raise
+
+
+def _random_port():
+    return 49152 + int.from_bytes(os.urandom(2), "big") % 16384
 
 
 def _bssid(ap):
