@@ -37,6 +37,7 @@ package(
         "improv_serial.py",
         "console.py",
         "wifi.py",
+        "identify.py",
         "fallback.py",
         "portal.py",
         "portal_page.py",

@@ -18,11 +18,24 @@ _NEEDS_FEATURE = const(412)
 _RESET_FAILED = const(415)
 
 _RESET = "reset"  # in the keystore: a factory reset is to be done, see reset.py
+_SHOWN = ("led", "vibration", "display")
 _BOOT_MS = const(30000)  # until the services run, the watchdog waits this long
 
 
 class Devices:
     """The drivers of the features that the app needs, as attributes: dev.relay, dev.probe."""
+
+
+class Shown:
+    """An output that a person notices, and what the app told it last: identify.py borrows it for a moment."""
+
+    def __init__(self, drive):
+        self.drive = drive
+        self.last = None
+
+    def __call__(self, value):
+        self.last = value
+        self.drive(value)
 
 
 class App:
@@ -45,6 +58,7 @@ class App:
         self.version = version
         self.table = Table()
         self.dev = Devices()
+        self.shown = {}  # {name of a feature: Shown}
         self.id = name
         self.boot = 0  # random, new at each start
         self.board = None
@@ -248,7 +262,10 @@ class App:
                 has = ", ".join(sorted(board.features))
                 raise TosError(_NEEDS_FEATURE, "%s needs %s; board %s has %s" % (self.name, name, board.NAME, has))
         for name in self.needs:
-            setattr(self.dev, name, board.features[name]())
+            driver = board.features[name]()
+            if name in _SHOWN:
+                driver = self.shown[name] = Shown(driver)
+            setattr(self.dev, name, driver)
         for rule in self.engine.own:
             self.table[rule.path]
         for rule in self.declared:

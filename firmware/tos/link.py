@@ -21,6 +21,7 @@ _READ_ONLY = const(332)
 _WRONG_TYPE = const(334)
 _BODY_INCOMPLETE = const(346)
 _BODY_TOO_LONG = const(347)
+_CANNOT_IDENTIFY = const(385)
 _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
 
@@ -159,6 +160,12 @@ class Link:
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
         if self._app.pairing is not None and path[:2] in ("p", "p/", "r"):
             return self._app.pairing.route(peer, code, token, path, options, payload, seal)
+        if path == "d" and code == coap.POST:
+            from tos.identify import begin
+
+            if begin(self._app):
+                return coap.CHANGED, (), b""
+            return refuse(coap.METHOD_NOT_ALLOWED, _CANNOT_IDENTIFY, None)
         produce, target, form = self._bodies.find(path)
         if not (produce or target):
             return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)

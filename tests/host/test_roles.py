@@ -57,7 +57,7 @@ PUT    .well-known/core                4.05 -    -    -    -    -
 POST   y/auth                          4.04 -    -    4.04 4.04 -
 POST   s/power      true               4.05 -    -    -    -    -
 POST   p                               4.05 -    -    -    -    -
-POST   d                               4.05 -    -    -    -    -
+POST   d                               4.05 4.05 -    4.05 -    -
 DELETE s/power                         4.05 -    -    -    -    -
 DELETE p                               4.05 -    -    -    -    -
 DELETE r                               4.05 -    -    -    -    -

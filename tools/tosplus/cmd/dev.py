@@ -365,6 +365,36 @@ async def _revoke(device: str, peer: str) -> None:
         store.drop(id)
 
 
+@command.command("identify")
+@_device
+def identify(device: str) -> None:
+    """Which one is it? The device blinks, taps or shows its name for 5 s, whichever it can.
+
+    \b
+      tos dev identify lamp
+    """
+    asyncio.run(_identify(device))
+
+
+async def _identify(device: str) -> None:
+    async with _client(device) as client:
+        await client.identify()
+
+
+@command.command("access-point")
+@_json
+def access_point(as_json: bool) -> None:
+    """Name and key of the access point that a device with an owner opens when its button is pressed.
+
+    Its pairing code is asked for, or taken from the input; it is no argument, and goes nowhere. docs/provisioning.md
+    says when there is such an access point.
+    """
+    from ..link import pairing_code
+
+    point = pairing_code.access_point(pairing_code.parse(click.prompt("Pairing code", err=True)))
+    click.echo(json.dumps(point._asdict()) if as_json else f"{point.ssid}\n{point.key}")
+
+
 @command.command("repl")
 @_device
 def repl(device: str) -> None:

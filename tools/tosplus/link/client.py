@@ -245,6 +245,10 @@ class Client:
     async def delete(self, path: str) -> None:
         await self._answer(Message(code=DELETE, uri=self._uri(path), transport_tuning=_Tuning()))
 
+    async def identify(self) -> None:
+        """It blinks, taps or shows its name, for 5 s. LinkError 4.05 where it has nothing for that."""
+        await self._answer(Message(code=POST, uri=self._uri("d"), transport_tuning=_Tuning()))
+
     def _message(self, path: str, **options: int) -> Message:
         return Message(code=GET, uri=self._uri(path), transport_tuning=_Tuning(), **options)
 
