@@ -305,7 +305,7 @@ def revision(boards, **tos):
 
 
 def test_a_revision_says_only_what_differs(boards):
-    revision(boards, pins={"row_1": 19, "nfc_rx": 18}, flash={"size": 4 * MB})
+    revision(boards, pins={"row_1": 19, "nfc_rx": 18, "button": 4}, flash={"size": 4 * MB})
     old, new = board.load("TOS_TILL"), board.load("TOS_TILL_R2")
     assert (new.mcu, new.features, new.vfs_size) == (old.mcu, old.features, old.vfs_size)
     source = new.source()
@@ -314,7 +314,7 @@ def test_a_revision_says_only_what_differs(boards):
     assert changed == [
         'NAME = "TOS_TILL_R2"',
         '"row_1": 19,',
-        'IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 18}',
+        'IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 18, "button": 4}  # for service, inside the case',
     ]
     assert told("TOS_TILL_R2") == []
 

@@ -1,6 +1,7 @@
 """board.py as data: its pins and features, read without running it, and the same file for a revision of the board."""
 
 import ast
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,15 @@ GROUPS = {
     "WAKE": "a button that ends deep sleep; it has a resistor to 3.3 V",
     "ADC": "an analogue input beside Wi-Fi",
 }
+
+
+_PARSING = threading.Lock()  # two threads at once in ast.parse: SystemError, with CPython 3.11
+
+
+def parse(text: str | bytes) -> ast.Module:
+    """As ast.parse; several boards may be built at once."""
+    with _PARSING:
+        return ast.parse(text)
 
 
 class Pin(NamedTuple):
@@ -30,7 +40,7 @@ class Pin(NamedTuple):
 
 def _tables(text: str, shown: str, names: tuple[str, ...]) -> Iterator[tuple[str, ast.Dict]]:
     try:
-        body = ast.parse(text).body
+        body = parse(text).body
     except SyntaxError as e:
         raise HostError(f"{shown}:{e.lineno}: {e.msg}") from None
     for node in body:
@@ -58,7 +68,7 @@ def features(text: str, shown: str) -> tuple[str, ...]:
 def names(text: str) -> dict[str, tuple[int, str | None]]:
     """{name at the top level: (its line, its value if that is plain text)}"""
     found: dict[str, tuple[int, str | None]] = {}
-    for node in ast.parse(text).body:
+    for node in parse(text).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             value = node.value.value if isinstance(node.value, ast.Constant) else None
             found[node.targets[0].id] = node.lineno, value if isinstance(value, str) else None
@@ -81,7 +91,7 @@ def revised(text: str, name: str, changed: dict[str, int]) -> str:
     """The file with another NAME and other GPIO numbers, line for line the same. KeyError: a pin that it lacks."""
     edits: list[tuple[ast.expr, str]] = []
     left = dict(changed)
-    for node in ast.parse(text).body:
+    for node in parse(text).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NAME":
             edits.append((node.value, f'"{name}"'))
     for _, table in _tables(text, "board.py", tuple(GROUPS)):

