@@ -86,7 +86,7 @@ MUTANTS = [
     Mutant(
         "a new key is asked for an Echo", PEERS,
         TRUST + "test_a_new_device_shows_its_code_and_who_has_it_becomes_the_owner_at_once",
-        "            if self._is_new:\n", "            if False:\n",
+        "        if peer.is_new:\n", "        if False:\n",
     ),
     Mutant(
         "a half-open exchange never makes way", PAIRING,
