@@ -72,9 +72,11 @@ class App:
         self.announce = None  # of a device that sleeps
         self.wifi = None
         self.rules = None  # what is stored of the owner's rules
+        self.remote = None  # what they set on other devices; only once one does
         self.declared = []  # what they are as long as nothing is
         self.engine = Engine(self)
         self._services = []
+        self._supervisor = None
         self._watchers = []
 
     # What a maker declares
@@ -147,6 +149,8 @@ class App:
     def use(self, service):
         """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""
         self._services.append(service)
+        if self._supervisor:
+            self._supervisor.add(service)
 
     # What a running app, its rules and its services call
 
@@ -241,7 +245,9 @@ class App:
 
         try:
             board.watchdog.start(_BOOT_MS)
-            asyncio.run(Supervisor(self).run(self._boot()))
+            services = self._boot()
+            self._supervisor = Supervisor(self)
+            asyncio.run(self._supervisor.run(services))
         except KeyboardInterrupt:
             board.watchdog.stop()  # the maker has the REPL now
             self.log.event(_INTERRUPTED)

@@ -24,6 +24,7 @@ class Asker:
         self._exchange = exchange
         self._wake = wake
         self._context = context
+        self._last = None  # (peer, token) of the latest request
         self.cancel = exchange.cancel
 
     def request(self, now, peer, code, options, payload, done, confirmable=True):
@@ -56,5 +57,10 @@ class Asker:
             done(answer, more, body)
 
         token = self._exchange.request(now, peer, *message, answered, confirmable)
+        self._last = peer, token
         self._wake()
         return token
+
+    def stop(self, now):
+        """Forget the latest request, also where it was asked again with an Echo: done is not called."""
+        self.cancel(now, *self._last)

@@ -117,10 +117,14 @@ class Link:
         return Asker(self._app, self._exchange, self._wake.set, context)
 
     def ask(self, peer, code, path, payload, done, name=None):
-        """A request with CBOR, from the link's own socket; name: of the peer whose context protects it. Raises as
-        asker. done(code, options, payload) is called once, with code None when no answer came that counts."""
-        options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")] + [_FORMAT_CBOR]
-        self.asker(name).request(self._app.clock.ms(), peer, code, options, payload, done)
+        """A request with CBOR, from the link's own socket -> its Asker; name: of the peer whose context protects it.
+        Raises as asker. done(code, options, payload) is called once, with code None when no answer came that counts."""
+        options = [(coap.URI_PATH, segment.encode()) for segment in path.split("/")]
+        if payload:
+            options.append(_FORMAT_CBOR)
+        asker = self.asker(name)
+        asker.request(self._app.clock.ms(), peer, code, options, payload, done)
+        return asker
 
     # Requests
 

@@ -93,6 +93,7 @@ class Peers:
 
     def __init__(self, app, link, path="/sent.rec"):
         board = app.board
+        self._app = app
         self._keystore = board.keystore
         self._aes = board.aes
         self._log = app.log
@@ -238,6 +239,8 @@ class Peers:
 
     def _changed(self):
         """Nobody hears, or goes on with, what it may not ask for any more."""
+        if self._app.remote is not None:
+            self._app.remote.trust_changed()
         contexts = [peer.context for peer in self.all]
         self._link.forget(lambda o: self._is_plain if o.seal is None else o.seal[0] in contexts)
 

@@ -24,14 +24,14 @@ class Rule:
     """path: the resource watched. One of above, below, equals.
 
     What it does is the maker's code, action(dev, value), or data that an owner may replace: target, the path written,
-    and the value that it is set to; a switch is toggled when that is None.
+    and the value that it is set to; a switch is toggled when that is None. peer: whose path that is; None: our own.
 
     A rule fires when its condition comes true, on an event at each occurrence. It is armed again when that goes false,
     and the maker's code also when anyone but itself writes an output that depends on this path: nobody can hold a
     kettle on above its limit by writing once more.
     """
 
-    def __init__(self, path, action, above=None, below=None, equals=None, target=None, to=None):
+    def __init__(self, path, action, above=None, below=None, equals=None, target=None, to=None, peer=None):
         given = [(n + 1, operand) for n, operand in enumerate((above, below, equals)) if operand is not None]
         if len(given) != 1:
             raise ValueError("%s: a rule has one of above, below, equals" % path)
@@ -40,6 +40,7 @@ class Rule:
         self.condition, self.operand = given[0]
         self.target = target
         self.to = to
+        self.peer = peer
         self._held = False
 
     def arm(self):
@@ -68,6 +69,8 @@ class Rule:
             fault = watched.limit_fault(self.operand)
         if fault:
             raise WireError(fault, self.path)
+        if self.peer is not None:
+            return  # it is for the peer to say what may be written there
         target = table[self.target]
         if self.to is None and target.type != "switch":
             raise WireError(_NOT_A_SWITCH, self.target)
@@ -166,6 +169,9 @@ class Engine:
         app = self._app
         app.log.event(_OWNERS_RULE, n)
         to = rule.to
+        if rule.peer is not None:
+            app.remote.wish(n, rule.peer, rule.target, to)
+            return
         if to is None:
             to = not app.get(rule.target)
         self._following = True

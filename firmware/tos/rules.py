@@ -1,20 +1,29 @@
 """The owner's rules: one list of data, replaced as a whole, in /rules.rec. MicroPython."""
 
+import gc
+
 from micropython import const
 from tos.rule import MOST, Rule
 from tos.state import load
 from tos.store import Record
-from toscore.errors import TosError, WireError
+from toscore.errors import Busy, TosError, WireError
 
 _RULE_MALFORMED = const(341)
 _RULES_TOO_MANY = const(342)
+_PEER_NO_ROOM = const(358)
+_REMOTE_UNKNOWN = const(394)
 _RULE_DROPPED = const(421)
 
-# The keys of a rule in `/b`. Its condition is one of three, see Rule; what to set is absent in one that toggles.
+# The keys of a rule in `/b`. Its condition is one of three, see Rule; what to set is absent in one that toggles,
+# and written is [name of a peer, path] where that is not our own.
 _WATCHED = const(0)
 _CONDITIONS = (1, 2, 3)
 _WRITTEN = const(4)
 _TO = const(5)
+
+_ROLE_PEER = const(6)  # as in roles.py
+_PATH_B = const(64)  # of a peer's resource
+_TEXT_CHARS = const(256)
 
 
 class Rules:
@@ -34,12 +43,15 @@ class Rules:
                 rules.append(self._rule(row, app.table.__getitem__))
             except TosError as e:
                 app.log.event(_RULE_DROPPED, n + 1, e.code)
-        app.engine.obey(app.declared if stored is None else rules)
+        self._obey(app.declared if stored is None else rules)
 
     def rows(self):
         """Those in force, as `/b` has them."""
         table = self._app.table
-        return [_row(rule, table[rule.path].index, table[rule.target].index) for rule in self._app.engine.owners]
+        return [
+            _row(rule, table[rule.path].index, rule.target if rule.peer else table[rule.target].index)
+            for rule in self._app.engine.owners
+        ]
 
     def replace(self, rows):
         """Put others in their place, or with None the maker's. Durable when it returns.
@@ -52,8 +64,30 @@ class Rules:
         if rows is not None:
             rules = self._checked(rows)
             rows = [_row(rule, rule.path, rule.target) for rule in rules]
+        self._load(rules)
         self._record.save(rows)
+        self._obey(rules)
+
+    def _obey(self, rules):
+        app = self._app
+        self._load(rules)
+        if app.remote is not None:
+            app.remote.obey(rules)
         app.engine.obey(rules)
+
+    def _load(self, rules):
+        """What rules that name a peer need, once one does."""
+        app = self._app
+        if app.remote is not None or not [rule for rule in rules if rule.peer is not None]:
+            return
+        gc.collect()
+        try:
+            from tos.remote import Remote
+
+            app.remote = Remote(app)
+            app.use(app.remote)
+        except MemoryError:
+            raise Busy(_PEER_NO_ROOM)
 
     def _checked(self, rows):
         if not isinstance(rows, list):
@@ -64,6 +98,7 @@ class Rules:
         for n, row in enumerate(rows):
             try:
                 rules.append(self._rule(row, self._app.table.at))
+                self._check_peer(rules[-1].peer)
             except TosError as e:
                 detail = "rule %d" % (n + 1)
                 raise type(e)(e.code, detail if e.detail is None else "%s, %s" % (detail, e.detail))
@@ -78,12 +113,35 @@ class Rules:
         if _WATCHED not in row or _WRITTEN not in row or len(conditions) != 1 or len(row) != 3 + (_TO in row):
             raise WireError(_RULE_MALFORMED)
         operands = [row.get(key) for key in _CONDITIONS]
-        rule = Rule(find(row[_WATCHED]).path, None, *operands, find(row[_WRITTEN]).path, row.get(_TO))
+        written, to = row[_WRITTEN], row.get(_TO)
+        peer, path = _remote(written, to) if isinstance(written, list) else (None, find(written).path)
+        rule = Rule(find(row[_WATCHED]).path, None, *operands, path, to, peer)
         rule.check(self._app.table)
         return rule
 
+    def _check_peer(self, name):
+        """WireError unless there is none, or it is one that a hub has brought, and that can be called."""
+        if name is None:
+            return
+        peers = self._app.link.peers
+        peer = peers and peers.find(name)
+        if peer is None or peer.role != _ROLE_PEER or peer.address is None:
+            raise WireError(_REMOTE_UNKNOWN, name)
+
+
+def _remote(value, to):
+    """-> (name of the peer, path), of a rule that sets it to `to`. Raises WireError."""
+    if len(value) == 2 and (to is None or isinstance(to, (bool, int, float, str))):
+        peer, path = value
+        if isinstance(peer, str) and isinstance(path, str) and 0 < len(path.encode()) <= _PATH_B:
+            if not isinstance(to, str) or len(to) <= _TEXT_CHARS:
+                return peer, path
+    raise WireError(_RULE_MALFORMED)
+
 
 def _row(rule, watched, written):
+    if rule.peer is not None:
+        written = [rule.peer, written]
     row = {_WATCHED: watched, rule.condition: rule.operand, _WRITTEN: written}
     if rule.to is not None:
         row[_TO] = rule.to

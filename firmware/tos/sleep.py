@@ -11,6 +11,7 @@ _TIMER = const(4)  # causes of a start
 _BUTTON = const(5)
 _SENSORS_MS = const(2000)  # one that has not answered by then is reported as not known
 _REPORT_MS = const(3000)  # a hub that has not answered by then hears of it the next time
+_REMOTE_MS = const(10000)  # so long it stays awake for what its rules set on other devices
 _LOOK_MS = const(20)
 
 
@@ -53,6 +54,8 @@ class Sleep:
                     self._used = None
             app.hub.hold(True)
             await self._report(app)
+            if app.remote is not None:
+                await self._remote(app)
             if self._used is None:
                 app.log.event(_ASLEEP, self._every_ms)
                 app.make_safe()
@@ -73,6 +76,15 @@ class Sleep:
             await asyncio.wait_for_ms(app.hub.report(more), _REPORT_MS)
         except asyncio.TimeoutError:
             pass
+
+    async def _remote(self, app):
+        """Until the other devices have answered."""
+        until = app.clock.ms() + _REMOTE_MS
+        while self._used is None and app.remote.busy():
+            if app.clock.ms() >= until:
+                app.remote.end()
+                return
+            await app.clock.sleep_ms(_LOOK_MS)
 
     def _notice(self, r):
         if r.type == "event" or r.writable:

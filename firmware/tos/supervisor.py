@@ -19,12 +19,14 @@ class Supervisor:
     def __init__(self, app):
         self._app = app
         self._crashes = {}
+        self._tasks = []
 
     async def run(self, services):
         """Keep the services running and the watchdog fed, until cancelled."""
         app = self._app
         app.board.watchdog.start(_WATCHDOG_MS)
-        tasks = [asyncio.create_task(self._keep(n, service)) for n, service in enumerate(services)]
+        for service in services:
+            self.add(service)
         try:
             await asyncio.sleep_ms(0)
             app.log.event(_READY, app.clock.ms())
@@ -34,8 +36,12 @@ class Supervisor:
                 app.board.watchdog.feed()
                 await app.clock.sleep_ms(_FEED_MS)
         finally:
-            for task in tasks:
+            for task in self._tasks:
                 task.cancel()
+
+    def add(self, service):
+        """One more, from now on."""
+        self._tasks.append(asyncio.create_task(self._keep(len(self._tasks), service)))
 
     async def _keep(self, n, service):
         app = self._app

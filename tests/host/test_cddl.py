@@ -32,7 +32,8 @@ PARTS = {
     "log": lambda v: [("entry", entry) for entry in v[1]] + [("code", code) for code in v[2]],
     "entry": lambda v: [("code", v[1])],
     "rules": lambda v: [("rule", rule) for rule in v],
-    "rule": lambda v: [("index", v[0]), ("index", v[4]), ("value", v.get(3)), ("value", v.get(5))],
+    "rule": lambda v: [("index", v[0]), ("remote" if isinstance(v[4], list) else "index", v[4]), ("value", v.get(3)), ("value", v.get(5))],
+    "remote": lambda v: [("tstr", v[0]), ("tstr", v[1])],
     "report": lambda v: [("state", v.get(2, {}))],
     "pair1": lambda v: [("nonce", v[1]), ("coordinate", v[2]), ("role", v[3]), ("id", v[5])],
     "pair2": lambda v: [("nonce", v[1]), ("coordinate", v[2]), ("id", v[5]), ("mac", v[6])],
@@ -71,7 +72,7 @@ ROW = {0: 1, 1: "temp", 2: "sensor"}
 IDENTITY = {0: "kettle-1", 1: "kettle", 2: "0.1.0", 3: "UNIX", 4: ["relay"], 5: [{**ROW, 4: -10, 5: 99.5}, ROW]}
 EVENTS = {0: 2**32 - 1, 1: 6, 2: [[1, 2, 3, "press"], [2, 3, 3, "hold"]]}
 LOG = {0: 5000, 1: [[10, 201, 0, -1], [11, 499, 1, 2]], 2: {201: 1, 499: 3}}
-RULES = [{0: 1, 1: 98, 4: 2, 5: False}, {0: 1, 2: 9.5, 4: 2}, {0: 3, 3: "press", 4: 2}]
+RULES = [{0: 1, 1: 98, 4: 2, 5: False}, {0: 1, 2: 9.5, 4: 2}, {0: 3, 3: "press", 4: 2}, {0: 3, 3: "a", 4: ["tv", "power"]}]
 REPORT = {0: 7}
 RIGHT = [
     *[("value", value) for value in (None, True, 0, -3, 1.5, "on")],
@@ -135,6 +136,7 @@ WRONG = [
     *[("rules", {}), ("rules", RULES[:1] * 17), ("rules", [{0: 1, 4: 2}]), ("rules", [{0: 1, 1: 98}])],
     *[("rules", [RULES[0], bad]) for bad in ({0: 1, 1: 98, 2: 5, 4: 2}, {0: 1, 1: "98", 4: 2}, {0: 1, 3: [5], 4: 2})],
     *[("rules", [RULES[0], bad]) for bad in ({0: 1, 3: 5, 4: 2, 6: 1}, {1: 98, 4: 2}, {0: 256, 1: 98, 4: 2}, [])],
+    *[("rules", [{0: 1, 3: 5, 4: bad}]) for bad in ("tv", ["tv"], ["tv", 5], ["tv", "power", 1], 256)],
     *[("report", report) for report in ({}, [], {0: 2**32}, {0: -1}, {0: 7, 6: 1}, {0: 7, 2: {"a": 1}}, {0: 7, 4: 1})],
     ("report", {0: 7, 5: -1}),
     *[("answer", answer) for answer in ([], {0: -1}, {0: "x"}, {1: []}, {0: 7, 1: 5}, {0: 7, 1: [5]})],

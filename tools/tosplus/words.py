@@ -49,6 +49,7 @@ WORDS = {
         "this device cannot announce itself on the network, errno {a}; it lives on without",
         "errno 98, 112: port 5353 is taken, as by the firmware's own mDNS; the hub, and who has its address, find it",
     ),
+    219: Word("REMOTE_SET", "what the owner's rule {a} sets on another device is set"),
     220: Word("WIFI_JOINED", "on Wi-Fi, {a} dBm"),
     221: Word("WIFI_LOST", "Wi-Fi is gone; the device looks for it"),
     222: Word("WIFI_KEPT", "a new network works and is kept"),
@@ -130,7 +131,7 @@ WORDS = {
     372: Word(
         "ANSWER_UNSEALED",
         "who was asked with a key answered {a} in the clear; that counts as no answer",
-        "401 often means that the hub does not know this device any more: pair again",
+        "401 often means that it does not know this device any more: pair again, or save the rule again on the hub",
     ),
     373: Word("ANSWER_BAD", "what the hub answered to a report is malformed; nothing of it was done"),
     374: Word("COMMAND_REFUSED", "command {a} of the hub was refused with code {b}; it counts as done"),
@@ -169,6 +170,21 @@ WORDS = {
     391: Word("OTA_PRODUCT", "the update is for another product or board", "`tos ota inspect BUNDLE` says for which"),
     392: Word("OTA_OLD", "the update, sequence {a}, is not newer than what runs, or below the floor"),
     393: Word("OTA_DAMAGED", "block {a} of the update is not what was signed", "it is fetched again"),
+    394: Word(
+        "REMOTE_UNKNOWN",
+        "a rule sets something on a device that is no peer of this one, or that it cannot call",
+        "the hub brings them together: save the rule there",
+    ),
+    395: Word(
+        "REMOTE_REFUSES",
+        "the other device refuses what the owner's rule {a} sets there, answer {b}; it is not tried again",
+        "403: it has revoked this device; 404: it has no such resource; 0: what is to be toggled has no state",
+    ),
+    396: Word(
+        "REMOTE_SILENT",
+        "the other device does not answer; what the owner's rule {a} wanted is given up",
+        "is it on, and where the hub saw it last? It was tried for ten minutes, or until this device slept",
+    ),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),

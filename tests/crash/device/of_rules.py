@@ -11,6 +11,19 @@ class Clock:
         return 0
 
 
+class Known:
+    """A link with one peer, whoever is asked for."""
+
+    role = 6
+    address = "192.0.2.1:5683"
+
+    def __init__(self):
+        self.peers = self
+
+    def find(self, name):
+        return self
+
+
 class Subject(of_record.Subject):
     path = "/rules.rec"
 
@@ -20,6 +33,8 @@ class Subject(of_record.Subject):
         app.value("pad", "", maximum=16384, writable=True)
         app.rule("version", below=0, set="pad", to="declared")
         app.log = Log(Clock())
+        app.clock = Clock()
+        app.link = Known()
         self.codes = app.log.counts
         self._rules = Rules(app)
         rows = self._rules.rows()
@@ -29,7 +44,8 @@ class Subject(of_record.Subject):
         self._rules.replace(self.value(version))
 
     def value(self, version):
-        return [{0: 0, 3: version, 4: 1, 5: chr(97 + version % 26) * self.pad_b}]
+        own = {0: 0, 3: version, 4: 1, 5: chr(97 + version % 26) * self.pad_b}
+        return [own, {0: 0, 1: version, 4: ["tv", "power"]}]
 
     def version(self, rows):
         return rows[0][3]

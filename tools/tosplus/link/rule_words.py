@@ -11,6 +11,7 @@ A rule is one line:
   when door is on set light on              is: a value, or a kind of event
   when temp above 60 set power off          above, below: a number
   when pressed is press toggle light        toggle: a switch
+  when b is on toggle power at tv-c0ffee    at: one of its peers, which the hub brings together with it
 A value with spaces stands in quotes: when door is on set text 'Shut the door'"""
 
 
@@ -26,7 +27,12 @@ def parse(text: str, identity: Identity) -> Rule:
         case _:
             raise _fault(text, "it begins with when, a resource, then is, above or below and a value")
     to: Value
+    peer = None
     match act:
+        case ["set", target, value, "at", peer]:
+            to = tell.guessed(value)
+        case ["toggle", target, "at", peer]:
+            to = None
         case ["set", target, value]:
             to = tell.parse(_resource(text, target, identity), value)
         case ["toggle", target]:
@@ -35,12 +41,12 @@ def parse(text: str, identity: Identity) -> Rule:
         case _:
             raise _fault(text, "it ends with set, a resource and a value, or with toggle and a switch")
     if condition == "is":
-        return Rule(when=path, equals=tell.parse(watched, operand), set=target, to=to)
+        return Rule(when=path, equals=tell.parse(watched, operand), set=target, to=to, peer=peer)
     try:
         limit = tell.number(operand)
     except ValueError:
         raise _fault(text, f"{condition} needs a number, not {operand}") from None
-    return Rule(when=path, **{condition: limit}, set=target, to=to)
+    return Rule(when=path, **{condition: limit}, set=target, to=to, peer=peer)
 
 
 def told(rule: Rule) -> str:
@@ -50,7 +56,8 @@ def told(rule: Rule) -> str:
     else:
         condition = f"above {rule.above}" if rule.above is not None else f"below {rule.below}"
     act = f"toggle {shlex.quote(rule.set)}" if rule.to is None else f"set {shlex.quote(rule.set)} {_word(rule.to)}"
-    return f"when {shlex.quote(rule.when)} {condition} {act}"
+    where = "" if rule.peer is None else f" at {shlex.quote(rule.peer)}"
+    return f"when {shlex.quote(rule.when)} {condition} {act}{where}"
 
 
 def _word(value: Value) -> str:

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 IDENTITY = {0: "id", 1: "model", 2: "version", 3: "board", 4: "features", 5: "resources", 6: "battery"}
@@ -111,7 +111,8 @@ class Identity:
 
 @dataclass(frozen=True)
 class Rule:
-    """One of `/b`, with paths. One of above, below, equals; to is None in one that toggles a switch."""
+    """One of `/b`, with paths. One of above, below, equals; to is None in one that toggles a switch. peer: what the
+    device calls the one whose path `set` is; None: it is its own."""
 
     when: str
     set: str
@@ -119,21 +120,25 @@ class Rule:
     below: float | None = None
     equals: Value = None
     to: Value = None
+    peer: str | None = None
 
     @classmethod
     def from_wire(cls, wire: Mapping[int, Any], paths: Mapping[int, str]) -> "Rule":
         """paths: of the resources, by index."""
         fields = named(wire, RULE)
-        return cls(**{**fields, "when": paths[fields["when"]], "set": paths[fields["set"]]})
+        target = fields["set"]
+        peer, path = target if isinstance(target, list) else (None, paths[target])
+        return cls(**{**fields, "when": paths[fields["when"]], "set": path, "peer": peer})
 
     def to_wire(self, indexes: Mapping[str, int]) -> dict[int, Any]:
         """indexes: of the resources, by path. Raises KeyError for a path that is not there."""
-        wire = {key: getattr(self, name) for key, name in RULE.items() if getattr(self, name) is not None}
-        return {**wire, 0: indexes[self.when], 4: indexes[self.set]}
+        told: dict[str, Any] = {**self.as_json(), "when": indexes[self.when]}
+        told["set"] = indexes[self.set] if self.peer is None else [self.peer, self.set]
+        return {key: told[name] for key, name in RULE.items() if name in told}
 
     def as_json(self) -> dict[str, Any]:
         """What is not None; Rule(**json) is the same rule again."""
-        return {name: getattr(self, name) for name in RULE.values() if getattr(self, name) is not None}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

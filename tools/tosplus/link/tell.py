@@ -37,6 +37,13 @@ def parse(resource: Resource, text: str) -> Value:
     return text
 
 
+def guessed(text: str) -> Value:
+    """What a person typed for a resource whose type is not known here: on, off, a number, or text."""
+    with contextlib.suppress(ValueError):
+        return number(text)
+    return {"on": True, "off": False}.get(text, text)
+
+
 def number(text: str) -> int | float:
     """Raises ValueError."""
     with contextlib.suppress(ValueError):
