@@ -31,6 +31,7 @@ package(
         "roles.py",
         "trust.py",
         "pairing.py",
+        "remote.py",
         "reset.py",
         "net.py",
         "provision.py",

@@ -133,9 +133,9 @@ def _remote(value, to):
     """-> (name of the peer, path), of a rule that sets it to `to`. Raises WireError."""
     if len(value) == 2 and (to is None or isinstance(to, (bool, int, float, str))):
         peer, path = value
-        if isinstance(peer, str) and isinstance(path, str) and 0 < len(path.encode()) <= _PATH_B:
-            if not isinstance(to, str) or len(to) <= _TEXT_CHARS:
-                return peer, path
+        are_texts = isinstance(peer, str) and isinstance(path, str)
+        if are_texts and 0 < len(path.encode()) <= _PATH_B and not (isinstance(to, str) and len(to) > _TEXT_CHARS):
+            return peer, path
     raise WireError(_RULE_MALFORMED)
 
 

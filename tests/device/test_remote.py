@@ -255,8 +255,8 @@ def test_a_rule_has_to_name_a_peer_that_can_be_called():
         e = raises(WireError, h.app.rules.replace, [ON, but({4: [peer, "power"]})])
         assert (e.code, e.detail) == (UNKNOWN, detail)
     for bad in (
-        but({4: ["tv", ""]}), but({4: ["tv", "x" * 65]}), but({4: ["tv"]}), but({4: ["tv", 5]}), but({5: [1]}), but({5: b"x"}), but({4: [7, "x"]}),
-        but({4: None}), but({6: "tv"}), but({5: "x" * 257}), but({7: 1}),
+        but({4: ["tv", ""]}), but({4: ["tv", "x" * 65]}), but({4: ["tv"]}), but({4: ["tv", 5]}), but({4: [7, "x"]}),
+        but({5: [1]}), but({5: b"x"}), but({4: None}), but({6: "tv"}), but({5: "x" * 257}), but({7: 1}),
     ):  # fmt: skip
         assert raises(WireError, h.app.rules.replace, [bad]).code == 341, bad
     assert h.app.rules.rows() == [ON]

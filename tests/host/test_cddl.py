@@ -32,7 +32,12 @@ PARTS = {
     "log": lambda v: [("entry", entry) for entry in v[1]] + [("code", code) for code in v[2]],
     "entry": lambda v: [("code", v[1])],
     "rules": lambda v: [("rule", rule) for rule in v],
-    "rule": lambda v: [("index", v[0]), ("remote" if isinstance(v[4], list) else "index", v[4]), ("value", v.get(3)), ("value", v.get(5))],
+    "rule": lambda v: [
+        ("index", v[0]),
+        ("remote" if isinstance(v[4], list) else "index", v[4]),
+        ("value", v.get(3)),
+        ("value", v.get(5)),
+    ],
     "remote": lambda v: [("tstr", v[0]), ("tstr", v[1])],
     "report": lambda v: [("state", v.get(2, {}))],
     "pair1": lambda v: [("nonce", v[1]), ("coordinate", v[2]), ("role", v[3]), ("id", v[5])],
@@ -72,7 +77,7 @@ ROW = {0: 1, 1: "temp", 2: "sensor"}
 IDENTITY = {0: "kettle-1", 1: "kettle", 2: "0.1.0", 3: "UNIX", 4: ["relay"], 5: [{**ROW, 4: -10, 5: 99.5}, ROW]}
 EVENTS = {0: 2**32 - 1, 1: 6, 2: [[1, 2, 3, "press"], [2, 3, 3, "hold"]]}
 LOG = {0: 5000, 1: [[10, 201, 0, -1], [11, 499, 1, 2]], 2: {201: 1, 499: 3}}
-RULES = [{0: 1, 1: 98, 4: 2, 5: False}, {0: 1, 2: 9.5, 4: 2}, {0: 3, 3: "press", 4: 2}, {0: 3, 3: "a", 4: ["tv", "power"]}]
+RULES = [{0: 1, 1: 98, 4: 2, 5: False}, {0: 1, 2: 9.5, 4: 2}, {0: 3, 3: "press", 4: 2}, {0: 3, 3: 1, 4: ["tv", "on"]}]
 REPORT = {0: 7}
 RIGHT = [
     *[("value", value) for value in (None, True, 0, -3, 1.5, "on")],

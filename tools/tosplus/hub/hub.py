@@ -15,6 +15,7 @@ import aiocoap
 from ..link.client import open_context
 from ..link.schema import Identity, Value
 from . import said
+from .bindings import Bindings
 from .follow import Follower
 from .house import Device, unique
 from .journal import Drop, Entry, Event, Forget, Journal, Known, Values
@@ -48,6 +49,7 @@ class Hub:
         self.store = Store(folder / "hub.db")
         self.mailbox = Mailbox(folder / "hub.db")
         self.trust = Trust(folder / "peers")
+        self.bindings = Bindings(self, folder / "hub.db")
         self.bench = bench
         self.coap_port = coap_port
         self.pages: list[dict[str, str]] = []
@@ -76,6 +78,7 @@ class Hub:
         await self.context.shutdown()
         await self.relay_context.shutdown()
         self.mailbox.close()
+        self.bindings.close()
         self.store.close()
 
     # What pages see
@@ -96,6 +99,7 @@ class Hub:
 
     async def forget(self, device: Device) -> None:
         """And its history, its key, and what waits for it. A plain one that lives registers with its next report."""
+        await self.bindings.end(device.id)
         del self.devices[device.id]
         await self._followers.pop(device.id).stop()
         await self.trust.forget(self, device.id, device.where())

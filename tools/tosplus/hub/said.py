@@ -113,7 +113,8 @@ def happened(wire: Any) -> tuple[int, int, list[Happened]]:
 
 
 def rules(wire: Any, paths: Mapping[int, str]) -> list[dict[str, Any]]:
-    """`/b`, for people: [{"when": path, "above" | "below" | "equals": value, "set": path, "to": value}]"""
+    """`/b`, for people: [{"when": path, "above" | "below" | "equals": value, "device": id, "set": path, "to": value}],
+    without a device where it is its own path."""
     found = []
     for row in _list(wire, "rules", _RULES):
         if not isinstance(row, Mapping):
@@ -121,7 +122,12 @@ def rules(wire: Any, paths: Mapping[int, str]) -> list[dict[str, Any]]:
         try:
             rule: dict[str, Any] = {"when": paths[_uint(row.get(0), "an index")]}
             rule |= {word: value(row[key]) for key, word in _CONDITIONS.items() if key in row}
-            rule["set"] = paths[_uint(row.get(4), "an index")]
+            target = row.get(4)
+            if isinstance(target, list | tuple):
+                names = _list(target, "a device and a path", 2, 2)
+                rule |= {"device": _text(names[0], "a device"), "set": _text(names[1], "a path")}
+            else:
+                rule["set"] = paths[_uint(target, "an index")]
         except KeyError as e:
             raise ValueError(f"a rule names resource {e}, which its table has not") from None
         if 5 in row:
@@ -135,14 +141,16 @@ def rules_wire(told: Any, indexes: Mapping[str, int]) -> list[dict[int, Any]]:
     found = []
     words = set(_CONDITIONS.values())
     for rule in _list(told, "rules", _RULES):
-        if not isinstance(rule, dict) or not {"when", "set"} <= set(rule) <= {"when", "set", "to", *words}:
-            raise ValueError(f"a rule is when, one of above, below and equals, set, and to; not {_shown(rule)}")
+        if not isinstance(rule, dict) or not {"when", "set"} <= set(rule) <= {"when", "device", "set", "to", *words}:
+            raise ValueError(f"a rule is when, one of above, below and equals, device, set, and to; not {_shown(rule)}")
         if len(set(rule) & words) != 1:
             raise ValueError("a rule has one of above, below and equals")
-        for path in (rule["when"], rule["set"]):
+        remote = "device" in rule
+        for path in [rule["when"]] if remote else (rule["when"], rule["set"]):
             if not isinstance(path, str) or path not in indexes:
                 raise ValueError(f"there is no resource {_shown(path)}")
-        wire: dict[int, Any] = {0: indexes[rule["when"]], 4: indexes[rule["set"]]}
+        target = [_text(rule[key], key) for key in ("device", "set")] if remote else indexes[rule["set"]]
+        wire: dict[int, Any] = {0: indexes[rule["when"]], 4: target}
         wire |= {key: value(rule[word]) for key, word in _CONDITIONS.items() if word in rule}
         if "to" in rule:
             wire[5] = value(rule["to"])

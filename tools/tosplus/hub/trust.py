@@ -86,6 +86,7 @@ class Trust:
         credentials = self.store.credentials(id)
         assert credentials
         self._contexts[id] = credentials
+        await hub.bindings.renewed(id)
         hub.adopt(await self._identity(hub, id, where), find.told(where))
         return id
 

@@ -128,9 +128,9 @@ class Api:
 
     async def rules(self, request: Request) -> Response:
         device, told = self._device(request), await body(request)
-        indexes = {path: index for index, path in device.paths().items()}
+        self._client(device)
         with _words():
-            await self._client(device).write("b", said.rules_wire(told.get("rules"), indexes))
+            await self._hub.bindings.put_rules(device, told.get("rules"))
         return Response(status_code=204)
 
     async def peers(self, request: Request) -> Response:
@@ -146,6 +146,7 @@ class Api:
             raise HTTPException(400, "that is this hub; forget the device instead")
         with _words():
             await self._client(device).revoke(peer)
+            await self._hub.bindings.end(device.id, peer)
         return Response(status_code=204)
 
     async def rename(self, request: Request) -> Response:

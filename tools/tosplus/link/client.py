@@ -166,6 +166,10 @@ class Client:
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             raise HostError("what the device says of its peers cannot be understood") from None
 
+    async def bring(self, peer: str, row: dict[int, Any]) -> None:
+        """`PUT /p/<name>`: a key that it shares with another device."""
+        await self.write(f"p/{quote(peer, safe='')}", row)
+
     async def revoke(self, peer: str) -> None:
         """The device forgets it at once."""
         await self.delete(f"p/{quote(peer, safe='')}")

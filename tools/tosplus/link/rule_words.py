@@ -27,12 +27,12 @@ def parse(text: str, identity: Identity) -> Rule:
         case _:
             raise _fault(text, "it begins with when, a resource, then is, above or below and a value")
     to: Value
-    peer = None
+    peer: str | None = None
     match act:
-        case ["set", target, value, "at", peer]:
-            to = tell.guessed(value)
-        case ["toggle", target, "at", peer]:
-            to = None
+        case ["set", target, value, "at", name]:
+            peer, to = name, tell.guessed(value)
+        case ["toggle", target, "at", name]:
+            peer, to = name, None
         case ["set", target, value]:
             to = tell.parse(_resource(text, target, identity), value)
         case ["toggle", target]:

@@ -2,6 +2,7 @@
 
 from ..part import Part
 from .bench import Bench
+from .bindings import Together
 from .pairing import Pairing
 
-PARTS: list[Part] = [Pairing(), Bench()]
+PARTS: list[Part] = [Pairing(), Bench(), Together()]
