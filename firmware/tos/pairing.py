@@ -146,6 +146,8 @@ class Pairing:
             self._app.log.event(_RESET_FAILED)
             return
         self._app.make_safe()
+        if self._app.announce:
+            self._app.announce.end()  # as what it was
         board.restart()
 
     # Who may

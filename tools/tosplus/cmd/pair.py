@@ -59,10 +59,10 @@ async def _pair(code: "Code", address: str | None, role: str, name: str, store: 
     from ..link import find
     from ..link.exchange import pair
 
-    where = find.address(address) if address else find.by_id(code.device_id)
+    where = find.address(address) if address else await find.anywhere(code.device_id)
     if where is None:
         raise Unreachable(
-            f"{code.device_id} is not found\nIs it on, and started from this directory? Else say where it is: "
+            f"{code.device_id} is not found\nIs it on, and on this network? Else say where it is: "
             "--address HOST:PORT"
         )
 

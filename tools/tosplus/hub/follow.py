@@ -73,7 +73,7 @@ class Follower:
             except Unreachable:
                 if not self._again.is_set():
                     self._hub.link(self._device, "away")
-                    await self._until(_AWAY_S[min(failures, len(_AWAY_S) - 1)])
+                    await self._look_around(_AWAY_S[min(failures, len(_AWAY_S) - 1)])
                     failures += 1
             except Exception as e:  # the supervisor of what devices may do to us: one must not be lost for the others
                 traceback.print_exception(e, file=sys.stderr)
@@ -86,6 +86,26 @@ class Follower:
             await asyncio.wait({again}, timeout=wait_s)
         finally:
             again.cancel()
+
+    async def _look_around(self, wait_s: float) -> None:
+        """Wait, and meanwhile look for where it announces itself: it may have moved."""
+        looking = asyncio.ensure_future(self._look_elsewhere())
+        try:
+            await self._until(wait_s)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look_elsewhere(self) -> None:
+        device, key = self._device, self._hub.trust.get(self._device.id)
+        found = await find.announced(device.id) if key else None
+        if found is None or find.told(found) == device.address:
+            return
+        with contextlib.suppress(HostError, ValueError):  # anybody can announce anything; the key shows who it is
+            told = said.identity(await Client(*found, self._hub.context, _ANSWER_S, key).read("d"))
+            if told.id == device.id:
+                self._hub.met_at(device, find.told(found))
+                self.again()
 
     def _sleep_s(self) -> float:
         wait_s = max(0.0, (self._device.next or 0.0) - time.time())

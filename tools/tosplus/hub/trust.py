@@ -67,7 +67,7 @@ class Trust:
         Raises NotFound, and what exchange.pair raises.
         """
         id = code.device_id
-        where = address or find.by_id(id)
+        where = address or await find.anywhere(id)
         if where is None:
             raise NotFound(f"{id} is not found here. Is it on? Else say its address, HOST:PORT.")
         if id not in hub.devices and len(hub.devices) >= MOST:

@@ -14,6 +14,7 @@ from ..sim import state
 if TYPE_CHECKING:
     from .credentials import Store
 
+ANNOUNCED_S = 3.0  # a record is multicast once a second at most
 _PORT = 5683
 
 
@@ -59,6 +60,20 @@ def by_id(id: str) -> tuple[str, int] | None:
     for device in running():
         if device.run and id.endswith(f"-{device.run.uid}"):
             return device.run.link
+    return None
+
+
+async def anywhere(id: str, timeout_s: float = ANNOUNCED_S) -> tuple[str, int] | None:
+    """As by_id, and else where a device announces itself by this id, which proves nothing of it; None when none does."""
+    return by_id(id) or await announced(id, timeout_s)
+
+
+async def announced(id: str, timeout_s: float = ANNOUNCED_S) -> tuple[str, int] | None:
+    """Where it announces itself on this computer's networks."""
+    from .discover import find
+
+    with contextlib.suppress(OSError):  # no network to ask on
+        return await find(id, timeout_s)
     return None
 
 
