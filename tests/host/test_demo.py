@@ -49,7 +49,7 @@ def gone(pid):
 def test_the_story_holds(tmp_path):
     done = subprocess.run(["tos", "demo", "--once", "--json"], capture_output=True, text=True, cwd=tmp_path, timeout=55)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and len(steps) == 9, done.stdout + done.stderr
+    assert done.returncode == 0 and len(steps) == 10, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)
 
 

@@ -55,6 +55,7 @@ class Story:
             self._kill,
             self._cut,
             self._press,
+            self._together,
         )
         async with contextlib.AsyncExitStack() as self._stack:
             for step in steps:
@@ -188,6 +189,25 @@ class Story:
         await self._move("till", "keys", "7")
         amount = await self._becomes("till", "amount", "7", lambda now: now == 7)
         return f"pressed b on the page after {seconds * 1000:.0f} ms, amount {amount} ct"
+
+    async def _together(self) -> str:
+        """A rule lets the watch's button switch the TV; the hub is killed, and it does"""
+        rule = {"when": "pressed", "equals": "b", "device": self._page.device("tv")["id"], "set": "power"}
+        if self._page.device("watch")["link"] == "asleep":
+            await self._move("watch", "button_a")
+        await self._page.until("the watch to be awake", lambda: self._page.is_live("watch"))
+        await self._ask("PUT", self._path("watch", "rules"), {"rules": [rule]})
+        await self._stage.hub.unplug()
+        tv, watch = self._stage.house.devices["tv"], self._stage.house.devices["watch"]
+        was = (await tv.control("get"))["signals"]["relay"]
+        began = time.monotonic()
+        await watch.press("button_b", 6000)
+        while (await tv.control("get"))["signals"]["relay"] is was:
+            if time.monotonic() > began + 5:
+                raise _Failed("expected the watch's button to switch the TV")
+            await asyncio.sleep(0.02)
+        self._stage.hub.plug()
+        return f"the TV is {'off' if was else 'on'} after {(time.monotonic() - began) * 1000:.0f} ms, with no hub"
 
     # What a person does
 

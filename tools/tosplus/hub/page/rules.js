@@ -24,7 +24,10 @@ export function editor(house, id) {
 
   const device = () => house.devices.get(id);
   const watched = () => device().resources.filter((resource) => resource.type !== "text");
-  const targets = () => device().resources.filter((resource) => mayWrite(resource, "rule"));
+  const targets = (other = "") => resources(other).filter((resource) => mayWrite(resource, other ? "link" : "rule"));
+  const resources = (other) => (other ? house.devices.get(other)?.resources ?? [] : device().resources);
+  const others = () => device().paired ? [...house.devices.values()].filter((one) => one.id !== id && one.paired
+    && targets(one.id).length) : [];
 
   function update() {
     const rules = mine ?? device().rules;
@@ -33,7 +36,7 @@ export function editor(house, id) {
       drawn = now;
       list.replaceChildren(...(rules ?? []).map(row));
     }
-    const able = watched().length > 0 && targets().length > 0;
+    const able = watched().length > 0 && (targets().length > 0 || others().length > 0);
     const hindrance = house.hindrance(device());
     add.disabled = !able || rules === null || list.children.length >= MOST;
     save.hidden = undo.hidden = !mine;
@@ -49,17 +52,24 @@ export function editor(house, id) {
     const when = choice("When", watched().map(({ path }) => [path, human(path)]), rule.when);
     const how = h("select", { "aria-label": "Condition" });
     const than = h("span", { class: "operand" });
-    const set = choice("Set", targets().map(({ path }) => [path, human(path)]), rule.set);
+    const where = choice("Of", [["", "this device"], ...others().map((one) => [one.id, one.name])], rule.device ?? "");
+    const set = h("select", { "aria-label": "Set" });
     const to = h("span", { class: "operand" });
     const remove = h("button", { type: "button", class: "button small bad quietly",
       "aria-label": "Remove this rule" }, "Remove");
     const element = h("li", { class: "rule" }, h("span", { class: "sentence" },
       h("span", { class: "clause" }, "When ", when, how, than),
-        h("span", { class: "clause" }, "then set ", set, " to ", to)), remove);
+        h("span", { class: "clause" }, "then set ", set, ...(where.options.length > 1 ? [" of ", where] : []),
+          " to ", to)), remove);
     const given = Object.keys(HOWS).find((name) => name in rule) ?? "equals";
 
     const source = () => device().byPath.get(when.value);
-    const target = () => device().byPath.get(set.value);
+    const target = () => (where.value ? house.devices.get(where.value) : device())?.byPath.get(set.value);
+    function sets(chosen) {
+      const made = choice("Set", targets(where.value).map(({ path }) => [path, human(path)]), chosen);
+      set.replaceChildren(...made.children);
+      set.value = made.value;
+    }
     function hows(chosen) {
       const fits = source() && isNumeric(source()) ? ["above", "below", "equals"] : ["equals"];
       how.replaceChildren(...fits.map((name) => h("option", { value: name }, HOWS[name])));
@@ -74,6 +84,10 @@ export function editor(house, id) {
       than.replaceChildren(operand(source(), "Value watched for", undefined, false));
     });
     set.addEventListener("change", () => to.replaceChildren(operand(target(), "Value to set", undefined, true)));
+    where.addEventListener("change", () => {
+      sets(undefined);
+      to.replaceChildren(operand(target(), "Value to set", undefined, true));
+    });
     element.addEventListener("input", edited);
     remove.addEventListener("click", () => {
       const next = element.nextElementSibling ?? element.previousElementSibling;
@@ -82,9 +96,12 @@ export function editor(house, id) {
       edited();
     });
     hows(given);
+    sets(rule.set);
     operands(rule[given], rule.to);
     element.rule = () => {
-      const made = { when: when.value, [how.value]: than.firstChild.read(), set: set.value };
+      const made = { when: when.value, [how.value]: than.firstChild.read() };
+      if (where.value) made.device = where.value;
+      made.set = set.value;
       const value = to.firstChild.read();
       return value === undefined ? made : { ...made, to: value };
     };
@@ -99,9 +116,10 @@ export function editor(house, id) {
 
   function append() {
     const source = watched()[0];
-    const target = targets().find(isBinary) ?? targets()[0];
-    list.append(row({ when: source.path, equals: undefined, set: target.path, to: isBinary(target) ? true
-      : undefined }));
+    const other = targets().length ? undefined : others()[0].id;
+    const target = targets(other).find(isBinary) ?? targets(other)[0];
+    list.append(row({ when: source.path, equals: undefined, ...(other && { device: other }), set: target.path,
+      to: isBinary(target) ? true : undefined }));
     edited();
     list.lastChild.querySelector("select").focus();
   }
@@ -137,7 +155,7 @@ function choice(name, pairs, chosen) {
   const element = h("select", { "aria-label": name }, ...pairs.map(([value, words]) => h("option", { value }, words)));
   if (chosen !== undefined && !pairs.some(([value]) => value === chosen)) element.append(h("option",
     { value: chosen }, chosen));
-  element.value = chosen ?? pairs[0][0];
+  element.value = chosen ?? pairs[0]?.[0] ?? "";
   return element;
 }
 
