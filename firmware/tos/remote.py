@@ -9,9 +9,10 @@ from micropython import const
 from tos.roles import PEER
 from toscore import cbor_viper as cbor
 from toscore import coap
-from toscore.errors import TosError
+from toscore.errors import TosError, WireError
 
 _REMOTE_SET = const(219)
+_RULE_MALFORMED = const(341)
 _REMOTE_UNKNOWN = const(394)
 _REMOTE_REFUSES = const(395)
 _REMOTE_SILENT = const(396)
@@ -19,6 +20,27 @@ _REMOTE_SILENT = const(396)
 _PATIENCE_MS = const(600000)  # what has not been answered by then is not wanted any more
 _BACK_OFF_MS = (1000, 60000)  # first and longest pause after an attempt that failed
 _PACE_MS = const(100)  # between two wishes of one peer: rules of two devices may make a circle
+
+_PATH_B = const(64)
+_TEXT_CHARS = const(256)
+
+
+def parse(written, to):
+    """What a rule that sets it to `to` has under 4 -> (name of the peer, path). Raises WireError."""
+    if len(written) == 2 and (to is None or isinstance(to, (bool, int, float, str))):
+        peer, path = written
+        are_texts = isinstance(peer, str) and isinstance(path, str)
+        if are_texts and 0 < len(path.encode()) <= _PATH_B and not (isinstance(to, str) and len(to) > _TEXT_CHARS):
+            return peer, path
+    raise WireError(_RULE_MALFORMED)
+
+
+def check_peer(app, name):
+    """WireError unless it is a peer that a hub has brought, and that can be called."""
+    peers = app.link.peers
+    peer = peers and peers.find(name)
+    if peer is None or peer.role != PEER or peer.address is None:
+        raise WireError(_REMOTE_UNKNOWN, name)
 
 
 class Wish:

@@ -11,7 +11,6 @@ from toscore.errors import Busy, TosError, WireError
 _RULE_MALFORMED = const(341)
 _RULES_TOO_MANY = const(342)
 _PEER_NO_ROOM = const(358)
-_REMOTE_UNKNOWN = const(394)
 _RULE_DROPPED = const(421)
 
 # The keys of a rule in `/b`. Its condition is one of three, see Rule; what to set is absent in one that toggles,
@@ -20,10 +19,6 @@ _WATCHED = const(0)
 _CONDITIONS = (1, 2, 3)
 _WRITTEN = const(4)
 _TO = const(5)
-
-_ROLE_PEER = const(6)  # as in roles.py
-_PATH_B = const(64)  # of a peer's resource
-_TEXT_CHARS = const(256)
 
 
 class Rules:
@@ -98,7 +93,10 @@ class Rules:
         for n, row in enumerate(rows):
             try:
                 rules.append(self._rule(row, self._app.table.at))
-                self._check_peer(rules[-1].peer)
+                if rules[-1].peer is not None:
+                    from tos.remote import check_peer
+
+                    check_peer(self._app, rules[-1].peer)
             except TosError as e:
                 detail = "rule %d" % (n + 1)
                 raise type(e)(e.code, detail if e.detail is None else "%s, %s" % (detail, e.detail))
@@ -114,29 +112,15 @@ class Rules:
             raise WireError(_RULE_MALFORMED)
         operands = [row.get(key) for key in _CONDITIONS]
         written, to = row[_WRITTEN], row.get(_TO)
-        peer, path = _remote(written, to) if isinstance(written, list) else (None, find(written).path)
+        if isinstance(written, list):
+            from tos.remote import parse
+
+            peer, path = parse(written, to)
+        else:
+            peer, path = None, find(written).path
         rule = Rule(find(row[_WATCHED]).path, None, *operands, path, to, peer)
         rule.check(self._app.table)
         return rule
-
-    def _check_peer(self, name):
-        """WireError unless there is none, or it is one that a hub has brought, and that can be called."""
-        if name is None:
-            return
-        peers = self._app.link.peers
-        peer = peers and peers.find(name)
-        if peer is None or peer.role != _ROLE_PEER or peer.address is None:
-            raise WireError(_REMOTE_UNKNOWN, name)
-
-
-def _remote(value, to):
-    """-> (name of the peer, path), of a rule that sets it to `to`. Raises WireError."""
-    if len(value) == 2 and (to is None or isinstance(to, (bool, int, float, str))):
-        peer, path = value
-        are_texts = isinstance(peer, str) and isinstance(path, str)
-        if are_texts and 0 < len(path.encode()) <= _PATH_B and not (isinstance(to, str) and len(to) > _TEXT_CHARS):
-            return peer, path
-    raise WireError(_RULE_MALFORMED)
 
 
 def _row(rule, watched, written):

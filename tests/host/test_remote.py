@@ -255,6 +255,25 @@ def test_a_watch_that_sleeps_switches_the_tv_with_its_button_and_the_hub_is_dead
     asyncio.run(asyncio.wait_for(main(), 55))
 
 
+def test_a_watch_that_wakes_by_its_timer_stays_awake_until_it_is_answered(tmp_path):
+    async def test(both):
+        battery = (await both.owners[both.sender].get("d"))[5][3]
+        assert battery[1] == "battery"
+        await both.together(rule={0: battery[0], 2: 20, 4: ["tv", "power"], 5: True})
+        for wanted in (True, True):
+            await both.sender.control("advance", ms=75_000)
+            await asleep(both.sender)
+            await both.sender.control("set", signal="battery_mv", value=3400)
+            await both.tv.kill()
+            await both.tv.restarted()  # it wants an Echo
+            await both.sender.control("advance", ms=600_000)
+            await asyncio.sleep(0.3)
+            await both.sender.control("advance", ms=500)
+            await both.becomes(wanted)
+
+    two(tmp_path, test, "watch", rate=0)
+
+
 def test_a_hub_that_is_not_there_is_no_reason_to_answer_a_stranger(tmp_path):
     async def test(both):
         await both.together(rule=PRESSED)

@@ -196,7 +196,7 @@ def test_what_one_side_refuses_leaves_nothing_behind(tmp_path):
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_what_is_cut_short_is_finished_or_undone(tmp_path, monkeypatch, step):
     """After `step` of the three requests the hub finds nobody any more."""
-    bring, write = Client.bring, Client.write
+    write = Client.write
     done = []
 
     async def cut(self, path, payload):
@@ -222,7 +222,8 @@ def test_what_is_cut_short_is_finished_or_undone(tmp_path, monkeypatch, step):
                 await asyncio.sleep(0.02)
             raise AssertionError("it is not undone")
 
-    assert bring is Client.bring
+    if step == 1:  # nobody tidies up: the second request itself has to see what is half done
+        monkeypatch.setattr(bindings.Bindings, "run", lambda self: asyncio.sleep(60))
     house(tmp_path, test)
 
 

@@ -64,7 +64,7 @@ def by_id(id: str) -> tuple[str, int] | None:
 
 
 async def anywhere(id: str, timeout_s: float = ANNOUNCED_S) -> tuple[str, int] | None:
-    """As by_id, and else where a device announces itself by this id, which proves nothing of it; None when none does."""
+    """As by_id, and else where a device announces itself by this id, which proves nothing; None when none does."""
     return by_id(id) or await announced(id, timeout_s)
 
 
