@@ -70,7 +70,7 @@ _LOG = "        log.event(e.code)\n"
 _SAVE = "        self._record.save(values)\n"
 _SAVED = "        self._values = values\n"
 _REPLACE = "        self._record.save(rows)\n"
-_OBEY = "        app.engine.obey(rules)\n"
+_OBEY = "        self._obey(rules)\n"
 _COUNTED = 'binascii.crc32(payload, binascii.crc32(struct.pack("<I", counter)))'
 _CRC = " and crc == _crc(counter, data[_HEAD_B:])"
 _SEEDED = "binascii.crc32(payload, counter)"

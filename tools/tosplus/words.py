@@ -178,7 +178,7 @@ WORDS = {
     395: Word(
         "REMOTE_REFUSES",
         "the other device refuses what the owner's rule {a} sets there, answer {b}; it is not tried again",
-        "403: it has revoked this device; 404: it has no such resource; 0: what is to be toggled has no state",
+        "403: it does not let this device; 404: it has no such resource; 0: what is to be toggled is no switch",
     ),
     396: Word(
         "REMOTE_SILENT",

@@ -67,8 +67,9 @@ export function editor(house, id) {
     const target = () => (where.value ? house.devices.get(where.value) : device())?.byPath.get(set.value);
     function sets(chosen) {
       const made = choice("Set", targets(where.value).map(({ path }) => [path, human(path)]), chosen);
+      const { value } = made; // which it has no more without its options
       set.replaceChildren(...made.children);
-      set.value = made.value;
+      set.value = value;
     }
     function hows(chosen) {
       const fits = source() && isNumeric(source()) ? ["above", "below", "equals"] : ["equals"];
