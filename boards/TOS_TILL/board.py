@@ -28,7 +28,7 @@ OUT = {
     "display_scl": 22,
     "nfc_tx": 17,  # to the PN532's RX, high-speed UART
 }
-IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 16, "button": 4}  # for service, inside the case
+IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 16, "button": 4}  # inside the case
 
 
 def _keys():

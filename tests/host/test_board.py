@@ -314,7 +314,7 @@ def test_a_revision_says_only_what_differs(boards):
     assert changed == [
         'NAME = "TOS_TILL_R2"',
         '"row_1": 19,',
-        'IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 18, "button": 4}  # for service, inside the case',
+        'IN = {"column_1": 25, "column_2": 33, "column_3": 32, "nfc_rx": 18, "button": 4}  # inside the case',
     ]
     assert told("TOS_TILL_R2") == []
 
