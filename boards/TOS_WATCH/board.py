@@ -17,6 +17,7 @@ keystore = esp32.Keystore()
 rtc = esp32.Rtc()
 rng = esp32.rng
 aes = esp32.aes
+bluetooth = esp32.bluetooth
 
 OUT = {
     "vibration": 5,  # an input until a driver takes it: the motor's transistor needs a pull-down

@@ -22,6 +22,7 @@ radio = unix.Radio(clock, _wire, chip.args.get("access_points"))
 keystore = unix.Keystore()
 rng = unix.rng
 aes = unix.aes
+bluetooth = unix.bluetooth if chip.args.get("bluetooth") else None
 rtc = unix.Rtc(bytes.fromhex(chip.args.get("rtc", "")))
 
 features = {

@@ -1,9 +1,11 @@
 include("../../firmware/manifests/core.py")
+include("../../firmware/manifests/ble.py")
 package(
     "tos",
     (
         "ports/unix/__init__.py",
         "ports/unix/control.py",
+        "ports/unix/gatt.py",
         "ports/unix/rare.py",
         "ports/unix/physics.py",
         "ports/unix/world.py",

@@ -311,6 +311,10 @@ class App:
         self.wifi = Wifi()
         own = [self.wifi, Console(), self.link, self.hub]
         services = [self.state, Reader()] + self._services + self.board.services() + own
+        if getattr(self.board, "bluetooth", None):
+            from tos.ble import Ble
+
+            services.append(Ble())
         if not getattr(self.board, "plain", False):
             from tos.pairing import Pairing
 

@@ -32,7 +32,8 @@ _OPEN_MS = const(600000)  # after a press of the button
 
 
 class Provision:
-    """verdict: of the last attempt with new credentials, a JOIN_* reason or NOT_KEPT; None before the first.
+    """verdict: of the last attempt with new credentials, a JOIN_* reason or NOT_KEPT; None before the first. presses:
+    of the button, so far.
 
     Config "networks" is [[ssid, password], ...], the latest first; a password is given to the radio and nobody else.
     """
@@ -43,6 +44,7 @@ class Provision:
         self.verdict = None
         self._trying = False
         self._open_until_ms = 0
+        self.presses = 0
         self._rows = []
         app.config.watch(self._changed)
         self._changed(("networks",))
@@ -76,6 +78,7 @@ class Provision:
     def press(self):
         """The button was pressed: the owner, who can touch the device, opens it for ten minutes."""
         self._open_until_ms = self._app.clock.ms() + _OPEN_MS
+        self.presses += 1
 
     def is_paired(self):
         return self._app.link.is_owned()

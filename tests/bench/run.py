@@ -210,9 +210,13 @@ def bench_sizes():
     built = build("kettle", "ESP32_GENERIC")
     for module in built.modules:
         report(f"mpy_{module.target}", module.file_b, "B", heap_estimate_b=module.heap_b)
-    front = [m for m in built.modules if "improv" in m.target or m.target == "lib/tos/console.mpy"]
-    report("mpy_improv_front", sum(m.file_b for m in front), "B", limit=3072)
-    report("heap_improv_front", sum(m.heap_b for m in front), "B", limit=8192)
+    fronts = {"improv": ("tos/console", "tos/improv_serial"), "improv_ble": ("tos/ble", "tos/improv_ble")}
+    fronts["improv_ble"] += ("toscore/improv_ble",)
+    for name, parts in fronts.items():
+        targets = [f"lib/{part}.mpy" for part in (*parts, "toscore/improv")]
+        front = [m for m in built.modules if m.target in targets]
+        report(f"mpy_{name}_front", sum(m.file_b for m in front), "B", limit={"improv": 3072}.get(name))
+        report(f"heap_{name}_front", sum(m.heap_b for m in front), "B", limit=8192)
     codec = sum(m.file_b for m in built.modules if "cbor" in m.target)
     report("mpy_codec", codec, "B", limit=11264)
     report("mpy_total", sum(m.file_b for m in built.modules), "B")

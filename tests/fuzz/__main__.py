@@ -17,6 +17,7 @@ FUZZERS = (
     fuzz_link.fuzz_trust,
     fuzz_link.fuzz_mdns,
     fuzz_link.fuzz_improv,
+    fuzz_link.fuzz_improv_ble,
     fuzz_link.fuzz_ota,
     fuzz_link.fuzz_portal,
 )

@@ -53,6 +53,11 @@ def fuzz_improv(cases, seed):
     _run("improv_target.py", cases, seed)
 
 
+def fuzz_improv_ble(cases, seed):
+    """What phones write, cut and damaged: no exception, bounded memory, whole answers, and it still answers."""
+    _run("improv_ble_target.py", cases, seed)
+
+
 def fuzz_ota(cases, seed):
     """Manifests and patches of updates, damaged though signed: refused, or what a slot can take, in bounded memory."""
     _run("ota_target.py", cases, seed)

@@ -39,6 +39,10 @@ def test_bytes_into_a_serial_port():
     fuzz_link.fuzz_improv(10000, 4)
 
 
+def test_writes_by_bluetooth():
+    fuzz_link.fuzz_improv_ble(10000, 5)
+
+
 def test_manifests_and_patches_of_updates():
     fuzz_link.fuzz_ota(60000, 7)
 

@@ -185,6 +185,16 @@ WORDS = {
         "the other device does not answer; what the owner's rule {a} wanted is given up",
         "is it on, and where the hub saw it last? It was tried for ten minutes, or until this device slept",
     ),
+    397: Word(
+        "BLE_NOT_AUTHORIZED",
+        "somebody near wanted to change the network by Bluetooth; nothing was done",
+        "if it was you: press the device's button, then try again within ten minutes",
+    ),
+    398: Word(
+        "BLE_MTU_SHORT",
+        "an answer of {a} bytes did not fit into a Bluetooth packet of {b}; the client can read it",
+        "a client that agrees on an MTU of 261 gets every answer",
+    ),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
     403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
@@ -227,6 +237,11 @@ WORDS = {
         "SEQUENCE_LOST",
         "both copies of the counter of sent messages are lost; nothing is sent with the keys of today",
         "remove all peers and pair again",
+    ),
+    426: Word(
+        "BLE_FAILED",
+        "Bluetooth did not start, errno {a}; the device tries again in a minute",
+        "12 is memory; provision by the serial port, the access point or the link meanwhile",
     ),
     430: Word(
         "OTA_PATCH", "a signed delta cannot be applied, at byte {a}", "push the full bundle; the delta's maker erred"

@@ -1,7 +1,8 @@
 """The contracts between TOS+ and a platform, on one page. Duck-typed; a board's `board.py` hands them to `App.run`.
 
 A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
-A simulated one may have `plain` besides: true, it answers in the clear too, on loopback only.
+A simulated one may have `plain` besides: true, it answers in the clear too, on loopback only. One with Bluetooth LE
+has `bluetooth`: a call of it returns MicroPython's module of that name, or what stands in for its server of GATT.
 
 NAME            str: the folder under boards/.
 uid             bytes(6): unique to this chip, the same after every reset.

@@ -56,6 +56,8 @@ class Device:
     port: of the link; 0 takes any free one, which the device keeps over restarts.
     hub: "HOST:PORT" of the hub to which it reports, told at each start as pairing would; "" is none, None says nothing.
     plain: it answers in the clear too, whoever its peers are; then it is on loopback only.
+    bluetooth: UDP port on loopback of the program that is its Bluetooth radio, see ports/unix/gatt.py; None is a board
+    without.
     access_points: what its radio can hear, see ports/unix; None is a device that needs none, as by a cable.
     chip: esp32, esp32s3 or esp32c3: a new board with that chip, wired as the app's product. Nothing is built: it starts
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
@@ -81,6 +83,7 @@ class Device:
         hub: str | None = None,
         plain: bool = False,
         chip: str | None = None,
+        bluetooth: int | None = None,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -102,6 +105,7 @@ class Device:
         self._hub = hub
         self._plain = plain
         self._chip = chip
+        self._bluetooth = bluetooth
         self._rom: Rom | None = None
         self._line: Line | None = None
         self._vfs: Partition | None = None
@@ -427,6 +431,7 @@ class Device:
             "slept_ms": self._slept_ms,
             "rtc": self.rtc.hex(),
             "plain": self._plain,
+            "bluetooth": self._bluetooth,
             "cut": None,
         }
         if self._vfs:

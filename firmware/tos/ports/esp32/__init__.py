@@ -210,6 +210,14 @@ def sleep(ms, wake):
     machine.deepsleep(ms)
 
 
+def bluetooth():
+    """NimBLE and the controller are in ESP-IDF's heap from active(True) to active(False), beside Wi-Fi's. A C3 has not
+    enough for both (micropython issue 18859), and what fails in NimBLE's own task is a panic."""
+    import bluetooth as module
+
+    return module
+
+
 restart = machine.reset
 
 

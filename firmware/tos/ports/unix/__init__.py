@@ -373,6 +373,12 @@ class Keystore:
         self._record(name).erase()
 
 
+def bluetooth():
+    from tos.ports.unix import gatt
+
+    return gatt
+
+
 def rng(n):
     return os.urandom(n)
 
