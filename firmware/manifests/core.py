@@ -1,10 +1,9 @@
-# The core that every product needs: App, resources, rules, services, storage and the link.
+# What every product has on its device, one file for each feature; `loaded` says when it takes heap, see docs/boards.md.
+# This file: what each device loads when it starts. App, resources, rules, services, storage, the link and its security.
 package(
     "toscore",
-    ("__init__.py", "errors.py", "cbor.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
-    + ("packed_viper.py",)
-    + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py")
-    + ("pairing.py", "pairing_code.py", "p256.py", "mdns.py", "improv.py", "dns.py", "http.py"),
+    ("__init__.py", "errors.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
+    + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py"),
     base_path="../../lib",
 )
 package(
@@ -23,29 +22,28 @@ package(
         "bodies.py",
         "link.py",
         "hub.py",
-        "announce.py",
-        "report.py",
-        "asker.py",
-        "commands.py",
         "peers.py",
         "roles.py",
-        "trust.py",
         "pairing.py",
-        "remote.py",
-        "reset.py",
         "net.py",
         "provision.py",
-        "improv_serial.py",
         "console.py",
         "wifi.py",
-        "identify.py",
-        "fallback.py",
-        "portal.py",
-        "portal_page.py",
-        "pad.py",
-        "sleep.py",
-        "carried.py",
         "ports/__init__.py",
     ),
     base_path="..",
+)
+include(
+    (
+        "announce.py",
+        "report.py",
+        "pairing.py",
+        "improv.py",
+        "portal.py",
+        "remote.py",
+        "rare.py",
+        "reset.py",
+        "pad.py",
+        "sleep.py",
+    )
 )

@@ -3,14 +3,18 @@
 While it runs, Ctrl-C is a byte like any other: inside a packet of Improv it is data, elsewhere it stops the app.
 """
 
-from micropython import const
+import asyncio
 
+from micropython import const
+from tos import drop
+
+_QUIET_MS = const(30000)
 _CTRL_C = const(3)
 _START = b"IMPROV\x01"
 
 
 class Console:
-    """Improv itself is loaded with the first packet."""
+    """Improv itself is loaded with the first packet, and dropped when the port has been quiet."""
 
     async def run(self, app):
         port = app.board.console
@@ -20,7 +24,13 @@ class Console:
         port.open()
         try:
             while True:
-                byte = await port.read()
+                try:
+                    byte = await (port.read() if front is None else asyncio.wait_for_ms(port.read(), _QUIET_MS))
+                except asyncio.TimeoutError:
+                    if not front.busy():
+                        front, inside = None, False
+                        drop("tos.improv_serial", "toscore.improv")
+                    continue
                 if byte is None:
                     return
                 if inside:

@@ -27,6 +27,10 @@ class ImprovSerial:
         """The start of a packet was seen."""
         self._packet = improv.Packet(self._app.clock.ms())
 
+    def busy(self):
+        """Whether a network is being tried, of which there is more to tell."""
+        return self._trial is not None and not self._trial.done()
+
     def feed(self, byte):
         """-> (whether the byte was the packet's, whether there is more to come)"""
         found = self._packet.feed(byte, self._app.clock.ms())

@@ -3,10 +3,9 @@ MicroPython.
 """
 
 import asyncio
-import sys
 
-import toscore
 from micropython import const
+from tos import drop
 from tos.link import refuse
 from tos.roles import CONTROL, HUB, INPUT, OWNER, PEER, TOKENS
 from toscore import cbor_viper as cbor
@@ -40,7 +39,8 @@ class Pairing:
     """Open until there is an owner, and then for two minutes after the button was pressed. Held for ten seconds, the
     button resets the device to what it was when it was new.
 
-    The exchange itself, lib/toscore/pairing.py, is loaded when somebody begins one, and dropped when it is over.
+    The exchange itself, lib/toscore/pairing.py, is loaded when somebody begins one, and trust.py when somebody asks for
+    it; both are dropped when they are over.
     """
 
     def __init__(self, app):
@@ -52,7 +52,7 @@ class Pairing:
         self._machine = None  # that of the last exchange
         self._work = None  # (generator, peer, token) of an m2 that is being made
         self._patient_until = 0  # then the exchange makes way for another
-        self._idle_at = None  # then the machine's code is dropped; None when it is not loaded
+        self._idle_at = None  # then that code is dropped; None when it is not loaded
         self._wake = asyncio.Event()
 
     def _find_secret(self):
@@ -92,6 +92,7 @@ class Pairing:
 
         code = encode(self._app.id, self._secret)
         print("Pairing code:", code)
+        drop("toscore.pairing_code")
         return code
 
     # The button
@@ -174,6 +175,7 @@ class Pairing:
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, coap.BLOCK1)
         if path == "p" and code == coap.POST and seal is None:
             return self._ask(peer, token, bytes(payload))
+        self._idle_at = self._app.clock.ms() + _IDLE_MS
         from tos.trust import route
 
         return route(self._app, peer, code, path, payload, seal)
@@ -240,11 +242,9 @@ class Pairing:
         self._app.link.respond(peer, answer[0], token, answer[1], answer[2])
 
     def _drop(self):
-        """The machine's code gives the heap back what it took, some 9 KB on a chip."""
+        """The machine's code, and that of trust.py, gives the heap back what it took, some 9 KB on a chip."""
         self._machine = self._idle_at = None
-        for name in ("pairing", "p256", "pairing_code"):
-            if sys.modules.pop("toscore." + name, None):
-                delattr(toscore, name)
+        drop("toscore.pairing", "toscore.p256", "tos.trust")
 
 
 class Screen:

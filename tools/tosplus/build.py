@@ -17,24 +17,32 @@ from . import board as boards
 from . import board_source, manifest
 from .board import Board
 from .errors import HostError, UsageFault
+from .manifest import Source
 from .paths import FIRMWARE, WORK, shown
 
 # Measured on an emulated ESP32 with stock MicroPython 1.25: what a module costs the heap, per byte of .mpy.
 _BYTECODE_HEAP = 1.3
 _NATIVE_HEAP = 0.3  # native and viper code lives in a heap of its own; this one holds its tables
 _NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
+_REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
+_NEVER = "no"
 _SECTOR_B = 4096
 _BUILDING = threading.Lock()  # the threads of a process would write the same scratch files
 
 
 @dataclass(frozen=True)
 class Module:
-    """One file of the device tree. heap_b is estimated; native: it has native or viper code."""
+    """One file of the device tree. heap_b is estimated; native: it has native or viper code.
+
+    feature, loaded: see manifest.Source; "no" is what this app never loads.
+    """
 
     target: str
     file_b: int
     heap_b: int
     native: bool
+    feature: str
+    loaded: str
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,21 @@ class Report:
     compiled: int
     removed: int
 
+    def loads(self, *when: str) -> list[Module]:
+        return [module for module in self.modules if module.loaded in when]
+
+    @property
+    def rest_b(self) -> int:
+        """Heap while nothing happens, on a device that is paired and has a hub."""
+        return _heap(self.loads(*_REST))
+
     @property
     def heap_b(self) -> int:
-        return sum(module.heap_b for module in self.modules)
+        """The most at once: also what stays when it was asked for, and the largest of what passes."""
+        passing: dict[str, int] = {}
+        for module in self.loads(manifest.PASSES):
+            passing[module.feature] = passing.get(module.feature, 0) + module.heap_b
+        return self.rest_b + _heap(self.loads(manifest.STAYS)) + max(passing.values(), default=0)
 
     @property
     def flash_b(self) -> int:
@@ -70,7 +90,7 @@ class Report:
             return
         left_b = self.board.free_b - self.heap_b
         if left_b < self.board.reserve_b:
-            biggest = sorted(self.modules, key=lambda module: -module.heap_b)[:3]
+            biggest = sorted(self.loads(*manifest.LOADED), key=lambda module: -module.heap_b)[:3]
             raise HostError(
                 f"{self.app} needs too much heap for {self.board.name}: {self.heap_b} of {self.board.free_b} B, "
                 f"which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
@@ -87,9 +107,13 @@ class Report:
             "modules": [vars(module) for module in self.modules],
             "compiled": self.compiled,
             "removed": self.removed,
-            "heap": {"used_b": self.heap_b, "free_b": self.board.free_b, "reserve_b": self.board.reserve_b},
+            "heap": {"used_b": self.heap_b, "rest_b": self.rest_b, "free_b": self.board.free_b, "reserve_b": self.board.reserve_b},
             "flash": {"used_b": self.flash_b, "size_b": self.board.vfs_size},
         }
+
+
+def _heap(modules: list[Module]) -> int:
+    return sum(module.heap_b for module in modules)
 
 
 def apps() -> list[str]:
@@ -123,8 +147,9 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
         tree: dict[str, bytes] = {}
         modules = []
         compiled = 0
-        for target, path, text, opt in _sources(source, board, frozen):
-            mpy, fresh = _compile(path, text, target, board.march, opt)
+        for each, text in _sources(source, board, frozen):
+            target = each.target
+            mpy, fresh = _compile(each.path, text, target, board.march, each.opt)
             compiled += fresh
             # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
             native = bool(_NATIVE.search(text))
@@ -132,7 +157,8 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
                 target, text = target.removesuffix(".py") + ".mpy", mpy
             heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
             tree[target] = text
-            modules.append(Module(target, len(text), heap_b, native))
+            loaded = _NEVER if each.loaded == manifest.BY_APP and not _uses(source, each.feature) else each.loaded
+            modules.append(Module(target, len(text), heap_b, native, each.feature, loaded))
         removed = _sync(out, tree)
     return Report(source.stem, board, out, modules, compiled, removed)
 
@@ -163,15 +189,23 @@ def _check_features(needs: ast.expr, source: Path, board: Board) -> None:
             )
 
 
-def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[str, Path, bytes, int | None]]:
-    """(where on the device, the file here, its content, mpy-cross's -O)"""
+def _uses(app: Path, feature: str) -> bool:
+    return bool(re.search(rf"\b(app|tos)\.{feature}\b", app.read_text()))
+
+
+def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, bytes]]:
+    """-> each file of the tree, with its content."""
+
+    def own(target: str, path: Path) -> Source:
+        return Source(path, target, None, "", manifest.ALWAYS)
+
     for target, path in (("boot.py", FIRMWARE / "boot.py"), ("main.py", FIRMWARE / "main.py"), ("app.py", app)):
-        yield target, path, path.read_bytes(), None
+        yield own(target, path), path.read_bytes()
     if frozen:
         return
-    yield "board.py", board.file("board.py"), board.source().encode(), None
+    yield own("board.py", board.file("board.py")), board.source().encode()
     for source in manifest.read(board.file("manifest.py")):
-        yield f"lib/{source.target}", source.path, source.path.read_bytes(), source.opt
+        yield source._replace(target=f"lib/{source.target}"), source.path.read_bytes()
 
 
 def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) -> tuple[bytes, bool]:

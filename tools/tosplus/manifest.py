@@ -4,20 +4,33 @@ import os
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import HostError
 from .paths import ROOT, shown
 
 _STOCK = ("$(PORT_DIR)/", "$(MPY_DIR)/")
 
+# When the modules of a manifest take heap, as its variable `loaded` says, before them; without one, always.
+ALWAYS = "always"
+PAIRED = "paired"  # on a device with a hub
+BY_APP = "by the app"  # one whose source says app.X or tos.X, X being the manifest's name
+STAYS = "once asked for"
+PASSES = "while it lasts"
+LOADED = (ALWAYS, PAIRED, BY_APP, STAYS, PASSES)
+
 
 class Source(NamedTuple):
-    """One module: the file here, its path under the import root ("tos/app.py"), mpy-cross's -O or None."""
+    """One module: the file here, its path under the import root ("tos/app.py"), mpy-cross's -O or None.
+
+    feature: the name of the manifest that has it. loaded: when it takes heap, one of LOADED.
+    """
 
     path: Path
     target: str
     opt: int | None
+    feature: str
+    loaded: str
 
 
 def read(path: Path) -> list[Source]:
@@ -34,7 +47,8 @@ class _Manifest:
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
         self._visited: list[Path] = []
-        self._folder = Path()
+        self._path = Path()
+        self._scope: dict[str, Any] = {}
 
     def include(self, manifest_path: str | Iterable[str]) -> None:
         """Another manifest, several, or a folder that holds a manifest.py. Each is read once.
@@ -53,9 +67,11 @@ class _Manifest:
             return
         code = compile(path.read_text(), str(path), "exec")
         self._visited.append(path)
-        outer, self._folder = self._folder, path.parent
-        exec(code, {"include": self.include, "package": self.package, "module": self.module})
-        self._folder = outer
+        outer = self._path, self._scope
+        scope = {"include": self.include, "package": self.package, "module": self.module}
+        self._path, self._scope = path, scope
+        exec(code, scope)
+        self._path, self._scope = outer
 
     def package(
         self, package_path: str, files: Iterable[str] | None = None, base_path: str = ".", opt: int | None = None
@@ -72,7 +88,10 @@ class _Manifest:
         self._add(self._resolve(base_path), module_path, opt)
 
     def _add(self, base: Path, target: str, opt: int | None) -> None:
-        source = Source(base / target, target, opt)
+        loaded = self._scope.get("loaded", ALWAYS)
+        if loaded not in LOADED:
+            raise ValueError(f"loaded has to be one of {', '.join(LOADED)}, not {loaded}")
+        source = Source(base / target, target, opt, self._path.stem, loaded)
         if not target.endswith(".py"):
             raise ValueError(f"{target} is not a .py file")
         if not source.path.is_file():
@@ -82,7 +101,7 @@ class _Manifest:
 
     def _resolve(self, path: str) -> Path:
         # Paths are relative to the manifest that names them.
-        return Path(os.path.abspath(self._folder / path.replace("$(TOS)", str(ROOT))))
+        return Path(os.path.abspath(self._path.parent / path.replace("$(TOS)", str(ROOT))))
 
     def where(self, error: BaseException) -> str:
         """file:line of the manifest that was being read."""

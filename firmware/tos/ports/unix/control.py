@@ -16,6 +16,7 @@ class Control:
     cut {after, tear}       the supply fails at the after-th flash operation from now
     advance {ms}            a manual clock runs on; answered on arrival
     heap                    free_b, alloc_b and largest_b, the largest piece that is to be had, after a collection
+    modules                 what is loaded
     flash                   counters of the flash chip
     access_points {list}    what the radio can hear
     config {changes}        keys of the config, durable when answered; stands in for pairing

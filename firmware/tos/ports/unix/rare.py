@@ -1,5 +1,7 @@
 """What is seldom asked of a simulated device's control socket, see control.py. Unix port only."""
 
+import sys
+
 import chip
 from tos.bodies import Bodies
 
@@ -28,6 +30,9 @@ class Rare:
             "programmed_b": f.programmed_b,
             "refused": f.refused,
         }
+
+    async def op_modules(self):
+        return {"modules": list(sys.modules)}
 
     async def op_access_points(self, list):
         self._radio.access_points = list

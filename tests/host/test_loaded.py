@@ -1,0 +1,81 @@
+"""What the manifests say of when a module takes heap, beside what a device has loaded: `tos build` adds up by it."""
+
+import asyncio
+
+import pytest
+from tosplus import build, manifest
+from tosplus.sim.device import Device
+from trust import Asking, credentials, pair_with
+
+AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
+NETWORKS = {"networks": [["home", "right one"]]}
+NEVER = "no"
+
+
+async def loaded(device):
+    """The modules of the core that it has in memory, as paths in lib/."""
+    told = (await device.control("modules"))["modules"]
+    return {name for name in told if name.split(".")[0] in ("tos", "toscore") and not name.startswith("tos.ports.unix")}
+
+
+def declared(app, *when):
+    modules = build.build(app, "UNIX").loads(*when)
+    names = [m.target.removeprefix("lib/").removesuffix(".mpy").replace("/", ".") for m in modules if m.feature]
+    names = [name.removesuffix(".__init__") for name in names]
+    return {name for name in names if not name.startswith("tos.ports.unix")}
+
+
+def run(tmp_path, app, test):
+    """Run test(device), which has joined Wi-Fi, with a clock that is the bench's."""
+
+    async def main():
+        async with Device(app, state_dir=tmp_path / "den" / app, rate=0, access_points=AROUND) as device:
+            await device.ready()
+            await device.control("config", changes=NETWORKS)
+            await device.control("advance", ms=20_000, timeout_s=30)
+            await test(device)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("app", ["kettle", "lamp", "fridge", "tv", "till"])
+def test_a_device_that_nobody_owns_has_loaded_what_is_always_loaded(tmp_path, app):
+    async def test(device):
+        assert await loaded(device) == declared(app, manifest.ALWAYS, manifest.BY_APP)
+
+    run(tmp_path, app, test)
+
+
+def test_a_device_with_a_hub_has_loaded_what_is_loaded_when_paired(tmp_path):
+    async def test(device):
+        key = {"secret": "11" * 16, "salt": "22" * 8}
+        for n, (name, role) in enumerate((("phone", 1), ("hub", 4))):
+            ids = {"sender_id": "64", "recipient_id": f"7{n}"}
+            await device.control("peer", name=name, role=role, **key, **ids)
+        await device.control("config", changes={"hub": "127.0.0.1:9", "hub_peer": "hub"})
+        await device.control("advance", ms=20_000, timeout_s=30)
+        assert await loaded(device) == declared("kettle", manifest.ALWAYS, manifest.PAIRED)
+
+    run(tmp_path, "kettle", test)
+
+
+def test_what_passes_is_loaded_when_it_is_asked_for_and_is_gone_afterwards(tmp_path):
+    async def test(device):
+        rest = await loaded(device)
+        context = await pair_with(device)
+        async with Asking(device, credentials(context, tmp_path)) as asking:
+            await asking.get("p")
+        seen = await loaded(device) - rest
+        stays = declared("kettle", manifest.STAYS)
+        assert "tos.trust" in seen and seen <= declared("kettle", manifest.PASSES) | stays
+        await device.control("advance", ms=60_000, timeout_s=30)
+        assert await loaded(device) - stays == rest
+
+    run(tmp_path, "kettle", test)
+
+
+def test_what_an_app_does_not_use_is_shipped_and_costs_it_nothing():
+    kettle, tv = build.build("kettle", "UNIX"), build.build("tv", "UNIX")
+    assert {"tos.pad", "toscore.packed_viper", "tos.sleep", "tos.carried"} == declared("kettle", NEVER)
+    assert {"tos.sleep", "tos.carried"} == declared("tv", NEVER)
+    assert {m.target for m in kettle.modules} == {m.target for m in tv.modules}
