@@ -5,6 +5,7 @@ package(
     ("__init__.py", "errors.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py"),
     base_path="../../lib",
+    opt=3,
 )
 package(
     "tos",
@@ -32,6 +33,7 @@ package(
         "ports/__init__.py",
     ),
     base_path="..",
+    opt=3,
 )
 include(
     (
