@@ -40,6 +40,7 @@ include(
         "announce.py",
         "report.py",
         "pairing.py",
+        "code.py",
         "improv.py",
         "portal.py",
         "remote.py",

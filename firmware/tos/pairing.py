@@ -134,7 +134,9 @@ class Pairing:
             return None
         from toscore.pairing_code import access_point_key
 
-        return access_point_key(self._secret)
+        key = access_point_key(self._secret)
+        drop("toscore.pairing_code")
+        return key
 
     def _reset(self):
         """The next start does it, see tos/reset.py: so it is not done by halves."""

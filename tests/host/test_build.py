@@ -104,6 +104,27 @@ def test_native_code_costs_the_heap_its_tables_only(project):
     assert not app.native and app.heap_b == int(app.file_b * 1.3)
 
 
+def test_heap_is_what_rests_what_stays_and_the_largest_of_what_passes(project):
+    app = "x = 'a text that is not short: %s'\n"
+    features = {
+        "a": ("while it lasts", 100), "b": ("while it lasts", 500), "c": ("once asked for", 200), "d": ("paired", 300),
+        "e": ("by the app", 400), "f": ("by the app", 400),
+    }  # fmt: skip
+    for name, (loaded, size) in features.items():
+        (project / f"lib/{name}.py").write_text(app % (name * size))
+        manifest_py = f"loaded = {loaded!r}\nmodule('{name}.py', base_path='../../lib')\n"
+        (project / f"firmware/manifests/{name}.py").write_text(manifest_py)
+    with (project / "boards/TOY/manifest.py").open("a") as file:
+        file.write("".join(f"include('$(TOS)/firmware/manifests/{name}.py')\n" for name in features))
+    with (project / "firmware/apps/fan.py").open("a") as file:
+        file.write("from tos.e import x\n")
+    report = build.build("fan", "TOY")
+    heap = {m.target.removeprefix("lib/").removesuffix(".mpy"): m.heap_b for m in report.modules}
+    always = sum(heap_b for name, heap_b in heap.items() if name not in features)
+    assert report.rest_b == always + heap["d"] + heap["e"]
+    assert report.heap_b == report.rest_b + heap["c"] + heap["b"]
+
+
 def test_a_missed_heap_budget_names_the_biggest_modules(project):
     report = build.build("fan", "TOY")
     budget(project, free_b=report.heap_b + 100, reserve_b=100)
@@ -145,6 +166,11 @@ def test_needs_that_are_computed_are_left_to_the_device(project):
         ("boards/TOY/manifest.py", "\nmodule('gone.py')\n", r"manifest.py:2: there is no file boards/TOY/gone.py"),
         ("boards/TOY/manifest.py", "require('neopixel')\n", r"manifest.py:1: name 'require' is not defined"),
         ("boards/TOY/manifest.py", "include(\n", r"manifest.py:1: .*never closed"),
+        (
+            "firmware/manifests/core.py",
+            "loaded = 'now'\npackage('tos', ('app.py',), base_path='..')\n",
+            r"core.py:2: loaded has to be one of always, paired, .*, not now",
+        ),
         ("boards/TOY/board.json", "{}", r"board.json: the key mcu is missing"),
         ("boards/TOY/board.json", '{\n"mcu": 32\n}', r"board.json:2: mcu has to be text, not 32"),
         ("boards/TOY/board.json", '{\n"mcu": "esp9"\n}', r"board.json:2: mcu: no chip esp9; there are unix, esp32"),

@@ -29,7 +29,8 @@ def run(tmp_path, app, test):
     """Run test(device), which has joined Wi-Fi, with a clock that is the bench's."""
 
     async def main():
-        async with Device(app, state_dir=tmp_path / "den" / app, rate=0, access_points=AROUND) as device:
+        about = {"rate": 0, "wall": 1_800_000_000, "access_points": AROUND}  # a hub says what time it is
+        async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
             await device.ready()
             await device.control("config", changes=NETWORKS)
             await device.control("advance", ms=20_000, timeout_s=30)

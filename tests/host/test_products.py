@@ -11,8 +11,14 @@ from tosplus.sim.device import Device
 
 PRODUCTS = ("fridge", "watch", "tv", "till")
 MINUTE_MS = 60_000
-HEAP_B = 124 * 1024  # core and product on a plain device, of 256 KB; objects are 64-bit
+# What core and product may take of the simulator's 256 KB. Its objects have 64 bits: what takes 113 KB on an emulated
+# ESP32 takes 194 here, 1.7 times as much, see docs/decisions/0008. These are no promise of a chip's room, which is less
+# than one would like, but what it is today and a few per cent more: whoever adds a feature has to say what it costs.
+HEAP_B = 144 * 1024  # without Wi-Fi, peers and pairing
+PAIRED_B = 208 * 1024  # as on a chip: on Wi-Fi, with an owner, reporting to a hub
 PADS_B = 6 * 1024  # what it may cost besides to listen to game pads: code, one resource, one service
+AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
+KEY = {"secret": "11" * 16, "salt": "22" * 8, "sender_id": "64"}
 
 
 class Bench:
@@ -61,6 +67,22 @@ def test_it_fits_is_quiet_and_its_table_fits_a_datagram(tmp_path, app):
         assert (await bench.device.control("heap"))["alloc_b"] < HEAP_B + (PADS_B if app == "tv" else 0)
 
     product(tmp_path, app, test)
+
+
+@pytest.mark.parametrize("app", ["kettle", "lamp", *PRODUCTS])
+def test_it_fits_when_it_is_paired(tmp_path, app):
+    async def main():
+        about = {"rate": 0, "wall": 1_800_000_000, "access_points": AROUND}
+        async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
+            await device.ready()
+            await device.control("config", changes={"networks": [["home", "right one"]]})
+            for n, (name, role) in enumerate((("phone", 1), ("hub", 4))):
+                await device.control("peer", name=name, role=role, recipient_id=f"7{n}", **KEY)
+            await device.control("config", changes={"hub": "127.0.0.1:9", "hub_peer": "hub"})
+            await device.control("advance", ms=20_000, timeout_s=30)
+            assert (await device.control("heap"))["alloc_b"] < PAIRED_B + (PADS_B if app == "tv" else 0)
+
+    asyncio.run(main())
 
 
 # Fridge

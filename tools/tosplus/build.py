@@ -66,7 +66,7 @@ class Report:
 
     @property
     def heap_b(self) -> int:
-        """The most at once: also what stays when it was asked for, and the largest of what passes."""
+        """The most at once: besides, what stays when it was asked for, and the largest feature of those that pass."""
         passing: dict[str, int] = {}
         for module in self.loads(manifest.PASSES):
             passing[module.feature] = passing.get(module.feature, 0) + module.heap_b

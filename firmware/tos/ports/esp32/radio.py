@@ -1,5 +1,6 @@
 """The radio of ESP32 chips: a Wi-Fi station, an access point, and their sockets. ESP32 only."""
 
+import _thread
 import asyncio
 import errno
 import socket
@@ -14,6 +15,8 @@ _PAUSE_MS = const(300)  # the driver ends an attempt by an event, a moment after
 _ATTEMPT_MS = const(5000)  # unless it is associated by then; a scan takes 2.5 s
 _GUESTS = const(4)
 _LINGER_MS = const(5000)  # as long as a handshake lasts, a wrong password looks associated too
+
+_RESERVE_B = const(16384)
 
 _GOT_IP = network.STAT_GOT_IP
 _WAITING = (network.STAT_IDLE, network.STAT_CONNECTING)
@@ -45,16 +48,32 @@ class Radio:
     """The station is on from here, and never off: the random generator needs it.
 
     It never reconnects by itself; whoever calls join() again decides when.
+
+    MicroPython's heap grows into that of IDF, without end: a device that had loaded its modules left Wi-Fi 1 KB, and
+    no network could be joined. So some is held until then. What Python can take from IDF and give back is the stack of
+    a thread; this one waits for a lock, and ends.
     """
 
     def __init__(self, clock):
         self._clock = clock
         self._wlan = network.WLAN(network.WLAN.IF_STA)
         self._wlan.active(True)
+        self._reserve = _thread.allocate_lock()
+        self._reserve.acquire()
+        _thread.stack_size(_RESERVE_B)
+        _thread.start_new_thread(self._reserve.acquire, ())
+        _thread.stack_size(0)
+
+    def _make_room(self):
+        """Wi-Fi is about to need what was held for it."""
+        if self._reserve:
+            self._reserve.release()
+            self._reserve = None
 
     def scan(self):
         """Blocks for some 2.5 s. No networks are found during a join. Hidden networks and names that are not UTF-8
         are left out."""
+        self._make_room()
         found = []
         for name, bssid, _, rssi_dbm, security, _ in self._wlan.scan():
             try:
@@ -73,6 +92,7 @@ class Radio:
         password = password or ""
         if not 0 < len(ssid.encode()) <= 32 or len(password.encode()) > 64:
             raise ValueError(ssid)
+        self._make_room()
         end = self._clock.ms() + timeout_ms
         reason = ports.JOIN_TIMEOUT
         seen = []
