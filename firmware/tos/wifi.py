@@ -1,17 +1,12 @@
 """Wi-Fi: loads what a device needs for it, when it does. A service. MicroPython."""
 
 import asyncio
-import sys
 
-import tos
-import toscore
 from micropython import const
+from tos import drop
 
 _LOOK_MS = const(1000)
-_PORTAL = (
-    (tos, "tos.", ("fallback", "portal", "portal_page")),
-    (toscore, "toscore.", ("dns", "http", "pairing_code")),
-)
+_PORTAL = ("tos.fallback", "tos.portal", "tos.portal_page", "toscore.dns", "toscore.http")
 
 
 class Wifi:
@@ -51,13 +46,4 @@ class Wifi:
                     await serve(app, self._machine)
                 finally:
                     serve = None
-                    _drop()
-
-
-def _drop():
-    for package, prefix, names in _PORTAL:
-        for name in names:
-            module = sys.modules.pop(prefix + name, None)
-            if module:
-                delattr(package, name)
-                module.__dict__.clear()  # a task that has ended may be referred to for long, and refers to its module
+                    drop(*_PORTAL)

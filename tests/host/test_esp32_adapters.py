@@ -587,3 +587,25 @@ def test_rtc_memory_keeps_what_was_put_last(adapters):
 def test_the_cause_of_a_start(adapters, reset, wake, cause):
     code = f"Machine.cause = {reset}\nMachine.wake = {wake}\nfrom tos.ports import esp32\nprint(esp32.cause)"
     assert on_unix(adapters, code) == cause
+
+
+HELD = """
+import _thread
+log = []
+_thread.stack_size = lambda n: log.append(n)
+_thread.start_new_thread = lambda fn, args: log.append("held")
+from tos.ports import esp32
+from tos.ports.esp32.radio import Radio
+Network.WLAN.scan = lambda self: ()
+radio = Radio(esp32.Clock())
+lock = radio._reserve
+log.append(lock.locked())
+radio.scan()
+log.append(lock.locked())
+radio.scan()
+print(json.dumps(log))
+"""
+
+
+def test_room_for_wifi_is_held_until_the_first_scan(adapters):
+    assert on_unix(adapters, HELD) == [16384, "held", 0, True, False]

@@ -33,7 +33,7 @@ def run(tmp_path, app, test):
         async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
             await device.ready()
             await device.control("config", changes=NETWORKS)
-            await device.control("advance", ms=20_000, timeout_s=30)
+            await device.control("advance", ms=60_000, timeout_s=30)
             await test(device)
 
     asyncio.run(main())

@@ -184,6 +184,7 @@ class Radio:
     def access_point(self, ssid, key):
         """OSError when it is not what was wanted. It follows the station to the channel of the network that it joins,
         where its guests have to find it again."""
+        self._make_room()
         wlan = network.WLAN(network.WLAN.IF_AP)
         security = network.WLAN.SEC_WPA2 if key else network.WLAN.SEC_OPEN
         wlan.active(True)  # ESP-IDF takes the settings of an interface only while it is there
