@@ -592,8 +592,14 @@ def test_the_cause_of_a_start(adapters, reset, wake, cause):
 HELD = """
 import _thread
 log = []
-_thread.stack_size = lambda n: log.append(n)
-_thread.start_new_thread = lambda fn, args: log.append("held")
+
+class Thread:
+    allocate_lock = _thread.allocate_lock
+    stack_size = log.append
+    def start_new_thread(fn, args):
+        log.append("held")
+
+sys.modules["_thread"] = Thread
 from tos.ports import esp32
 from tos.ports.esp32.radio import Radio
 Network.WLAN.scan = lambda self: ()

@@ -107,7 +107,12 @@ class Report:
             "modules": [vars(module) for module in self.modules],
             "compiled": self.compiled,
             "removed": self.removed,
-            "heap": {"used_b": self.heap_b, "rest_b": self.rest_b, "free_b": self.board.free_b, "reserve_b": self.board.reserve_b},
+            "heap": {
+                "rest_b": self.rest_b,
+                "used_b": self.heap_b,
+                "free_b": self.board.free_b,
+                "reserve_b": self.board.reserve_b,
+            },
             "flash": {"used_b": self.flash_b, "size_b": self.board.vfs_size},
         }
 
