@@ -11,8 +11,8 @@ from tosplus.sim.device import Device
 
 PRODUCTS = ("fridge", "watch", "tv", "till")
 MINUTE_MS = 60_000
-# What core and product may take of the simulator's 256 KB. Its objects have 64 bits: what takes 113 KB on an emulated
-# ESP32 takes 194 here, 1.7 times as much, see docs/decisions/0008. These are no promise of a chip's room, which is less
+# What core and product may take of the simulator's 256 KB. Its objects have 64 bits: what takes 109 KB on an emulated
+# ESP32 takes 188 here, 1.7 times as much, see docs/decisions/0008. These are no promise of a chip's room, which is less
 # than one would like, but what it is today and a few per cent more: whoever adds a feature has to say what it costs.
 HEAP_B = 147 * 1024  # without Wi-Fi, peers and pairing
 PAIRED_B = 208 * 1024  # as on a chip: on Wi-Fi, with an owner, reporting to a hub
