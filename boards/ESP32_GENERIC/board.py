@@ -14,7 +14,6 @@ radio = Radio(clock)
 keystore = esp32.Keystore()
 rng = esp32.rng
 aes = esp32.aes
-bluetooth = esp32.bluetooth
 rtc = esp32.Rtc()
 
 # `tos board check` knows which pins the chip keeps for itself.

@@ -15,7 +15,6 @@ keystore = esp32.Keystore()
 rtc = esp32.Rtc()
 rng = esp32.rng
 aes = esp32.aes
-bluetooth = esp32.bluetooth
 
 # `tos board check` knows which pins the chip keeps for itself.
 OUT = {"relay": 5, "led": 6}  # an input until a driver takes it: a relay that must not chatter needs a pull-down

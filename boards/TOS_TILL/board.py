@@ -18,7 +18,6 @@ keystore = esp32.Keystore()
 rtc = esp32.Rtc()
 rng = esp32.rng
 aes = esp32.aes
-bluetooth = esp32.bluetooth
 
 OUT = {
     "row_1": 13,

@@ -1,3 +1,3 @@
-# Improv over BLE, for chips that have it. What is here is loaded while the device wants a network, and dropped then.
-package("toscore", ("improv_ble.py",), base_path="../../lib")
-package("tos", ("ble.py", "improv_ble.py"), base_path="..")
+# Improv over BLE, for boards whose chip and heap have room for it: the service that begins and ends it.
+package("tos", ("ble.py",), base_path="..", opt=3)
+include("improv_ble.py")

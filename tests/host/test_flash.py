@@ -224,7 +224,7 @@ def test_an_app_goes_with_stock_firmware_and_then_upon_it(tmp_path, roomy):
 
 
 def test_an_app_beyond_the_boards_budget_is_refused(monkeypatch):
-    monkeypatch.setattr(Report, "heap_b", 140_000)
+    monkeypatch.setattr(Report, "rest_b", 140_000)
     with pytest.raises(HostError, match="needs too much heap for ESP32_GENERIC"):
         of_app("kettle", "ESP32_GENERIC", None)
 

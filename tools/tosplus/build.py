@@ -81,18 +81,18 @@ class Report:
 
     @property
     def fits(self) -> bool:
-        enough = self.board.free_b - self.heap_b >= self.board.reserve_b
+        enough = self.board.free_b - self.rest_b >= self.board.reserve_b
         return enough and self.flash_b <= self.board.vfs_size
 
     def check_budget(self) -> None:
         """Raises HostError if the board has not the heap or the flash for this build."""
         if self.fits:
             return
-        left_b = self.board.free_b - self.heap_b
+        left_b = self.board.free_b - self.rest_b
         if left_b < self.board.reserve_b:
             biggest = sorted(self.loads(*manifest.LOADED), key=lambda module: -module.heap_b)[:3]
             raise HostError(
-                f"{self.app} needs too much heap for {self.board.name}: {self.heap_b} of {self.board.free_b} B, "
+                f"{self.app} needs too much heap for {self.board.name}: {self.rest_b} of {self.board.free_b} B at rest, "
                 f"which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
                 f"Biggest: {', '.join(f'{m.target} {m.heap_b} B' for m in biggest)}. "
                 f"Leave a feature out of {shown(self.board.folder / 'manifest.py')}, or freeze the core."
