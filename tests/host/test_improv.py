@@ -218,6 +218,28 @@ def test_what_an_app_prints_gets_in_nobodys_way(node, tmp_path):
     clients(node, tmp_path, test, app=str(app))
 
 
+def test_a_client_that_asks_while_the_device_starts_does_not_stop_it(tmp_path):
+    async def main():
+        state = tmp_path / "den" / "kettle"
+        async with Device("kettle", state_dir=state, access_points=AROUND, plain=True) as device:
+            await device.ready()
+            with open(device.tty, "r+b", buffering=0) as port:
+
+                def started():
+                    return (state / "console.log").read_bytes().count(b" 201 ")
+
+                for _ in range(3):
+                    before = started()
+                    await device.kill()
+                    while started() == before:
+                        await asyncio.sleep(0)
+                    port.write(packet(b"\x02\x00"))
+                    await device.restarted()
+            assert b" 205 " not in (state / "console.log").read_bytes()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 def test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside(tmp_path):
     async def main():
         state = tmp_path / "den" / "kettle"

@@ -17,8 +17,9 @@ clock           ms() -> int, monotonic since boot, never wraps.
 watchdog        start(timeout_ms), feed(): without a feed for timeout_ms the chip resets.
                 stop(): for the REPL only, after Ctrl-C.
 console         the serial port that the REPL has too. open(): from now on Ctrl-C is a byte like any other; close(): it
-                interrupts again. Between the two read(): awaitable -> the next byte, an int, or None when there will
-                be no more; what comes after that byte is left for the REPL. write(data): whole, and as it is.
+                interrupts again; twice does no more. Between the two read(): awaitable -> the next byte, an int, or
+                None when there will be no more; what comes after that byte is left for the REPL. write(data): whole,
+                and as it is.
 radio           scan() -> [(ssid: str, rssi_dbm: int, secure: bool, bssid)], bssid opaque.
                 join(ssid, password, timeout_ms, bssid): awaitable -> a JOIN_* reason. bssid: this access point of the
                 network and no other, or None. A network that hides is not in a scan, and can be joined.

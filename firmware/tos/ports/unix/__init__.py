@@ -128,6 +128,8 @@ class Console:
         self._mode = None
 
     def open(self):
+        if self._mode:
+            return
         try:
             self._mode = termios.tcgetattr(0)
         except OSError:  # no terminal
