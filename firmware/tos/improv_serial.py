@@ -49,8 +49,7 @@ class ImprovSerial:
             ssid, password = improv.settings(data)
             self._trial = asyncio.create_task(self._settings(ssid, password))
             return
-        app = self._app
-        self._write(improv.error(improv.NO_ERROR))
+        app = self._app  # an error stands until the next settings: a page looks for networks again while it shows it
         if command == improv.CURRENT_STATE:
             state = self._tell_state()
             if state == improv.PROVISIONED:
