@@ -45,7 +45,7 @@ class Line:
             writer.close()  # the port is busy
             return
         self._host = writer
-        lines = _Port(self._lines)
+        lines = Pins(self._lines)
         port = self._port = PortManager(lines, writer)
         try:
             while data := await reader.read(1 << 16):
@@ -60,7 +60,7 @@ class Line:
             writer.close()
 
 
-class _Port:
+class Pins:
     """What a PortManager moves at its serial port: here, two lines. The rest is remembered and does nothing.
 
     A flasher means to move both lines at once, and a network moves one after the other: both up waits for what follows.

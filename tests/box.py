@@ -1,0 +1,197 @@
+"""The way from a box to a device that is live in a hub: esp-web-tools in Chromium, a simulated board, `tos hub`.
+
+A person's way, with the page that `tos build` makes and the unmodified esp-web-tools; only navigator.serial is ours.
+"""
+
+import asyncio
+import contextlib
+import http.server
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import chipware
+import peers
+from browser.around import Hub
+from newboard import kettle
+from playwright.async_api import async_playwright, expect
+from tosplus import flasher
+from tosplus.build import build
+from tosplus.sim.device import Device
+from web_serial import Waits, bridge
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"]  # the bridge is on loopback
+HOME = {"ssid": "home", "password": "right one", "rssi_dbm": -50}
+CAFE = {"ssid": "cafe", "password": None, "rssi_dbm": -40}  # the strongest is what the dialog proposes
+LONG_MS = 60_000
+
+
+def page_for(folder):
+    """-> the folder with the page and all that it loads, as `tos build` leaves it.
+
+    Of the image only the file system is not what was built: where the chip is simulated a tree for UNIX starts.
+    """
+    stock = folder / "stock.bin"
+    stock.write_bytes(chipware.firmware("esp32")[1])
+    # Not by the command: what an app costs a board is test_build's affair.
+    report = build("kettle", "ESP32_GENERIC", folder / "tree")
+    flasher.write(report, folder / "flash", stock, peers.need_web() / "esp-web-tools/dist/web")
+    merged = folder / "flash/merged.bin"
+    start, size = chipware.VFS
+    whole = merged.read_bytes()
+    assert len(whole) == start + size
+    merged.write_bytes(whole[:start] + chipware.file_system(kettle()))
+    return merged.parent
+
+
+@contextlib.contextmanager
+def served(folder):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Box:
+    """A board, the page that flashes it, and a hub. device: simulated; hub: browser.around's; page: Playwright's.
+
+    spans: when a person or a program waited for what is ours, as (began, ended).
+    """
+
+    def __init__(self, device, hub, browser, address, image, waits):
+        self.device, self.hub = device, hub
+        self.page = None
+        self._browser, self._address, self._waits = browser, address, waits
+        self._image = image
+        self._began = 0.0
+        self._own = []
+
+    async def opens_the_page(self):
+        self.page = await self._browser.new_page()
+        self.page.set_default_timeout(LONG_MS)
+        await self.page.goto(self._address)
+        await self.page.wait_for_function("!!customElements.get('esp-web-install-button')")
+
+    async def installs(self):
+        """From the page's button to the first byte that is written."""
+        self._began = time.monotonic()
+        page = self.page
+        await page.get_by_role("button", name="Install").click()
+        await page.get_by_text("Install TOS+ kettle on ESP32_GENERIC").click()
+        await page.get_by_role("checkbox").check()
+        await self._presses("Next")
+        await page.get_by_text("Do you want to install").wait_for()
+        await page.locator("ew-text-button", has_text="Install").click()
+
+    async def is_installed(self):
+        await self.reads("Installation complete!")
+        await self._presses("Next")
+
+    async def was_flashed(self):
+        """Instead of all that: the bytes are in the flash, and the board is on."""
+        self.device.rom.nor.program(0, self._image.read_bytes())
+        self.device.rom.reset()
+        await self.device.ready()
+
+    async def asks_for_wifi(self):
+        """For a board that is known, from the page's button."""
+        self._began = time.monotonic()
+        await self.page.get_by_role("button", name="Install").click()
+        await self.page.get_by_text("Connect to Wi-Fi").click()
+
+    async def failure(self):
+        await self.page.get_by_text("Installation failed").wait_for()
+        return await self.page.locator("ewt-page-message").evaluate("element => element.label")
+
+    async def complaint(self):
+        return await self.page.locator("p.error").inner_text()
+
+    async def gives_wifi(self, ssid, password):
+        """By the list of networks, until the dialog has an answer, whatever it is."""
+        page = self.page
+        await page.get_by_role("combobox", name="Network").click()
+        await page.locator("ew-select-option", has_text=ssid).click()
+        if password is not None:
+            await page.locator("ew-filled-text-field[name=password] input").fill(password)
+        with self._ours():
+            await page.locator("ew-text-button", has_text="Connect").click()
+            await self.page.locator("ewt-page-progress").wait_for(state="attached")
+            await self.page.locator("ewt-page-progress").wait_for(state="detached")
+
+    async def reads(self, message):
+        await self.page.locator(f'ewt-page-message[label="{message}"]').wait_for(state="attached")
+
+    async def _presses(self, name):
+        await self.page.locator("ew-dialog ew-text-button", has_text=name).click()
+
+    async def adds_it(self):
+        """On the hub's page, with the code from the board's console."""
+        code = await self.device.code()
+        page = await self._browser.new_page()
+        await page.goto(f"{self.hub.address}/#/part/pair")
+        await page.get_by_text("It is not found by itself").click()
+        await page.get_by_label("Address").fill("{}:{}".format(*self.device.link))
+        await page.get_by_label("Pairing code").fill(code)
+        with self._ours():
+            await page.get_by_role("button", name="Add", exact=True).click()
+            await expect(page.locator(".devicehead [data-link]")).to_have_text("live", timeout=20_000)
+        return page
+
+    def took_s(self):
+        """(since the page's button was pressed, our share of it)"""
+        spans = sorted(self._own + [span for span in self._waits.spans if span[0] >= self._began])
+        share, until = 0.0, 0.0
+        for began, ended in spans:
+            share += max(0.0, ended - max(began, until))
+            until = max(until, ended)
+        return time.monotonic() - self._began, share
+
+    @contextlib.contextmanager
+    def _ours(self):
+        began = time.monotonic()
+        yield
+        self._own.append((began, time.monotonic()))
+
+
+@contextlib.asynccontextmanager
+async def box(folder: Path):
+    """-> a Box with a new board, whose flash is empty."""
+    chromium, page = peers.need("chromium"), page_for(folder)
+    waits, hub = Waits(), Hub(folder)
+    script = (Path(__file__).parent / "web/serial.js").read_text().replace("export class", "class")
+    async with contextlib.AsyncExitStack() as stack:
+        address = stack.enter_context(served(page))
+        stack.callback(hub.stop)
+        await asyncio.to_thread(hub.start)
+        device = Device("kettle", state_dir=folder / "den/board", chip="esp32", access_points=(HOME, CAFE), hub=None)
+        await stack.enter_async_context(device)
+        url = await stack.enter_async_context(bridge(device, waits))
+        playwright = await stack.enter_async_context(async_playwright())
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        stack.push_async_callback(browser.close)
+        context = await browser.new_context()
+        ask = f'{{ requestPort: async () => new Port("{url}") }}'
+        await context.add_init_script(
+            f'{script}\nObject.defineProperty(navigator, "serial", {{ value: {ask} }});'
+        )
+        yield Box(device, hub, context, address, page / "merged.bin", waits)
+
+
+async def box_to_online(folder):
+    """The whole way -> (seconds, our share of them)."""
+    async with box(folder) as it:
+        await it.opens_the_page()
+        await it.installs()
+        await it.is_installed()
+        await it.gives_wifi("home", HOME["password"])
+        await it.reads("Device connected to the network!")
+        await it.adds_it()
+        return it.took_s()
