@@ -11,6 +11,16 @@ collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
 
 
+def pytest_addoption(parser):
+    parser.addoption("--device", help="tests/hil: the port of a board, or the name of a rig; a simulated one without")
+    parser.addoption("--bench", help="tests/hil: the file that describes the rigs, tests/hil/bench.toml without")
+
+
+def pytest_configure(config):
+    for name in ("wifi", "ble", "nfc", "flash", "reset", "power", "pins"):
+        config.addinivalue_line("markers", f"{name}: of tests/hil, which rigs may lack")
+
+
 def pytest_terminal_summary(terminalreporter):
     names = f" ({', '.join(sorted(peers.missing))})" if peers.missing else ""
     terminalreporter.write_line(f"peers: {len(peers.used)} used, {len(peers.missing)} missing{names}")

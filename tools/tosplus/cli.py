@@ -6,7 +6,7 @@ import click
 
 from .errors import HostError
 
-_COMMANDS = ("demo", "new", "board", "build", "flash", "sim", "pair", "provision", "dev", "hub", "ota", "explain")
+_COMMANDS = ("demo", "new", "board", "build", "flash", "sim", "pair", "provision", "dev", "hub", "ota", "explain", "hil")
 
 
 class _Commands(click.Group):
