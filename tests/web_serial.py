@@ -38,7 +38,8 @@ async def bridge(device, waits=None):
 
 
 async def _carry(socket, device, waits):
-    pins = Pins(device.rom.lines)  # a page moves one line after the other too
+    # A page moves one line after the other too; esptool-js 0.7 holds both up for 100 ms and means a reset.
+    pins = Pins(device.rom.lines, 0.05)
 
     async def take(data):
         waits.answer()

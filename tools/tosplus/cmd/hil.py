@@ -1,6 +1,5 @@
 """`tos hil`: the rig suite, on a simulated board or on one that is plugged in."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +27,7 @@ def command(device: str | None, bench: Path | None, junit: Path | None, only: tu
     from ..errors import HostError
     from ..paths import ROOT
 
-    if not importlib.util.find_spec("pytest"):
+    if subprocess.run([sys.executable, "-c", "import pytest"], capture_output=True).returncode:
         raise HostError("there is no pytest in this environment\nmake .venv/test/.ready makes one that has it.")
     arguments = [sys.executable, "-m", "pytest", "-rs", "tests/hil"]
     arguments += [f"--device={device}"] if device else []

@@ -66,8 +66,9 @@ class Pins:
     A flasher means to move both lines at once, and a network moves one after the other: both up waits for what follows.
     """
 
-    def __init__(self, lines: Callable[[bool, bool], None]) -> None:
+    def __init__(self, lines: Callable[[bool, bool], None], both_s: float = _BOTH_S) -> None:
         self._lines = lines
+        self._both_s = both_s
         self._dtr = self._rts = False
         self._waiting: asyncio.TimerHandle | None = None
         self.baudrate, self.bytesize, self.parity, self.stopbits = 115200, 8, "N", 1
@@ -96,7 +97,7 @@ class Pins:
         if self._waiting:
             self._waiting.cancel()
         if self._dtr and self._rts:
-            self._waiting = asyncio.get_running_loop().call_later(_BOTH_S, self._lines, True, True)
+            self._waiting = asyncio.get_running_loop().call_later(self._both_s, self._lines, True, True)
         else:
             self._lines(self._dtr, self._rts)
 
