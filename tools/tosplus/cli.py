@@ -6,7 +6,8 @@ import click
 
 from .errors import HostError
 
-_COMMANDS = ("demo", "new", "board", "build", "flash", "sim", "pair", "provision", "dev", "hub", "ota", "explain", "hil")
+_MAKE = ("new", "board", "build", "flash", "sim", "hil")
+_COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "explain")
 
 
 class _Commands(click.Group):
