@@ -33,6 +33,9 @@ class Config(dict):
         for key in changes:
             self[key] = changes[key]
 
+    def watch(self, fn):
+        pass
+
 
 def wrong():
     """A row with something else in one place."""

@@ -92,8 +92,8 @@ class Report:
         if left_b < self.board.reserve_b:
             biggest = sorted(self.loads(*manifest.LOADED), key=lambda module: -module.heap_b)[:3]
             raise HostError(
-                f"{self.app} needs too much heap for {self.board.name}: {self.rest_b} of {self.board.free_b} B at rest, "
-                f"which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
+                f"{self.app} needs too much heap for {self.board.name}: {self.rest_b} of {self.board.free_b} B at "
+                f"rest, which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
                 f"Biggest: {', '.join(f'{m.target} {m.heap_b} B' for m in biggest)}. "
                 f"Leave a feature out of {shown(self.board.folder / 'manifest.py')}, or freeze the core."
             )

@@ -70,9 +70,9 @@ def command(
         for module in sorted(report.modules, key=lambda module: -module.heap_b):
             note = ", native code: its tables only" if module.native else ""
             click.echo(f"{module.target:36}{module.file_b:8} B flash {module.heap_b:8} B heap  {module.loaded}{note}")
-        left_b = board.free_b - report.rest_b
-        click.echo(f"heap   {report.rest_b} of {board.free_b} B at rest; {left_b} B left, {board.reserve_b} B must stay free")
-        click.echo(f"       {report.heap_b} B the most at once; both are estimates and, on stock 1.25, too low: docs/boards.md")
+        rest_b, left_b = report.rest_b, board.free_b - report.rest_b
+        click.echo(f"heap   {rest_b} of {board.free_b} B at rest; {left_b} B left, {board.reserve_b} B must stay free")
+        click.echo(f"       {report.heap_b} B the most at once; estimates, both too low on stock 1.25: docs/boards.md")
         click.echo(f"flash  {report.flash_b} of {board.vfs_size} B")
         click.echo(f"{shown(report.out)}: {report.compiled} compiled, {report.removed} stale removed")
         for file in written:
