@@ -1,6 +1,7 @@
 """What pytest needs to know about this tree."""
 
 import os
+import signal
 import sys
 
 import peers
@@ -9,6 +10,10 @@ collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
 
 # The environment's own programs (micropython, mpremote, tos) come first, however pytest was started.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+
+# A shell ignores SIGINT for what it starts in the background, and so would the processes that tests end by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
