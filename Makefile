@@ -12,6 +12,7 @@ help:
 	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
 	@echo 'make test        every test, on MicroPython and on CPython'
 	@echo 'make crash       power cuts, many more than in the tests; it takes its time'
+	@echo 'make mutants     every seeded mistake, which a test must catch; the tests take some of them'
 	@echo 'make lint        style and types'
 	@echo 'make bench       speed, size and heap against their budgets'
 	@echo 'make fuzz        damaged input, for longer than in the tests'
@@ -36,6 +37,9 @@ IN_TEST = PATH="$(abspath $(VENV))/test/bin:$$PATH" PYTHONPATH=lib:tests $(VENV)
 crash: $(VENV)/test/.ready
 	@$(IN_TEST) -m crash.sweep --full
 
+mutants: $(VENV)/test/.ready
+	@TOS_MUTANTS=all $(VENV)/test/bin/python -m pytest tests -k mutant
+
 bench: $(VENV)/test/.ready
 	@$(IN_TEST) tests/bench/run.py
 
@@ -58,7 +62,7 @@ clean:
 	rm -rf $(VENV) .tos .mypy_cache .pytest_cache .ruff_cache tools/tosplus.egg-info
 	find lib firmware boards tools tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help demo test crash bench fuzz lint pictures clean
+.PHONY: help demo test crash mutants bench fuzz lint pictures clean
 
 # An environment is ready when all of it was made, from this lock, here and by this Python; otherwise it is remade.
 MADE_BY := $(CURDIR) $(shell $(PYTHON) -VV)

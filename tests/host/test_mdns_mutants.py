@@ -1,7 +1,7 @@
 """Mistakes that somebody could make in multicast DNS, and the unit test that catches each. MicroPython."""
 
 import pytest
-from mutate import Mutant, survives
+from mutate import Mutant, some, survives
 
 MUTANTS = [
     Mutant(name, "mdns.py", f"test_mdns.py::test_{caught_by}", old, new)
@@ -97,6 +97,6 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+@pytest.mark.parametrize("mutant", some(MUTANTS), ids=str)
 def test_a_mistake_in_multicast_dns_is_caught(mutant, tmp_path):
     assert not survives(mutant, tmp_path)

@@ -1,7 +1,7 @@
 """Mistakes that somebody could make in OSCORE, and the unit test that catches each. MicroPython, on a copy of lib/."""
 
 import pytest
-from mutate import Mutant, survives
+from mutate import Mutant, some, survives
 
 MUTANTS = [
     Mutant(
@@ -101,6 +101,6 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+@pytest.mark.parametrize("mutant", some(MUTANTS), ids=str)
 def test_a_mistake_in_oscore_is_caught(mutant, tmp_path):
     assert not survives(mutant, tmp_path)
