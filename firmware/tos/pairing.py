@@ -178,8 +178,10 @@ class Pairing:
         if path == "p" and code == coap.POST and seal is None:
             return self._ask(peer, token, bytes(payload))
         self._idle_at = self._app.clock.ms() + _IDLE_MS
-        from tos.trust import route
-
+        try:
+            from tos.trust import route
+        except MemoryError:
+            raise Busy(_PEER_NO_ROOM)
         return route(self._app, peer, code, path, payload, seal)
 
     def _ask(self, peer, token, message):
