@@ -12,7 +12,8 @@ kid is the first 8 bytes of the SHA-256 of the public key, x and y. The manifest
 and a part one with these:
 
     0 kind   1 length of its bytes here   2 hashes: SHA-256 of each block of them
-    3 files: [[path, length], ...] as CBOR in raw deflate, because names are most of what a manifest weighs
+    3 files: [name, length, ...] as CBOR in raw deflate, because names are most of what a manifest weighs; a text that ends
+      in "/" is the folder of all names behind it, "/" the slot's own
     4 SHA-256 of its content   5 of the content that it is a delta to
 """
 
@@ -165,7 +166,7 @@ def _part(fields, cbor, inflate):
         if part.files is not None or part.base is not None:
             raise _bad("files")
         return part
-    part.files = _inflated(part.files, cbor, inflate)
+    part.files = _listed(_inflated(part.files, cbor, inflate))
     total = _files(part.files)
     if part.base is None and total != part.length:
         raise _bad("files")
@@ -184,17 +185,37 @@ def _inflated(data, cbor, inflate):
     return cbor.loads(data, _DEPTH, len(data), _ITEMS)
 
 
+def _listed(entries):
+    """[[path, length], ...]"""
+    if not _is_list(entries, _ITEMS):
+        raise _bad("files")
+    files = []
+    folder = ""
+    name = None
+    for entry in entries:
+        if name is not None:
+            files.append([folder + name, entry])
+            name = None
+        elif not isinstance(entry, str):
+            raise _bad("files")
+        elif entry.endswith("/"):
+            folder = "" if entry == "/" else entry
+        else:
+            name = entry
+    if name is not None:
+        raise _bad("files")
+    return files
+
+
 def _files(files):
     """How long they are together."""
-    if not _is_list(files, _ITEMS):
-        raise _bad("files")
     total = 0
     paths = {FILE}
     folders = set()
     for file in files:
-        if not _is_list(file, 2) or len(file) != 2 or not _is_path(file[0]) or not _is_number(file[1], 0, _MOST):
-            raise _bad("files")
         path, length = file
+        if not _is_path(path) or not _is_number(length, 0, _MOST):
+            raise _bad("files")
         total += length
         if path in paths:
             raise _bad("files")

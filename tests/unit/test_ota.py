@@ -49,12 +49,13 @@ def test_what_pycose_signed_is_read():
 
 
 def test_every_good_manifest_is_read_from_any_kind_of_bytes():
-    assert len(GOOD) == 15
+    assert len(GOOD) == 16
     for name, message in GOOD.items():
         for kind in (bytes, bytearray, memoryview):
             found = ota_manifest.read(kind(message), KEYS, cbor, inflate)
             assert found.signer == (name == "by the second key"), name
     assert [part.kind for part in manifest("with firmware").parts] == [APP, FIRMWARE]
+    assert manifest("back in the folder of all").parts[0].files == [["lib/a", 9000], ["z", 192]]
     assert manifest("a delta").parts[0].base == content(32, 3)
     assert manifest("gives a key").keys == {1: THIRD} and manifest("revokes a key").keys == {1: None}
 

@@ -46,7 +46,7 @@ def hashes(data):
     return b"".join(hashlib.sha256(data[i : i + 4096]).digest() for i in range(0, len(data), 4096))
 
 
-FILES = [["app.mpy", 5000], ["lib/tos/app.mpy", 4192], ["lib/empty.mpy", 0]]
+FILES = ["app.mpy", 5000, "lib/tos/", "app.mpy", 4192, "lib/", "empty.mpy", 0]
 APP = content(9192)
 
 
@@ -103,7 +103,7 @@ def without(where, key):
 
 def files(*paths):
     def change(fields, part):
-        part[3] = [[path, 9192 if i == 0 else 0] for i, path in enumerate(paths)]
+        part[3] = [each for i, path in enumerate(paths) for each in (path, 0 if i else 9192)]
 
     return change
 
@@ -125,6 +125,7 @@ GOOD = {
     "gives the key that it is signed with": at("manifest", 7, {1: SIGNERS[0].public}),
     "the reserved ones": lambda fields, part: fields.update({8: b"terms", 9: b"signer"}),
     "no version in words": at("manifest", 6, ""),
+    "back in the folder of all": at("part", 3, ["lib/", "a", 9000, "/", "z", 192]),
     "a path of 64": files("a" * 60 + ".mpy"),
     "no floor": at("manifest", 4, 0),
     "the highest sequence": at("manifest", 3, (1 << 30) - 1),
@@ -164,7 +165,7 @@ BAD = [
     ("another field of a part", "part", at("part", 6, 0)),
     ("an unknown kind", "part", at("part", 0, 3)),
     ("no length", "part", without("part", 1)),
-    ("length 0", "part", lambda fields, part: part.update({1: 0, 2: b"", 3: [["a", 0]]})),
+    ("length 0", "part", lambda fields, part: part.update({1: 0, 2: b"", 3: ["a", 0]})),
     ("a hash too few", "hashes", at("part", 2, hashes(APP)[:64])),
     ("a hash too many", "hashes", at("part", 2, hashes(APP) + bytes(32))),
     ("half a hash", "hashes", at("part", 2, hashes(APP)[:-1])),
@@ -177,10 +178,16 @@ BAD = [
     ("files that are a text", "files", at("part", 3, "app.mpy")),
     ("files that end too early", "files", at("part", 3, deflated(FILES)[:-3])),
     ("files that are a megabyte", "files", at("part", 3, deflated(bytes(1 << 20)))),
-    ("more files than a device takes", None, files(*(f"{i}" for i in range(180)))),
-    ("files shorter than the part", "files", lambda fields, part: part[3].pop(0)),
-    ("a file below 0", "files", at("part", 3, [["a", -1], ["b", 9193]])),
-    ("a file that is no pair", "files", at("part", 3, [["a", 9192, 0]])),
+    ("more files than a device takes", None, files(*(f"{i}" for i in range(260)))),
+    ("files shorter than the part", "files", at("part", 3, FILES[2:])),
+    ("a file below 0", "files", at("part", 3, ["a", -1, "b", 9193])),
+    ("a length without a file", "files", at("part", 3, ["a", 9192, 0])),
+    ("a file without a length", "files", at("part", 3, ["a", 9192, "b"])),
+    ("a folder in place of a length", "files", at("part", 3, ["a", "lib/", 9192])),
+    ("pairs", "files", at("part", 3, [["a", 9192]])),
+    ("a folder upwards", "files", at("part", 3, ["../", "a", 9192])),
+    ("an absolute folder", "files", at("part", 3, ["/lib/", "a", 9192])),
+    ("a folder with a hole", "files", at("part", 3, ["lib//", "a", 9192])),
     ("an absolute path", "files", files("/app.mpy")),
     ("a path upwards", "files", files("../main.py")),
     ("a path upwards in the middle", "files", files("lib/../../main.py")),

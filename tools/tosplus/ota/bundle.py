@@ -40,7 +40,7 @@ class Part:
         """Its map in the manifest."""
         fields: dict[int, object] = {0: self.kind, 1: len(self.data), 2: hashes(self.data)}
         if self.files:
-            fields[3] = delta.deflate(cbor2.dumps([list(file) for file in self.files]))
+            fields[3] = delta.deflate(cbor2.dumps(_listed(self.files)))
         fields[4] = self.content
         if self.base is not None:
             fields[5] = self.base
@@ -150,7 +150,7 @@ def hashes(data: bytes) -> bytes:
 def _part(fields: dict[int, Any], stream: io.BytesIO) -> Part:
     length = fields[1]
     data = stream.read(length)
-    files = tuple((path, size) for path, size in cbor2.loads(delta.inflate(fields[3]))) if 3 in fields else ()
+    files = _paths(cbor2.loads(delta.inflate(fields[3]))) if 3 in fields else ()
     part = Part(fields[0], data, files, fields[4], fields.get(5))
     name = KINDS[part.kind]
     if len(data) != length:
@@ -162,6 +162,32 @@ def _part(fields: dict[int, Any], stream: io.BytesIO) -> Part:
     if part.base is None and hashlib.sha256(data).digest() != part.content:
         raise HostError(f"the {name} is not what its manifest says")
     return part
+
+
+def _listed(files: tuple[tuple[str, int], ...]) -> list[str | int]:
+    """As the manifest has them: each folder once for the names behind it."""
+    found: list[str | int] = []
+    folder = ""
+    for path, length in files:
+        parent, _, name = path.rpartition("/")
+        if parent != folder:
+            found.append(f"{parent}/")
+        folder = parent
+        found += [name, length]
+    return found
+
+
+def _paths(listed: list[Any]) -> tuple[tuple[str, int], ...]:
+    """The opposite. What is in no order of _listed comes out as something else: see loads."""
+    found = []
+    folder = ""
+    entries = iter(listed)
+    for entry in entries:
+        if entry.endswith("/"):
+            folder = entry.removeprefix("/")
+        else:
+            found.append((folder + entry, next(entries, -1)))
+    return tuple(found)
 
 
 def _protected(kid: bytes) -> bytes:
