@@ -258,7 +258,7 @@ async def bench_device():
             await kettle.ready()
             for _ in range(ROUNDS):
                 await kettle.kill()
-                await kettle.restarted()
+                await kettle.restarted(30)  # the supply waits longer after each start that did not last
                 ready.append(kettle.ready_s)
             report("process_ready", 1000 * statistics.median(ready), "ms", target=300)
             async with Client(*kettle.link) as client:
