@@ -12,8 +12,8 @@ kid is the first 8 bytes of the SHA-256 of the public key, x and y. The manifest
 and a part one with these:
 
     0 kind   1 length of its bytes here   2 hashes: SHA-256 of each block of them
-    3 files: [name, length, ...] as CBOR in raw deflate, because names are most of what a manifest weighs; a text that ends
-      in "/" is the folder of all names behind it, "/" the slot's own
+    3 files: [name, length, ...] as CBOR in raw deflate, because names are most of what a manifest weighs; a text that
+      ends in "/" is the folder of all names behind it, "/" the slot's own
     4 SHA-256 of its content   5 of the content that it is a delta to
 """
 

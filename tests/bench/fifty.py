@@ -19,7 +19,7 @@ _REST_S = 10
 async def fifty(folder):
     """(s until the hub calls all live, CPU share of the hub, of all devices), 1 for one core; at life's own rate."""
     port, coap = free_port(), free_port()
-    plan = Plan("fifty", 1, 20.0, (), {f"{app}_{n}": app for app in _APPS for n in range(10)})
+    plan = Plan("fifty", 1, 20.0, None, {f"{app}_{n}": app for app in _APPS for n in range(10)})
     os.chdir(folder)
     with hub(Path("hub"), port, coap) as pid:
         began = time.monotonic()

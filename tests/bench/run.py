@@ -140,13 +140,14 @@ def bench_packed():
     found = on_micropython("packed_target.py", LIB)
     us = {name: statistics.median(times) for name, times in found["us"].items()}
     for name, allocated_b in found["allocated_b"].items():
-        report(f"{name}_to_json", us[name] / us["json_dumps"], "ratio", limit=0.05, us=round(us[name], 3))
+        # Fifty times micropython-lib's cbor2, which takes 5.1 times json's time to encode, is 0.1.
+        limit = 0.1 if name.startswith("pad") else 0.05
+        report(f"{name}_to_json", us[name] / us["json_dumps"], "ratio", limit=limit, us=round(us[name], 3))
         report(f"{name}_heap", allocated_b, "B", limit=0)
     report("telemetry", found["telemetry_b"], "B")
     report("pad", found["pad_b"], "B", limit=11)
     for name in ("packed", "packed_viper"):
         report_mpy(name)
-
 
 
 def bench_p256():
@@ -209,14 +210,14 @@ def bench_ota():
 
 def bench_sizes():
     """.mpy sizes for the chip, and what they leave of its heap by the estimate of `tos build`."""
-    built = build("kettle", "ESP32_GENERIC")
+    built, watch = build("kettle", "ESP32_GENERIC"), build("watch", "TOS_WATCH")  # which alone has BLE
     for module in built.modules:
         report(f"mpy_{module.target}", module.file_b, "B", heap_estimate_b=module.heap_b)
     fronts = {"improv": ("tos/console", "tos/improv_serial"), "improv_ble": ("tos/ble", "tos/improv_ble")}
     fronts["improv_ble"] += ("toscore/improv_ble",)
     for name, parts in fronts.items():
         targets = [f"lib/{part}.mpy" for part in (*parts, "toscore/improv")]
-        front = [m for m in built.modules if m.target in targets]
+        front = [m for m in (built, watch)[name == "improv_ble"].modules if m.target in targets]
         report(f"mpy_{name}_front", sum(m.file_b for m in front), "B", limit={"improv": 3072}.get(name))
         report(f"heap_{name}_front", sum(m.heap_b for m in front), "B", limit=8192)
     codec = sum(m.file_b for m in built.modules if "cbor" in m.target)
@@ -404,6 +405,7 @@ def bench_fifty():
 
 def bench_box_to_online():
     """From a press of the flasher page's button to a device that is live in the hub; ours is what others waited for."""
+    os.chdir(Path(__file__).parents[2])  # fifty devices left us in a folder of theirs
     with tempfile.TemporaryDirectory() as folder:
         try:
             took_s, ours_s = asyncio.run(box_to_online(Path(folder)))
