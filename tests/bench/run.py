@@ -140,9 +140,7 @@ def bench_packed():
     found = on_micropython("packed_target.py", LIB)
     us = {name: statistics.median(times) for name, times in found["us"].items()}
     for name, allocated_b in found["allocated_b"].items():
-        # Fifty times micropython-lib's cbor2, which takes 5.1 times json's time to encode, is 0.1.
-        limit = 0.1 if name.startswith("pad") else 0.05
-        report(f"{name}_to_json", us[name] / us["json_dumps"], "ratio", limit=limit, us=round(us[name], 3))
+        report(f"{name}_to_json", us[name] / us["json_dumps"], "ratio", limit=0.05, us=round(us[name], 3))
         report(f"{name}_heap", allocated_b, "B", limit=0)
     report("telemetry", found["telemetry_b"], "B")
     report("pad", found["pad_b"], "B", limit=11)
