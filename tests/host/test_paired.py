@@ -3,7 +3,10 @@
 import asyncio
 import json
 
+import aiocoap
+import cbor2
 from host.hub.running import hub, value_of
+from host.hub.test_relay import Service
 from host.test_pair import tos_later
 from tosplus.link.credentials import Store
 from tosplus.link.exchange import pair
@@ -61,5 +64,61 @@ def test_the_hub_takes_a_device_by_its_code_and_another_computer_needs_its_butto
             assert {row["name"]: row["role"] for row in rows["peers"]} == {"hub": "owner", "laptop": "control"}
             assert rows["open_ms"] > 0
             assert (await it.http.delete(f"/api/devices/{id}/peers/laptop")).status_code == 204
+
+    run(test())
+
+
+async def taken_over(it, device):
+    """The hub is its owner -> (id, code)."""
+    code = await device.code()
+    told = {"code": code, "address": "%s:%d" % device.link}
+    answer = await it.http.post("/api/pair", json=told, timeout=40)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"], code
+
+
+def test_a_token_service_pairs_with_a_device_and_reads_through_the_hub(tmp_path):
+    async def test():
+        device = Device("kettle", state_dir=tmp_path / "k", hub="")
+        async with hub(tmp_path / "hub", plain=False) as it, device as kettle:
+            await kettle.ready()
+            id, code = await taken_over(it, kettle)
+            await it.live(id)
+            await kettle.press("button", 300)
+            await asyncio.sleep(0.3)
+            async with Service(it.coap, id) as bank:
+                await bank.pair(code)
+                answer = await bank.get("d")
+                assert answer.code is aiocoap.CONTENT and cbor2.loads(answer.payload)[0] == id
+                refused = await bank.get("s")
+                assert refused.code is aiocoap.FORBIDDEN
+                files = [file for file in (tmp_path / "hub").rglob("*") if file.is_file()]
+                assert files and not any(bank.keys.secret.hex().encode() in file.read_bytes() for file in files)
+
+    run(test())
+
+
+def test_what_a_sleeping_watch_is_told_waits_for_its_report(tmp_path):
+    async def test():
+        device = Device("watch", state_dir=tmp_path / "w", rate=0)
+        async with hub(tmp_path / "hub", plain=False) as it, device as watch:
+            await watch.ready()
+
+            async def live():
+                while not watch.is_asleep:
+                    await watch.control("advance", ms=500)
+                    await asyncio.sleep(0.01)
+
+            living = asyncio.create_task(live())
+            id, _ = await taken_over(it, watch)
+            await it.until(lambda device: device["link"] == "asleep", 30, id)
+            await living
+            answer = await it.http.put(f"/api/devices/{id}/s/text", json={"value": "hello"})
+            assert (answer.status_code, answer.json()) == (202, {"queued": 1})
+            assert (await it.device(id))["waiting"]
+            await watch.control("advance", ms=600_000)
+            living = asyncio.create_task(live())
+            await it.until(lambda device: not device["waiting"] and value_of(device, "text") == "hello", 20, id)
+            living.cancel()
 
     run(test())
