@@ -92,34 +92,45 @@ def _copy(source: ptr8, target: ptr8, n: int):
         i += 1
 
 
+def _too_much(values):
+    """ValueError with the first that is more than its field."""
+    for i, n in enumerate(values):
+        least, most = (0, 0xFFFF) if i < LEFT_X else (-128, 127) if i < LEFT_TRIGGER else (0, 0xFF)
+        if not least <= n <= most:
+            raise ValueError(n)
+
+
 @micropython.viper
 def dump_pad(buf, offset: int, values) -> int:
     """As packed.dump_pad."""
     if offset < 0:
         raise ValueError(offset)
-    source = ptr8(values)
-    i = 0
-    while i < 8:
-        low = source[4 * i]
-        high = source[4 * i + 1] | source[4 * i + 2] << 8 | source[4 * i + 3] << 16
-        if i < 2:
-            high >>= 8
-        elif i < 6 and low & 0x80:
-            high ^= 0xFFFFFF
-        if high:  # the value is more than its field
-            raise ValueError(values[i])
-        i += 1
+    words = ptr32(values)
+    sequence = words[0]
+    buttons = words[1]
+    left_x = words[2]
+    left_y = words[3]
+    right_x = words[4]
+    right_y = words[5]
+    left = words[6]
+    right = words[7]
+    # A word comes with its sign on 32 bits, without on 64.
+    axes = left_x + 128 | left_y + 128 | right_x + 128 | right_y + 128
+    if (sequence | buttons) >> 16 | axes >> 8 & 0xFFFFFF | (left | right) >> 8:
+        _too_much(values)
     buf[offset + 10] = 0  # raises, as above
     b = ptr8(int(ptr8(buf)) + offset)
     b[0] = 0x4A
-    b[1] = source[0]
-    b[2] = source[1]
-    b[3] = source[4]
-    b[4] = source[5]
-    i = 2
-    while i < 8:
-        b[3 + i] = source[4 * i]
-        i += 1
+    b[1] = sequence
+    b[2] = sequence >> 8
+    b[3] = buttons
+    b[4] = buttons >> 8
+    b[5] = left_x
+    b[6] = left_y
+    b[7] = right_x
+    b[8] = right_y
+    b[9] = left
+    b[10] = right
     return offset + 11
 
 
