@@ -1,5 +1,6 @@
 """tos build: manifests, incremental and reproducible trees, budgets, and errors that name file and line."""
 
+import fcntl
 import json
 
 import pytest
@@ -88,6 +89,20 @@ def test_only_what_changed_is_compiled(project):
     source = project / "firmware/tos/app.py"
     source.write_text(source.read_text() + "X = 1\n")
     assert build.build("fan", "TOY").compiled == 1
+
+
+def test_while_it_writes_another_process_waits(project, monkeypatch):
+    really = build._sync
+
+    def sync(*about):
+        with open(".tos/build/lock") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return really(*about)
+
+    monkeypatch.setattr(build, "_sync", sync)
+    build.build("fan", "TOY")
+    with open(".tos/build/lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_what_is_no_longer_named_goes(project):

@@ -1,11 +1,12 @@
 """From sources to a device tree: what a board's flash file system will hold, compiled by mpy-cross and added up."""
 
 import ast
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,7 +28,6 @@ _NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
 _REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
 _NEVER = "no"
 _SECTOR_B = 4096
-_BUILDING = threading.Lock()  # the threads of a process would write the same scratch files
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,9 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
     out = out or WORK / "build" / board.name / (source.stem + "-frozen" * frozen)
     if frozen:
         board = boards.own_firmware(board)
-    if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
-        raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
-    with _BUILDING:
+    with _alone():
+        if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
+            raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
         tree: dict[str, bytes] = {}
         modules = []
         compiled = 0
@@ -166,6 +166,15 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
             modules.append(Module(target, len(text), heap_b, native, each.feature, loaded))
         removed = _sync(out, tree)
     return Report(source.stem, board, out, modules, compiled, removed)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One build at a time in this folder, whatever thread or process it is of: they would write the same files."""
+    (WORK / "build").mkdir(parents=True, exist_ok=True)
+    with open(WORK / "build" / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check_needs(source: Path, board: Board) -> None:
