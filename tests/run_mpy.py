@@ -1,4 +1,4 @@
-"""Runs plain `test_*` functions on MicroPython: `micropython tests/run_mpy.py [FILE...]` from the repository root.
+"""Runs plain `test_*` functions on MicroPython: `micropython tests/run_mpy.py [FILE[::TEST]...]` from the root.
 
 Without FILE: tests/unit (which pytest runs on CPython as well) and tests/device. Needs MICROPYPATH, see the Makefile.
 It reports on stderr; stdout is the console of the devices under test.
@@ -29,16 +29,17 @@ def attempt(label, fn, *args):
 
 
 def run(path):
-    """-> (passed, failed). A file that cannot be imported, or has no test, is one failure."""
+    """-> (passed, failed). A file that cannot be imported, or has no such test, is one failure."""
+    path, _, only = path.partition("::")
     folder, name = path.rsplit("/", 1) if "/" in path else (".", path)
     name = name[: -len(".py")]
     sys.path.insert(0, folder)
     imported, module = attempt(path, __import__, name)
     results = []
     if imported:
-        tests = [n for n in dir(module) if n.startswith("test_")]
+        tests = [n for n in dir(module) if (n == only if only else n.startswith("test_"))]
         if not tests:
-            print("FAILED", path, "has no test", file=sys.stderr)
+            print("FAILED", path, "has no test", only, file=sys.stderr)
         results = [attempt(path + "::" + n, getattr(module, n))[0] for n in tests]
         del sys.modules[name]  # another folder may have a test file of this name
     sys.path.remove(folder)
