@@ -10,7 +10,7 @@ from pathlib import Path
 from tosplus.sim.process import micropython
 
 ROOT = Path(__file__).parents[1]
-_SAMPLE = 8  # of each file's at least, in `make test`
+_SAMPLE = 8  # of each file's, in `make test`
 
 
 _COPIED = ("lib", "tools", "firmware", "boards")
@@ -36,9 +36,11 @@ class Mutant:
         return self.name.replace(" ", "-")
 
 
-def some(mutants):
+def some(mutants, most=_SAMPLE):
     """All of them in `make mutants`; else so many that are spread over the list."""
-    return mutants if os.environ.get("TOS_MUTANTS") == "all" else mutants[:: max(1, len(mutants) // _SAMPLE)]
+    if os.environ.get("TOS_MUTANTS") == "all" or len(mutants) <= most:
+        return mutants
+    return [mutants[i * len(mutants) // most] for i in range(most)]
 
 
 def survives(mutant, folder):

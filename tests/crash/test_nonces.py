@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from crash.lab import copied
 from crash.nonces import Device, sweep
+from mutate import some
 
 
 def test_a_cut_anywhere_in_a_talk_repeats_no_nonce(tmp_path):
@@ -69,8 +70,8 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_mistake_is_caught(mutant, tmp_path):
+@pytest.mark.parametrize("mutant", some(MUTANTS, most=4), ids=str)
+def test_a_mutant_is_caught(mutant, tmp_path):
     firmware = copied(tmp_path / "firmware")
     path = firmware / mutant.path
     text = path.read_text()
