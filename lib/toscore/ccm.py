@@ -11,14 +11,18 @@ MAX_B = 1152  # the longest plaintext
 _MAX_AAD_B = const(94)
 _ECB = const(1)
 _CBC = const(2)
-_VIEWS = const(12)
+_SHORT = const(12)  # blocks; a longer message has buffers of its own
+
+
+def _views():
+    """The first n blocks of a buffer, for each n: making a view costs a third of what encrypting it does."""
+    whole = memoryview(bytearray(16 * _SHORT))
+    return [whole[: 16 * n] for n in range(_SHORT + 1)]
+
 
 # Shared by all keys: one thread only.
-_stream = memoryview(bytearray(16 + MAX_B))
-_blocks = memoryview(bytearray(16 + 96 + MAX_B))
-# Their first n blocks, for short messages: making a view costs a third of what encrypting it does.
-_streams = [_stream[: 16 * n] for n in range(_VIEWS)]
-_blockses = [_blocks[: 16 * n] for n in range(_VIEWS)]
+_streams = _views()
+_blocks = _views()
 
 
 class Ccm:
@@ -42,18 +46,19 @@ class Ccm:
             raise ValueError("length")
         kernel = self._kernel
         n = size + 31 >> 4
-        stream = _streams[n] if n < _VIEWS else _stream[: n << 4]
+        stream = _streams[n] if n <= _SHORT else bytearray(n << 4)
         kernel.counters(stream, nonce, n)
         self._ecb.encrypt(stream, stream)
         chain = self._chain
         out = bytearray(size if opening else size + TAG_B)
-        end = kernel.crypt(_blocks, chain, nonce, aad, out, data, stream, out if opening else data, size)
-        n = end >> 4
-        blocks = _blockses[n] if n < _VIEWS else _blocks[:end]
+        n += len(aad) + 17 >> 4
+        blocks = _blocks[n] if n <= _SHORT else bytearray(n << 4)
+        kernel.crypt(blocks, chain, nonce, aad, out, data, stream, out if opening else data, size)
         self._cbc.encrypt(blocks, blocks)
+        n <<= 4
         if not opening:
-            kernel.tag(chain, blocks, end, stream, out, out, size)
+            kernel.tag(chain, blocks, n, stream, out, out, size)
         # The tag that is made here goes where nobody reads it.
-        elif kernel.tag(chain, blocks, end, stream, _blocks, data, size):
+        elif kernel.tag(chain, blocks, n, stream, blocks, data, size):
             return None
         return out

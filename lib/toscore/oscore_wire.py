@@ -16,8 +16,9 @@ _OUTER = (3, 7, 9, 35, 39)  # class U only; all else is inner (section 4.1)
 _PAYLOAD = const(65536)  # in place of an option's delta
 _RESPONSE = const(64)  # codes from here on
 
-# Shared by all contexts: one thread only.
-plain = bytearray(MAX_B)
+# Shared by all contexts, for one message at a time: one thread only.
+_short = bytearray(160)
+plain = _short
 
 
 def find(options):
@@ -76,6 +77,19 @@ def split(kernel, outer, code, options, payload):
 
     Raises ValueError for options out of order, an OSCORE option, or a message too long.
     """
+    global plain
+    plain = _short
+    at = _write(kernel, plain, outer, code, options, payload)
+    if at < 0:
+        plain = bytearray(MAX_B)
+        outer.clear()
+        at = _write(kernel, plain, outer, code, options, payload)
+        if at < 0:
+            raise ValueError("options out of order, or too long")
+    return at
+
+
+def _write(kernel, plain, outer, code, options, payload):
     last = 0
     plain[0] = code
     at = 1
@@ -92,10 +106,7 @@ def split(kernel, outer, code, options, payload):
                 value = b""  # the order is in the partial IV (section 4.1.3.5.2)
         at = kernel.put(plain, at, number - last, value)
         last = number
-    at = kernel.put(plain, at, _PAYLOAD, payload)
-    if at < 0:
-        raise ValueError("options out of order, or too long")
-    return at
+    return kernel.put(plain, at, _PAYLOAD, payload)
 
 
 def observes(options):
