@@ -13,6 +13,7 @@ from toscore.errors import WireError
 
 _CBOR_TRAILING = const(306)
 _CBOR_NO_ROOM = const(307)
+_CBOR_TOO_MANY = const(308)
 
 _DEPTH = const(16)
 _FIRST_B = const(256)  # the room that dumps tries first
@@ -106,9 +107,9 @@ def _bound(data, length, items):
     """WireError for more items than that; so many bytes hold no more."""
     end = len(data) if length is None else length
     if items < end <= len(data):
-        from toscore import cbor
-
-        cbor.count(data, end, items)
+        at = _count(data, end, items)
+        if at >= 0:
+            raise WireError(_CBOR_TOO_MANY, at)
 
 
 def _dump_rare(value, depth):
@@ -144,6 +145,40 @@ def _is_utf8(text):
             low = {0xE0: 0xA0, 0xF0: 0x90}.get(byte, 0x80)
             high = {0xED: 0x9F, 0xF4: 0x8F}.get(byte, 0xBF)
     return not more
+
+
+@micropython.viper
+def _count(data, end: int, items: int) -> int:
+    """As cbor.count -> the offset of the item that is one too many, or -1."""
+    b = ptr8(data)
+    p = 0
+    while p < end:
+        at = p
+        major = b[p] >> 5
+        info = b[p] & 31
+        p += 1
+        if b[at] == 0xFF:
+            continue
+        n = info
+        if info > 23:
+            n = 0
+            if info < 28:
+                width = 1 << (info - 24)
+                if p + width > end:
+                    return -1
+                while width:
+                    if n < 0x800000:  # no data are longer
+                        n = n << 8 | b[p]
+                    p += 1
+                    width -= 1
+            elif info < 31 or major < 2 or major > 5:
+                return -1
+        items -= 1
+        if items < 0:
+            return at
+        if major == 2 or major == 3:
+            p += n
+    return -1
 
 
 @micropython.viper
