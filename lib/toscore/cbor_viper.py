@@ -177,6 +177,8 @@ def _count(data, end: int, items: int) -> int:
         if items < 0:
             return at
         if major == 2 or major == 3:
+            if n > end - p:  # added to p, it would be negative on 32 bits
+                return -1
             p += n
     return -1
 
