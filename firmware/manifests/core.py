@@ -46,6 +46,8 @@ include(
         "remote.py",
         "rare.py",
         "reset.py",
+        "ota.py",
+        "update.py",
         "pad.py",
         "sleep.py",
     )

@@ -71,6 +71,7 @@ class App:
         self.hub = None
         self.announce = None  # of a device that sleeps
         self.wifi = None
+        self.ota = None  # stays so where nobody can be in another slot
         self.rules = None  # what is stored of the owner's rules
         self.remote = None  # what they set on other devices; only once one does
         self.declared = []  # what they are as long as nothing is
@@ -309,6 +310,11 @@ class App:
         self.link = Link(self)
         self.hub = Hub(self, self.link)
         self.wifi = Wifi()
+        if getattr(self.board, "slot", None):
+            from tos.ota import Ota
+
+            self.ota = Ota()
+            self._services.append(self.ota)
         own = [self.wifi, Console(), self.link, self.hub]
         services = [self.state, Reader()] + self._services + self.board.services() + own
         if getattr(self.board, "bluetooth", None):

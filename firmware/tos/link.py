@@ -102,9 +102,10 @@ class Link:
             self._exchange.receive(self._app.clock.ms(), peer, datagram)
         except WireError as e:
             log.event(e.code, e.detail)
-        self._flush()
+        self.flush()
 
-    def _flush(self):
+    def flush(self):
+        """Send what waits."""
         for peer, datagram in self._exchange.out:
             self._udp.send(datagram, peer)
         self._exchange.out.clear()
@@ -178,6 +179,9 @@ class Link:
             if accept is not None and bytes(accept) != form[0][1]:
                 return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form, seal)
+        if code == coap.POST and path == "o":
+            target.post(cbor.loads(payload, items=_ITEMS))
+            return coap.CHANGED, (), b""
         if code == coap.PUT and target is not None:
             return self._put(peer, token, path, target, options, payload, seal)
         return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
@@ -195,7 +199,7 @@ class Link:
         observe = coap.option(options, coap.OBSERVE)
         if number:
             self._wake.set()  # a notification may have waited for the end of this transfer
-        elif observe is not None and path[0] in "seb":
+        elif observe is not None and path[0] in "sebo":
             if coap.uint(observe) != 0:
                 self._observers.remove(peer, token)
             elif self._observers.add(now, peer, token, path, exponent, seal):
@@ -229,8 +233,10 @@ class Link:
         value = cbor.loads(payload, items=_ITEMS)
         if path == "b":
             target.replace(value)
-            if self._observers.mark("b"):
-                self._wake.set()
+            self.changed("b")
+            return code, options, b""
+        if path == "o":
+            target.put(value, peer, None if seal is None else seal[0].peer.name)
             return code, options, b""
         if path == "n":
             target.put(value)
@@ -261,7 +267,7 @@ class Link:
     def respond(self, *answer):
         """(peer, code, token, options, payload): what was answered EMPTY is answered now, RFC 7252 section 5.2.2."""
         self._exchange.respond(self._app.clock.ms(), *answer, True, lambda heard: None)
-        self._flush()
+        self.flush()
         self._wake.set()
 
     # Observers
@@ -271,6 +277,11 @@ class Link:
         self._observers.keep(wanted)
         self._kept = block.Bodies()
         self._uploads = block.Uploads()
+
+    def changed(self, path):
+        """Whoever observes this path is to hear of it."""
+        if self._observers.mark(path):
+            self._wake.set()
 
     def _changed(self, r):
         """The app's watcher: marks who must hear of it. The notifier sends, and makes one datagram of a chain."""
@@ -302,7 +313,7 @@ class Link:
             waits.append(busy_ms)
         waits.append(self._exchange.tick(now))
         waits.append(self._uploads.tick(now))
-        self._flush()
+        self.flush()
         return min([wait_ms for wait_ms in waits if wait_ms], default=None)
 
     def _send_to(self, now, observer):

@@ -18,7 +18,12 @@ _MAY = {
     CONTROL: {_GET: (".well-known/core", "d", "s", "s/", "e", "b", "l"), _PUT: ("s", "s/", "i"), _POST: ("d",)},
     INPUT: {_GET: ("d",), _PUT: ("i",)},
     # Of p/ only what is a peer's, which tos/trust.py sees to.
-    HUB: {_GET: None, _POST: ("d", "y/"), _PUT: ("s", "s/", "b", "r", "i", "p/", "y/"), _DELETE: ("p/", "y/")},
+    HUB: {
+        _GET: None,
+        _POST: ("d", "o", "y/"),
+        _PUT: ("s", "s/", "b", "o", "r", "i", "p/", "y/"),
+        _DELETE: ("p/", "y/"),
+    },
     TOKENS: {_GET: ("d", "y/"), _POST: ("y/",), _PUT: ("y/",), _DELETE: ("y/",)},
     PEER: {_GET: ("d",)},
 }

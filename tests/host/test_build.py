@@ -1,6 +1,7 @@
 """tos build: manifests, incremental and reproducible trees, budgets, and errors that name file and line."""
 
 import fcntl
+import hashlib
 import json
 
 import pytest
@@ -15,6 +16,7 @@ BOARD_PY = """NAME = "TOY"
 OUT = {"relay": 26}
 features = {"relay": lambda: OUT["relay"]}
 """
+SLOT = ["app.mpy", "board.mpy", "lib/fast.mpy", "lib/tos/__init__.mpy", "lib/tos/app.mpy"]
 CORE = "$(TOS)/firmware/manifests/core.py"
 
 
@@ -24,6 +26,7 @@ def project(tmp_path, monkeypatch):
     files = {
         "firmware/boot.py": "",
         "firmware/main.py": "import board\nfrom app import app\napp.run(board)\n",
+        "firmware/tos/slots.py": "due = 1\n",
         "firmware/apps/fan.py": "from tos import App\napp = App('fan', needs=('relay',))\n",
         "firmware/tos/__init__.py": "from tos.app import App\n",
         "firmware/tos/app.py": "class App:\n    def __init__(self, name, needs=()):\n        self.name = name\n",
@@ -57,22 +60,26 @@ def test_the_tree_is_what_the_flash_will_hold(project):
     report = build.build("fan", "TOY")
     tree = content(report.out)
     assert sorted(tree) == [
-        "app.mpy",
-        "board.mpy",
+        *(f"a/{name}" for name in SLOT),
+        "a/~slot",
         "boot.py",
-        "lib/fast.mpy",
-        "lib/tos/__init__.mpy",
-        "lib/tos/app.mpy",
         "main.py",
+        *(f"r/{name}" for name in SLOT),
+        "r/slots.py",
+        "slots.py",
+        "tree",
     ]
+    about = json.loads(tree["a/~slot"])
+    assert about["files"] == [[name, len(tree[f"a/{name}"])] for name in SLOT] and about["sequence"] == 0
+    assert about["content"] == hashlib.sha256(b"".join(tree[f"a/{name}"] for name in SLOT)).hexdigest()
     assert tree["main.py"] == (project / "firmware/main.py").read_bytes()  # stock firmware starts text only
-    assert tree["app.mpy"][:1] == b"M"
-    assert b"tos/app.py" in tree["lib/tos/app.mpy"]  # what a traceback on the device names
+    assert tree["a/app.mpy"][:1] == b"M"
+    assert b"tos/app.py" in tree["a/lib/tos/app.mpy"]  # what a traceback on the device names
     assert not [name for name, text in tree.items() if str(project).encode() in text]
 
 
 def test_a_path_is_an_app_too(project):
-    (project / "heater.py").write_text("x = 1\n")
+    (project / "heater.py").write_text("from tos import App\napp = App('heater')\n")
     assert build.build("heater.py", "TOY").app == "heater"
 
 
@@ -84,7 +91,7 @@ def test_it_is_byte_reproducible(project):
 
 
 def test_only_what_changed_is_compiled(project):
-    assert build.build("fan", "TOY").compiled == 7
+    assert build.build("fan", "TOY").compiled == 9
     assert build.build("fan", "TOY").compiled == 0
     source = project / "firmware/tos/app.py"
     source.write_text(source.read_text() + "X = 1\n")
@@ -108,13 +115,13 @@ def test_while_it_writes_another_process_waits(project, monkeypatch):
 def test_what_is_no_longer_named_goes(project):
     out = build.build("fan", "TOY").out
     (project / "boards/TOY/manifest.py").write_text(f"include('{CORE}')\n")
-    assert build.build("fan", "TOY").removed == 1
-    assert not (out / "lib/fast.mpy").exists() and (out / "lib/tos/app.mpy").exists()
+    assert build.build("fan", "TOY").removed == 2
+    assert not (out / "a/lib/fast.mpy").exists() and (out / "a/lib/tos/app.mpy").exists()
 
 
 def test_native_code_costs_the_heap_its_tables_only(project):
     modules = {module.target: module for module in build.build("fan", "TOY").modules}
-    fast, app = modules["lib/fast.mpy"], modules["lib/tos/app.mpy"]
+    fast, app = modules["a/lib/fast.mpy"], modules["a/lib/tos/app.mpy"]
     assert fast.native and fast.heap_b == int(fast.file_b * 0.3)
     assert not app.native and app.heap_b == int(app.file_b * 1.3)
 

@@ -30,6 +30,7 @@ CHIPS = {
     "ESP32_GENERIC_C3": ("esp32c3", "ESP32-C3", 0, 4),
 }
 NEWER = stock.TABLE  # without a partition vfs: the firmware takes what the flash has left
+FROZEN = ["a/app.mpy", "boot.py", "main.py", "r/app.mpy", "r/slots.py", "slots.py"]
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +107,7 @@ def test_the_merged_image_holds_firmware_and_file_system_where_the_chip_looks(tm
     tree = {
         path.relative_to(report.out).as_posix(): path.read_bytes() for path in report.out.rglob("*") if path.is_file()
     }
-    assert files_of(files["vfs.bin"]) == tree and "lib/tos/app.mpy" in tree
+    assert files_of(files["vfs.bin"]) == tree and "a/lib/tos/app.mpy" in tree
     (tmp_path / "merged").write_bytes(merged)
     run = subprocess.run(
         [micropython(), "-X", "heapsize=24M", "-c", MOUNT, str(tmp_path / "merged"), str(2 * MB)],
@@ -125,7 +126,7 @@ def test_code_is_compiled_for_the_chip(tmp_path):
     """MicroPython, py/persistentcode.h: byte 2 of an .mpy names the architecture of its native code, in bits 2 to 5."""
     march = {"ESP32_GENERIC": 10, "ESP32_GENERIC_S3": 10, "ESP32_GENERIC_C3": 11, "UNIX": 2}
     for board, arch in march.items():
-        viper = (build("kettle", board).out / "lib/toscore/cbor_viper.mpy").read_bytes()
+        viper = (build("kettle", board).out / "a/lib/toscore/cbor_viper.mpy").read_bytes()
         assert viper[2] >> 2 & 0xF == arch, board
 
 
@@ -285,7 +286,7 @@ def test_frozen_hands_a_board_dir_to_micropythons_build_and_takes_its_firmware(t
     run = tos("build", "till", "--board", "TOS_TILL", "--frozen", "--json", PATH=path, MPY_DIR=str(tmp_path / "mpy"))
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    assert sorted(module["target"] for module in report["modules"]) == ["app.mpy", "boot.py", "main.py"]
+    assert sorted(module["target"] for module in report["modules"]) == FROZEN
     assert report["flash"]["size_b"] == 0x70000
     board_dir = Path(run.stderr.split("firmware.bin\n")[1].split("\n")[0])
     assert sorted(os.listdir(board_dir)) == [
@@ -299,7 +300,7 @@ def test_frozen_hands_a_board_dir_to_micropythons_build_and_takes_its_firmware(t
     assert 'boards/TOS_TILL/manifest.py\')\nmodule("board.py")' in (board_dir / "manifest.py").read_text()
     merged = Path(next(file for file in report["files"] if file.endswith("merged.bin"))).read_bytes()
     assert len(merged) == 4 * MB
-    assert sorted(files_of(merged[0x390000:])) == ["app.mpy", "boot.py", "main.py"]
+    assert sorted(files_of(merged[0x390000:])) == sorted([*FROZEN, "a/~slot", "tree"])
     assert struct.unpack_from("<B", merged, 0x10000) == (0xE9,)
 
 

@@ -57,9 +57,16 @@ ROOMS = [
         breaks=["import machine", "from machine import I2C", "import time", "from tos.ports import esp32"],
         keeps=["import framebuf, micropython", "from tos.ports import JOIN_OK"],
     ),
+    Room(  # it runs before there is a slot, and in one
+        "firmware/tos/slots.py",
+        only="binascii hashlib json os",
+        never="",
+        breaks=["import tos", "import machine", "from tos.store import Record"],
+        keeps=["import json, os"],
+    ),
     Room(
         "firmware/tos/",
-        only="tos toscore asyncio array binascii errno gc io micropython os struct sys",
+        only="tos toscore asyncio array binascii deflate errno gc io json micropython os struct sys",
         never="tos.ports.esp32 tos.ports.unix",
         breaks=[
             "import machine",
@@ -86,7 +93,7 @@ ROOMS = [
     ),
     Room("firmware/manifests/", only="", never="", breaks=["import os"], keeps=["package('tos')"]),
     Room("firmware/boot.py", only="", never="", breaks=["import machine"], keeps=["pass"]),
-    Room("firmware/main.py", only="board app", never="", breaks=["import tos"], keeps=["import board, app"]),
+    Room("firmware/main.py", only="board app slots gc machine sys time", never="", breaks=["import tos"], keeps=["import board, app"]),
     Room(
         "boards/UNIX/",
         only=None,

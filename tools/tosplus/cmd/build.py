@@ -19,6 +19,9 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--firmware", type=_FILE, help="Stock MicroPython for the chip, a .bin: makes a merged image and a page.")
 @click.option("--frozen", is_flag=True, help="Firmware of our own instead, with the core in it; it takes ESP-IDF.")
 @click.option("--web-tools", type=_FOLDER, help="dist/web of npm's esp-web-tools, to go beside the page.")
+@click.option(
+    "--key", "keys", type=_FILE, multiple=True, help="Public key of who may sign updates, a .pub.pem; twice for two."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: .tos/build/NAME/APP]")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def command(
@@ -27,6 +30,7 @@ def command(
     firmware: Path | None,
     frozen: bool,
     web_tools: Path | None,
+    keys: tuple[Path, ...],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -47,13 +51,16 @@ def command(
     from .. import flasher, frozen_firmware
     from ..build import build
     from ..errors import UsageFault
+    from ..ota.keys import load_public
     from ..paths import shown
 
     if frozen and firmware:
         raise UsageFault("--frozen makes its own firmware; leave --firmware out")
     if frozen:
         frozen_firmware.check_tools()
-    report = build(app, board_name, out, frozen)
+    if len(keys) > 2:
+        raise UsageFault("a device has room for two keys")
+    report = build(app, board_name, out, frozen, tuple(load_public(path) for path in keys))
     board = report.board
     flash = report.out.with_name(f"{report.out.name}-flash")
     written: list[Path] = []
@@ -68,12 +75,14 @@ def command(
         click.echo(json.dumps({**report.as_json(), "files": [str(file) for file in written]}, indent=2))
     else:
         for module in sorted(report.modules, key=lambda module: -module.heap_b):
+            if module.target.startswith("r/"):
+                continue
             note = ", native code: its tables only" if module.native else ""
             click.echo(f"{module.target:36}{module.file_b:8} B flash {module.heap_b:8} B heap  {module.loaded}{note}")
         rest_b, left_b = report.rest_b, board.free_b - report.rest_b
         click.echo(f"heap   {rest_b} of {board.free_b} B at rest; {left_b} B left, {board.reserve_b} B must stay free")
         click.echo(f"       {report.heap_b} B the most at once; estimates, both too low on stock 1.25: docs/boards.md")
-        click.echo(f"flash  {report.flash_b} of {board.vfs_size} B")
+        click.echo(f"flash  {report.flash_b} of {board.vfs_size} B, for two slots and recovery")
         click.echo(f"{shown(report.out)}: {report.compiled} compiled, {report.removed} stale removed")
         for file in written:
             click.echo(f"{shown(file)}: {file.stat().st_size} B")

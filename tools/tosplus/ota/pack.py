@@ -1,42 +1,29 @@
 """From a device tree, as `tos build` leaves it, to a bundle that is not signed yet."""
 
-import ast
 import hashlib
 import re
 from pathlib import Path
 
-from ..build import app_source
+from .. import build
 from ..errors import HostError
-from ..paths import shown
 from . import delta
 from .bundle import Bundle, Part
 
 _FILES = 170
 _PATH = re.compile(r"[-./0-9A-Z_a-z]{1,64}")
-# Not of a slot: what chooses between them, and what no update writes.
-_OUTSIDE = ("boot.py", "main.py")
+_ABOUT = "~slot"  # which the device writes itself, last
 
 
 def product(app: str) -> str:
-    """What the app calls itself, App("kettle"): by that a device knows whether an update is for it."""
-    source = app_source(app)
-    try:
-        tree = ast.parse(source.read_bytes())
-    except SyntaxError as e:
-        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
-            name = node.args[0] if node.args else None
-            if isinstance(name, ast.Constant) and isinstance(name.value, str) and 0 < len(name.value.encode()) <= 32:
-                return name.value
-            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the name of the product, as App("kettle")')
-    raise HostError(f"{shown(source)} has no App; nothing on a device could be updated by it")
+    """See build.product."""
+    return build.product(build.app_source(app))
 
 
 def contents(tree: Path) -> dict[str, bytes]:
     """{path: content} of what a slot of the device will hold, in the order of the bundle."""
-    files = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file())
-    return {path: (tree / path).read_bytes() for path in files if path not in _OUTSIDE}
+    slot = tree / "a"
+    files = sorted(path.relative_to(slot).as_posix() for path in slot.rglob("*") if path.is_file())
+    return {path: (slot / path).read_bytes() for path in files if path != _ABOUT}
 
 
 def app_part(files: dict[str, bytes], base: Part | None = None) -> Part:

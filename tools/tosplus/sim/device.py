@@ -61,6 +61,7 @@ class Device:
     access_points: what its radio can hear, see ports/unix; None is a device that needs none, as by a cable.
     chip: esp32, esp32s3 or esp32c3: a new board with that chip, wired as the app's product. Nothing is built: it starts
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
+    keys: public ones, x and y, of who may sign its updates.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
     "reset", "access point".
@@ -84,6 +85,7 @@ class Device:
         plain: bool = False,
         chip: str | None = None,
         bluetooth: int | None = None,
+        keys: tuple[bytes, ...] = (),
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -106,6 +108,7 @@ class Device:
         self._plain = plain
         self._chip = chip
         self._bluetooth = bluetooth
+        self._keys = keys
         self._rom: Rom | None = None
         self._line: Line | None = None
         self._vfs: Partition | None = None
@@ -141,7 +144,7 @@ class Device:
                 (self.state_dir / "flash.bin").unlink(missing_ok=True)
                 (self.state_dir / "world.json").unlink(missing_ok=True)
             if not self._chip:
-                report = await asyncio.to_thread(build, self._app, self._board)
+                report = await asyncio.to_thread(build, self._app, self._board, keys=self._keys)
                 await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
             (self.state_dir / "world.json").touch()
             self._console = Console(self.state_dir / "console.log")

@@ -99,6 +99,18 @@ def power_off(signal="KILL"):
         os.system("kill -%s $PPID" % signal)
 
 
+class Machine:
+    """What slots.py asks of the chip."""
+
+    DEEPSLEEP_RESET = 4
+
+    def reset_cause(self):
+        return self.DEEPSLEEP_RESET if args["cause"] in (4, 5) else 0
+
+    def reset(self):
+        power_off("USR2")
+
+
 args = {}
 flash = None
 world = None  # a host file in which the physical world outlives the device
@@ -116,6 +128,7 @@ def start():
     vfs.mount(vfs.VfsLfs2(flash), "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    sys.modules["machine"] = Machine()
     for name in ("boot.py", "main.py"):
         if name in os.listdir("/"):
             execfile(name)
