@@ -271,7 +271,7 @@ def asked(bench, *answers):
     came = []
     bench.udp.sent.clear()
     bench.link.ask("hub", POST, "r/x", b"\xa0", lambda code, options, payload: came.append(code))
-    bench.link._flush()
+    bench.link.flush()
     sent = []
     for code, options in answers:
         _, _, mid, token, had, payload = coap.decode(bench.udp.sent[-1][0])

@@ -161,7 +161,8 @@ def build(
     if frozen:
         board = boards.own_firmware(board)
     with _alone():
-        if out.exists() and any(out.iterdir()) and not (out / "main.py").exists():
+        ours = (out / image.MARK).exists() or (out / "app.mpy").exists()
+        if out.exists() and any(out.iterdir()) and not ours:
             raise UsageFault(f"{shown(out)} has other things in it; choose an empty folder for --out")
         tree: dict[str, bytes] = {}
         modules = []
