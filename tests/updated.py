@@ -16,7 +16,7 @@ from tosplus.paths import FIRMWARE
 from tosplus.sim.device import Device
 
 KEY, NEXT, STRANGER = (ec.derive_private_key(n, ec.SECP256R1()) for n in (5, 6, 7))
-PUBLIC = keys.raw(KEY.public_key())
+PUBLIC, NEXT_PUBLIC = (keys.raw(key.public_key()) for key in (KEY, NEXT))
 KETTLE = (FIRMWARE / "apps/kettle.py").read_text()
 FIXED = KETTLE.replace("read_mv() // 10", "read_mv() // 10 - 1")
 IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)

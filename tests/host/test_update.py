@@ -10,6 +10,7 @@ from updated import (
     IDLE,
     KETTLE,
     NEXT,
+    NEXT_PUBLIC,
     ROLLED_BACK,
     STRANGER,
     TRIAL,
@@ -45,3 +46,138 @@ def test_a_version_that_crashes_rolls_back_and_says_so(tmp_path):
         assert told == {0: 0, 1: ROLLED_BACK, 2: 1, 3: 0, 4: 0, 5: 435, 6: "a"}
 
     lived(tmp_path, test)
+
+
+def test_a_version_that_fails_its_self_test_rolls_back(tmp_path):
+    """It starts and answers, and a service of its own crashes."""
+    crashing = FIXED + "\n\nclass Bad:\n    async def run(self, app):\n        1 // 0\n\n\napp.use(Bad())\n"
+
+    async def test(house):
+        await house.push(bundled(crashing))
+        told = await house.until(ROLLED_BACK)
+        assert (told[0], told[5], told[6]) == (0, 435, "a")
+        assert 437 not in (await house.device.control("heap"))  # the device is there
+
+    lived(tmp_path, test, rate=100)
+
+
+def test_what_is_not_for_it_is_refused_with_its_reason_and_nothing_is_touched(tmp_path):
+    async def test(house):
+        for made, code, reason in (
+            (bundled(key=STRANGER), aiocoap.UNAUTHORIZED, "389"),
+            (bundled(product="fridge"), aiocoap.FORBIDDEN, "391"),
+            (bundled(boards=("TOS_TILL",)), aiocoap.FORBIDDEN, "391"),
+            (bundled(sequence=3, base=bundled(KETTLE + "\nx = 1\n").parts[0]), aiocoap.BAD_REQUEST, "388"),
+        ):
+            answer = await house.push(made)
+            assert answer.code == code and answer.payload.decode().split()[0] == reason
+        message = bytearray(bundled().message())
+        message[-1] ^= 1
+        answer = await house.ask(aiocoap.PUT, {0: bytes(message), 1: house.url})
+        assert answer.payload.decode() == "390"
+        for value in ({}, {0: "text"}, {0: bundled().message(), 1: "ftp://x/y"}, {0: b"", 2: 1}, 5):
+            answer = await house.ask(aiocoap.PUT, value)
+            assert answer.code == aiocoap.BAD_REQUEST
+        assert (await house.ask(aiocoap.POST, {0: "dance"})).code == aiocoap.SERVICE_UNAVAILABLE
+        assert house.body.asked == 0 and (await house.status())[1] == IDLE
+        flash = await house.device.control("flash")
+        assert flash["erases"] == 0
+
+    lived(tmp_path, test)
+
+
+def test_an_older_version_is_refused_and_the_one_before_comes_back_when_asked_for(tmp_path):
+    async def test(house):
+        await house.push(bundled(sequence=5))
+        await house.until(CONFIRMED)
+        answer = await house.push(bundled(sequence=5))
+        assert answer.code == aiocoap.FORBIDDEN and answer.payload == b"392 5"
+        assert (await house.push(bundled(sequence=4))).payload == b"392 4"
+        assert (await house.ask(aiocoap.POST, {0: "rollback"})).code == aiocoap.CHANGED
+        while await version(house) != (0, "a"):
+            await house.until(ROLLED_BACK)
+        assert (await house.status())[5] == 440
+
+    lived(tmp_path, test)
+
+
+class Corrupt(Body):
+    """Its bytes are wrong somewhere, for the first so many requests of that block."""
+
+    wrong = 1
+
+    async def render_get(self, request):
+        answer = await super().render_get(request)
+        if request.opt.block2.block_number == 30 and self.wrong:
+            self.wrong -= 1
+            answer.payload = bytes(len(answer.payload))
+        return answer
+
+
+def test_a_block_that_is_damaged_comes_again(tmp_path):
+    async def test(house):
+        await house.push(bundled())
+        await house.until(TRIAL)
+
+    lived(tmp_path, test, body=Corrupt(b""))
+
+
+def test_a_bundle_that_stays_damaged_is_given_up(tmp_path):
+    body = Corrupt(b"")
+    body.wrong = 1000
+
+    async def test(house):
+        await house.push(bundled())
+        told = await house.until(FAILED)
+        assert (told[0], told[5], told[6]) == (0, 393, "a")
+
+    lived(tmp_path, test, body=body)
+
+
+def test_a_delta_is_applied_and_the_key_rotated_once_confirmed(tmp_path):
+    async def test(house):
+        full = bundled(sequence=1)
+        await house.push(full)
+        await house.until(CONFIRMED)
+        delta = bundled(FIXED + "\nlater = 1\n", 2, base=full.parts[0], keys={1: NEXT_PUBLIC})
+        assert len(delta.dumps()) < 3000
+        assert (await house.push(bundled(sequence=2, key=NEXT))).payload == b"389"
+        await house.push(delta)
+        await house.until(CONFIRMED)
+        assert await version(house) == (2, "a")
+        assert (await house.push(bundled(sequence=3, key=NEXT))).code == aiocoap.CHANGED
+
+    lived(tmp_path, test)
+
+
+def test_it_goes_on_where_the_power_failed(tmp_path):
+    """Three times during the download; of each, at most one block comes again."""
+
+    async def test(house):
+        made = bundled()
+        await house.push(made)
+        for n in (20, 45, 70):
+            while house.body.asked < n:
+                await house.until(DOWNLOADING)
+            await house.device.kill()
+            await house.device.restarted()
+        await house.until(TRIAL)
+        blocks = -(-len(made.dumps()) // 1024)
+        assert house.body.asked <= blocks + 3 * (4 + 4) + 3  # a block of 4 KiB, and what was on its way
+
+    lived(tmp_path, test)
+
+
+def test_a_trial_waits_for_the_hub_and_not_for_a_router(tmp_path):
+    async def test(house):
+        await house.device.control("config", changes={"hub": "127.0.0.1:9"})
+        await house.push(bundled())
+        await house.until(TRIAL)
+        at = (await house.device.control("get"))["ms"]
+        while (await house.device.control("get"))["ms"] < at + 600_000:
+            assert (await house.status())[1] == TRIAL
+        assert house.device.starts == 2
+        assert (await house.ask(aiocoap.POST, {0: "rollback"})).code == aiocoap.CHANGED
+        await house.until(ROLLED_BACK)
+
+    lived(tmp_path, test, rate=100)

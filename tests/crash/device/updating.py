@@ -1,0 +1,190 @@
+"""One life of a device that updates itself: it starts as /main.py starts it, goes on with the update, and says what it
+is. Unix port only; started by updated.py with an order as JSON on stdin. Only the network is not there: what the peer
+has is the host's file `bundle`.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import chip
+import vfs
+from tos import slots, writer  # noqa: F401  # while the host's files are in reach
+from tos.ports.unix import Keystore
+from tos.update import TRIAL, Update
+from toscore import cbor, coap, ecdsa, patch  # noqa: F401
+
+_PIECE_B = 1024
+
+
+class Restart(Exception):
+    pass
+
+
+class Clock:
+    def ms(self):
+        return 0
+
+    async def sleep_ms(self, n):
+        await asyncio.sleep_ms(0)
+
+
+class Machine(chip.Machine):
+    def reset(self):
+        raise SystemExit
+
+
+class Time:
+    """For main.py, which waits before it starts the chip anew."""
+
+    def ticks_ms(self):
+        return 0
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+    def sleep(self, s):
+        pass
+
+
+class Nothing:
+    """What an Update calls of an app, and nothing comes of it here."""
+
+    rows = ()
+    port = 5683
+    counts = {}
+
+    def get(self, key):
+        return None
+
+    def save(self):
+        pass
+
+    def changed(self, path):
+        pass
+
+    def parts(self, peer):
+        return peer
+
+    def event(self, code, a=0, b=0):
+        codes.append(code)
+
+
+class App:
+    name = "kettle"
+    clock = Clock()
+    config = link = log = state = table = Nothing()
+
+    def __init__(self, board):
+        self.board = board
+        board.NAME = "LAB"
+        board.radio = Nothing()
+        board.keystore = Keystore()
+        board.restart = self.restart
+
+    def restart(self):
+        raise Restart
+
+    def make_safe(self):
+        pass
+
+
+class Stored(Update):
+    """What the peer has is in a file."""
+
+    fetched = 0
+
+    async def _fetch(self, job, writer, source, begins):
+        at = begins + writer.blocks.good
+        with open_host(order["bundle"], "rb") as f:
+            f.seek(at)
+            while True:
+                piece = f.read(_PIECE_B)
+                if not piece:
+                    return coap.CONTENT
+                Stored.fetched += len(piece)
+                writer.write(piece)
+
+
+codes = []
+order = json.loads(sys.stdin.readline())
+
+
+def open_host(path, mode):
+    """A file of the host's, which is not below the root any more."""
+    return hosts[path]
+
+
+def run(board, version):
+    """What the app of every slot does."""
+    update = Stored(App(board))
+    is_trial = update.state == TRIAL
+    told = {"slot": board.slot, "version": version, "whole": board.slot == "r" or slots.is_whole(board.slot)}
+    told["trial"] = is_trial
+
+    ended = []
+
+    async def goes():
+        try:
+            await update.run(update._app)
+        except Exception as e:
+            ended.append(e)
+
+    async def live():
+        asyncio.create_task(goes())
+        await asyncio.sleep_ms(0)
+        if order["do"] == "update" and not is_trial and version < order["to"] and not update._job and not ended:
+            with open_host(order["bundle"], "rb") as f:
+                f.seek(0)
+                message = f.read(order["message_b"])
+            update.put({0: message, 1: "coap://192.0.2.1/bundle"}, ("192.0.2.1", 5683), None)
+        elif order["do"] == "rollback" and not is_trial and version == order["to"]:
+            update.post({0: "rollback"})
+        while not ended and (update._job or update._ordered or update.state == TRIAL):
+            await asyncio.sleep_ms(0)
+
+    asyncio.run(live())
+    if ended and not isinstance(ended[0], Restart):
+        raise ended[0]
+    told["end"] = "restarts" if ended else "rests"
+    record = slots.load()
+    told["state"] = [record["active"], record["a"], record["b"], record["floor"]]
+    told["keys"] = [board.keystore.get(name) and board.keystore.get(name).hex() for name in ("ota0", "ota1")]
+    told["fetched"], told["codes"] = Stored.fetched, codes
+    told["update"] = update.state
+    told["ops"] = flash.programs + flash.erases
+    print("TOLD " + json.dumps(told))
+    raise SystemExit
+
+
+sys.modules["lab"] = type("lab", (), {"run": staticmethod(run)})
+sys.modules["machine"] = Machine()
+sys.modules["time"] = Time()
+chip.args = {"cause": order.get("cause", 0)}
+hosts = {}
+for name in ("bundle",):
+    if order.get(name):
+        class Again:
+            """A host file that `with` does not close."""
+
+            def __init__(self, f):
+                self.f = f
+
+            def __enter__(self):
+                return self.f
+
+            def __exit__(self, *_):
+                pass
+
+        hosts[order[name]] = Again(open(order[name], "rb"))
+flash = chip.NorFlash(open(order["image"], "r+b"), 0, order["size"])
+vfs.umount("/")
+vfs.mount(vfs.VfsLfs2(flash), "/")
+os.chdir("/")
+sys.path[:] = ["", ".frozen", "/lib"]
+if order.get("cut"):
+    flash.cut(*order["cut"])
+with open("/main.py") as main:
+    text = main.read()
+exec(text, {"__name__": "__main__"})
