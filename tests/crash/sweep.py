@@ -8,10 +8,11 @@ import argparse
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-from crash import nonces, trusted
+from crash import nonces, trusted, updated
 from crash.checks import sweep
-from crash.lab import Lab, Scenario
+from crash.lab import Lab, Scenario, copied
 
 KINDS = ("record", "config", "keystore", "state", "rules")
 
@@ -87,8 +88,43 @@ def main():
                     print(f"    {fate}: {what}")
                 points += trust.points
                 faults += len(trust.faults)
+        more = updates(folder, args.only, args.full)
+        points += more[0]
+        faults += more[1]
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
+
+
+def updates(folder, only, full):
+    """Prints what became of devices that updated themselves -> (cuts and flips, faults)."""
+    firmware = copied(Path(folder) / "updates")
+    rows = updated.scenarios(66000 if full else 20000, firmware)
+    device = updated.Device(f"{folder}/before", firmware)
+    flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
+    points = faults = 0
+    for scenario, start in rows:
+        name = f"ota-{scenario.name}"
+        if only in name:
+            began = time.monotonic()
+            tears = updated.TEARS if full else updated.TEARS[1:2]
+            end = updated.sweep(folder, scenario, start or flash, tears, 1 if full else 29, 2 if full else 0, firmware)
+            counts = f"{sum(end.ops):10} {'':6} {end.points:7} {'':7} {len(end.faults):7}"
+            again = f"{end.refetched_b} B again at most"
+            print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {again}", flush=True)
+            for point, what in end.faults[:10]:
+                print(f"    {point}: {what}")
+            points += end.points
+            faults += len(end.faults)
+    if only in "ota-flips":
+        idle = updated.Scenario("idle", rows[1][0].made, (), do="nothing")
+        counts, wrong = updated.flips(folder, idle, flash, 1 if full else 4, firmware)
+        for where, (many, lost) in sorted(counts.items()):
+            print(f"{'ota-flips in ' + where:32} {many:10} flips, {lost} do not start")
+            points += many
+        for at, what in wrong:
+            print(f"    {at}: {what}")
+        faults += len(wrong)
+    return points, faults
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from littlefs import UserContext
+from littlefs import LittleFSError, UserContext
 from tosplus import image
 from tosplus.ota import bundle, keys, pack
 from tosplus.sim.process import micropython
@@ -29,6 +29,7 @@ SIZE_B = 1 << 19
 _LIFE_S = 50
 _LIVES = 12
 _BLOCK_B = 4096
+_PIECE_B = 1024
 KEY, NEXT = (ec.derive_private_key(n, ec.SECP256R1()) for n in (5, 6))
 PUBLIC, FOLLOWING = (keys.raw(key.public_key()) for key in (KEY, NEXT))
 
@@ -113,14 +114,15 @@ class Device:
         paths = [firmware, firmware / "tos" / "ports" / "unix", ".frozen"]
         self._env = {**os.environ, "MICROPYPATH": os.pathsep.join(map(str, paths))}
 
-    def live(self, flash, scenario, cut=None):
-        """-> (what it says, or None when it was cut off or crashed; its flash after that)."""
+    def live(self, flash, scenario, cut=None, fetched=None):
+        """-> (what it says, or None when it was cut off or crashed; its flash after that). fetched: a file that gets
+        the number of bytes of each piece that came."""
         n = next(self._serial)
-        path, made = self._folder / f"{n}.flash", self._folder / f"{scenario.name}.tosb"
+        path, made = self._folder / f"{n}.flash", self._folder / f"{n}.tosb"
         path.write_bytes(flash)
-        if not made.exists():
-            made.write_bytes(scenario.made.dumps())
+        made.write_bytes(scenario.made.dumps())
         order = {"image": str(path), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
+        order["fetched"] = str(fetched or self._folder / "fetched")
         order |= {"message_b": len(scenario.made.message()), "to": scenario.to}
         done = subprocess.run(
             [micropython(), str(Path(__file__).with_name("device") / "updating.py")],
@@ -132,6 +134,7 @@ class Device:
         )
         flash = path.read_bytes()
         path.unlink()
+        made.unlink()
         told = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("TOLD ")]
         if told and done.returncode == 0:
             return told[0], flash
@@ -139,11 +142,11 @@ class Device:
             return None, flash
         raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
 
-    def lives(self, flash, scenario):
+    def lives(self, flash, scenario, fetched=None):
         """[(flash before it, what it says)] of each life until the device rests, and the flash then."""
         lives = []
         for _ in range(_LIVES):
-            told, after = self.live(flash, scenario)
+            told, after = self.live(flash, scenario, None, fetched)
             lives.append((flash, told))
             flash = after
             if told and told["end"] == "rests":
@@ -156,6 +159,10 @@ def wrong(scenario, lives, flash):
     for _, told in lives:
         if told and not told["whole"]:
             yield f"slot {told['slot']} runs and is not whole"
+        if told and told["trial"] and told["state"][0] != told["slot"] and told["state"][3]:
+            yield "the floor rose before the confirmation"
+        if told and not told["trial"] and scenario.do == "update" and told["slot"] == "a" and told["state"][3]:
+            yield "the floor rose before the trial"
         if told and told["slot"] == "r":
             yield "recovery runs, and a slot was good"
     last = lives[-1][1]
@@ -169,9 +176,9 @@ def wrong(scenario, lives, flash):
         yield f"keys: {last['keys']}"
 
 
-def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None):
+def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None, begin=0):
     """Cut each life of this at each of its flash operations, in every way. every: only each so-manieth. twice: after
-    each so-manieth of these, the next life is cut as well, somewhere."""
+    each so-manieth of these, the next life is cut as well, somewhere. begin: the first life that is cut."""
     folder = Path(folder)
     device = Device(folder / scenario.name, firmware or copied(folder / "firmware"))
     lives, _ = device.lives(flash, scenario)
@@ -180,26 +187,114 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None)
         ops.append(told["ops"] if told else 6)
     result = Sweep(ops)
     result.faults += [("uncut", what) for what in wrong(scenario, lives, None)]
-    whole_b = lives[0][1]["fetched"]
+    whole_b = sum(len(part.data) for part in scenario.made.parts) if scenario.do == "update" else 0
     chance = random.Random(scenario.name)
-    points = [(n, cut, tear) for n, many in enumerate(ops) for cut in range(0, many, every) for tear in tears]
-    seconds = {point: chance.randrange(400) for point in points[:: twice or len(points) + 1]} if twice else {}
+    lives_cut = list(enumerate(ops))[begin:]
+    points = [(n, cut, tear) for n, many in lives_cut for cut in range(0, many, every) for tear in tears]
+    seconds = {point: chance.randrange(300) for point in points[:: twice or len(points) + 1]} if twice else {}
 
     def come(point):
         n, cut, tear = point
+        fetched = folder / f"{scenario.name}-{n}-{cut}-{tear}.fetched"
         try:
-            told, after = device.live(lives[n][0], scenario, (cut, tear))
+            _, after = device.live(lives[n][0], scenario, (cut, tear), fetched)
             again = []
             if point in seconds:
-                told, after = device.live(after, scenario, (seconds[point], chance.choice(TEARS)))
+                told, after = device.live(after, scenario, (seconds[point], tear), fetched)
                 again = [(None, told)]
-            went, end = device.lives(after, scenario)
-            return point, went, list(wrong(scenario, again + went, end))
+            went, end = device.lives(after, scenario, fetched)
+            what = list(wrong(scenario, again + went, end))
+            again_b = sum(map(int, fetched.read_text().split())) - whole_b * (n == 0)
+            fetched.unlink()
+            if again_b > (1 + (point in seconds)) * (_BLOCK_B + _PIECE_B):
+                what.append(f"{again_b} B came again")
+            return point, again_b, what
         except Died as e:
-            return point, [], [f"it does not come back: {e}"]
+            return point, 0, [f"it does not come back: {e}"]
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        for point, went, what in pool.map(come, points):
+        for point, again_b, what in pool.map(come, points):
             result.points += 1 + (point in seconds)
+            result.refetched_b = max(result.refetched_b, again_b)
             result.faults += [(point, each) for each in what]
     return result
+
+
+def flips(folder, scenario, flash, every=1, firmware=None):
+    """One bit flips in each sector of a device that could run both slots -> ({where: [starts, of these not]}, faults).
+
+    Where: in the files of a, of b or of both; in others, among which is what chooses; in the file system's own data.
+    A fault is a device that does not start although a slot is whole.
+    """
+    device = Device(Path(folder) / "flips", firmware or copied(Path(folder) / "firmware"))
+    chance = random.Random(3)
+    sectors = [n for n in range(0, len(flash), _BLOCK_B) if flash[n : n + _BLOCK_B].strip(ERASED)][::every]
+    before = _files(flash)
+
+    def come(at):
+        damaged = bytearray(flash)
+        used = len(flash[at : at + _BLOCK_B].rstrip(ERASED))
+        damaged[at + chance.randrange(used)] ^= 1 << chance.randrange(8)
+        after = _files(bytes(damaged))
+        changed = {path.split("/")[0] for path in before if after and after.get(path) != before[path]}
+        where = "the file system" if not changed else "slots" if changed <= {"a", "b"} else "other files"
+        try:
+            told, _ = device.live(bytes(damaged), scenario)
+        except Died:
+            told = None
+        return where, told
+
+    counts, faults = {}, []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for at, (where, told) in zip(sectors, pool.map(come, sectors), strict=True):
+            count = counts.setdefault(where, [0, 0])
+            count[0] += 1
+            count[1] += told is None
+            if where == "slots" and (told is None or not told["whole"] or told["slot"] == "r"):
+                faults.append((at, f"{told}"))
+    return counts, faults
+
+
+def with_file(flash, path, content):
+    """The flash, with something else in this file."""
+    region = bytearray(flash)
+    fs = image.littlefs(UserContext(buffer=region), len(region), is_new=False)
+    fs.mount()
+    with fs.open(path, "wb") as file:
+        file.write(content)
+    fs.unmount()
+    return bytes(region)
+
+
+def both_bad(folder, scenario, flash, firmware=None):
+    """What a device says that has a wrong byte in each slot."""
+    region = bytearray(flash)
+    fs = image.littlefs(UserContext(buffer=region), len(region), is_new=False)
+    fs.mount()
+    for slot in "ab":
+        with fs.open(f"{slot}/app.py", "r+b") as file:
+            file.write(b"#")
+    fs.unmount()
+    device = Device(Path(folder) / "bad", firmware or copied(Path(folder) / "firmware"))
+    return device.live(bytes(region), scenario)[0]
+
+
+def _files(flash):
+    """{path: content}, or None when it does not mount."""
+    fs = image.littlefs(UserContext(buffer=bytearray(flash)), len(flash), is_new=False)
+    try:
+        fs.mount()
+        return image.contents(fs)
+    except (LittleFSError, OSError, ValueError):
+        return None
+
+
+def scenarios(size_b, firmware):
+    """[(scenario, flash)] of what an update is: whole and with a new key, as a delta, broken, and taken back."""
+    old, new = release(1, size_b), release(2, size_b)
+    flash = flashed(old, firmware)
+    full = Scenario("update", bundled(new, 2, keys={1: FOLLOWING}), ("b", 2), keys=(None, FOLLOWING.hex()))
+    delta = Scenario("delta", bundled(new, 2, bundled(old, 1).parts[0]), ("b", 2))
+    broken = Scenario("broken", bundled(release(2, size_b, broken=True), 2), ("a", 1))
+    back = Scenario("rollback", delta.made, ("a", 1), do="rollback")
+    return [(full, flash), (delta, flash), (broken, flash), (back, None)]

@@ -12,7 +12,7 @@ import chip
 import vfs
 from tos import slots, writer  # noqa: F401  # while the host's files are in reach
 from tos.ports.unix import Keystore
-from tos.update import TRIAL, Update
+from tos.update import IDLE, TRIAL, Update
 from toscore import cbor, coap, ecdsa, patch  # noqa: F401
 
 _PIECE_B = 1024
@@ -93,27 +93,20 @@ class App:
 class Stored(Update):
     """What the peer has is in a file."""
 
-    fetched = 0
-
     async def _fetch(self, job, writer, source, begins):
         at = begins + writer.blocks.good
-        with open_host(order["bundle"], "rb") as f:
-            f.seek(at)
-            while True:
-                piece = f.read(_PIECE_B)
-                if not piece:
-                    return coap.CONTENT
-                Stored.fetched += len(piece)
-                writer.write(piece)
+        bundle.seek(at)
+        while True:
+            piece = bundle.read(_PIECE_B)
+            if not piece:
+                return coap.CONTENT
+            fetched.write("%d\n" % len(piece))
+            fetched.flush()
+            writer.write(piece)
 
 
 codes = []
 order = json.loads(sys.stdin.readline())
-
-
-def open_host(path, mode):
-    """A file of the host's, which is not below the root any more."""
-    return hosts[path]
 
 
 def run(board, version):
@@ -134,10 +127,9 @@ def run(board, version):
     async def live():
         asyncio.create_task(goes())
         await asyncio.sleep_ms(0)
-        if order["do"] == "update" and not is_trial and version < order["to"] and not update._job and not ended:
-            with open_host(order["bundle"], "rb") as f:
-                f.seek(0)
-                message = f.read(order["message_b"])
+        if order["do"] == "update" and update.state == IDLE and version < order["to"]:
+            bundle.seek(0)
+            message = bundle.read(order["message_b"])
             update.put({0: message, 1: "coap://192.0.2.1/bundle"}, ("192.0.2.1", 5683), None)
         elif order["do"] == "rollback" and not is_trial and version == order["to"]:
             update.post({0: "rollback"})
@@ -151,7 +143,7 @@ def run(board, version):
     record = slots.load()
     told["state"] = [record["active"], record["a"], record["b"], record["floor"]]
     told["keys"] = [board.keystore.get(name) and board.keystore.get(name).hex() for name in ("ota0", "ota1")]
-    told["fetched"], told["codes"] = Stored.fetched, codes
+    told["codes"] = codes
     told["update"] = update.state
     told["ops"] = flash.programs + flash.erases
     print("TOLD " + json.dumps(told))
@@ -162,22 +154,8 @@ sys.modules["lab"] = type("lab", (), {"run": staticmethod(run)})
 sys.modules["machine"] = Machine()
 sys.modules["time"] = Time()
 chip.args = {"cause": order.get("cause", 0)}
-hosts = {}
-for name in ("bundle",):
-    if order.get(name):
-        class Again:
-            """A host file that `with` does not close."""
-
-            def __init__(self, f):
-                self.f = f
-
-            def __enter__(self):
-                return self.f
-
-            def __exit__(self, *_):
-                pass
-
-        hosts[order[name]] = Again(open(order[name], "rb"))
+bundle = open(order["bundle"], "rb")
+fetched = open(order["fetched"], "a")
 flash = chip.NorFlash(open(order["image"], "r+b"), 0, order["size"])
 vfs.umount("/")
 vfs.mount(vfs.VfsLfs2(flash), "/")

@@ -1,0 +1,128 @@
+"""A device whose supply fails in an update comes back, see updated.py; and mistakes that would keep it from that."""
+
+from dataclasses import dataclass
+
+import pytest
+from crash import updated
+from crash.lab import Died, copied
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """(folder, firmware, {name: (scenario, flash)}), for small releases."""
+    folder = tmp_path_factory.mktemp("updated")
+    firmware = copied(folder / "firmware")
+    return folder, firmware, {row[0].name: row for row in updated.scenarios(20000, firmware)}
+
+
+def idle(rows):
+    """It only starts."""
+    return updated.Scenario("nothing", rows["delta"][0].made, (), do="nothing")
+
+
+def ended(lab, name):
+    """The flash of a device on which this came to its end."""
+    folder, firmware, rows = lab
+    return updated.Device(folder / "ended", firmware).lives(rows[name][1], rows[name][0])[1]
+
+
+@pytest.mark.parametrize(("name", "every", "twice"), [("update", 29, 4), ("delta", 37, 0), ("broken", 43, 0), ("rollback", 1, 0)])
+def test_a_cut_anywhere_is_survived(lab, name, every, twice):
+    folder, firmware, rows = lab
+    scenario, flash = rows[name]
+    flash = flash or ended(lab, "delta")
+    result = updated.sweep(folder, scenario, flash, ("half",), every, twice, firmware)
+    assert result.faults == [] and result.points >= 4
+    assert result.refetched_b <= 2 * 5120
+
+
+def test_a_flipped_bit_in_a_slot_leaves_the_other(lab):
+    folder, firmware, rows = lab
+    flash = ended(lab, "delta")
+    counts, faults = updated.flips(folder, idle(rows), flash, 3, firmware)
+    assert faults == [] and counts["slots"][0] > 2
+    told = updated.both_bad(folder, idle(rows), flash, firmware)
+    assert told["slot"] == "r"
+    told = updated.both_bad(folder, rows["update"][0], flash, firmware)
+    assert told["slot"] == "r" and told["end"] == "restarts"  # recovery takes an update
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In firmware/tos/`path`, `old` becomes `new`; `sign` is in what a sweep of this scenario says then.
+
+    every: so-manieth operation is cut. begin: the first life that is cut.
+    """
+
+    name: str
+    scenario: str
+    path: str
+    sign: str
+    old: str
+    new: str
+    every: int = 1
+    begin: int = 1
+
+    def __str__(self):
+        return self.name.replace(" ", "-")
+
+
+_FLOOR = '        record["boots"] = 0\n        record.pop("source", None)\n'
+
+MUTANTS = [
+    Mutant(
+        "removes before it renames", "update", "slots.py", "keys:",
+        '    os.rename(RECORD + ".new"', '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"',
+    ),
+    Mutant(
+        "has a single slot", "update", "update.py", "",
+        "self._spare = slots.other(self._slot) if", "self._spare = self._slot if", 1000,
+    ),
+    Mutant(
+        "counts a trial when it is over", "broken", "slots.py", "does not rest",
+        "            save(record)  # first", "            name or save(record)  # first", 1000,
+    ),
+    Mutant(
+        "raises the floor before the confirmation", "update", "update.py", "the floor rose",
+        _FLOOR, '        record["floor"] = manifest.floor\n' + _FLOOR, 1000,
+    ),
+    Mutant(
+        "forgets the keys that were confirmed", "update", "update.py", "keys:",
+        '        for n, key in record.pop("keys").items():\n',
+        '        keys = record.pop("keys")\n        _save(record)\n        for n, key in keys.items():\n',
+    ),
+    Mutant(
+        "keeps a block until its file is closed", "update", "writer.py", "came again",
+        "            self._file.flush()\n", "            pass\n", 7, 0,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_mistake_in_an_update_is_found(mutant, tmp_path):
+    firmware = copied(tmp_path / "firmware")
+    path = firmware / "tos" / mutant.path
+    text = path.read_text()
+    assert text.count(mutant.old) == 1
+    path.write_text(text.replace(mutant.old, mutant.new))
+    rows = {row[0].name: row for row in updated.scenarios(9500, firmware)}
+    try:
+        faults = updated.sweep(
+            tmp_path, *rows[mutant.scenario], ("half",), mutant.every, 0, firmware, mutant.begin
+        ).faults
+    except Died as e:
+        faults = [("uncut", str(e))]
+    assert [what for _, what in faults if mutant.sign in what], faults
+
+
+def test_a_slot_that_is_not_looked_at_before_it_runs_is_found(lab):
+    folder, firmware, rows = lab
+    flash = ended(lab, "delta")
+    blind = copied(folder / "blind")
+    path = blind / "tos/slots.py"
+    text = path.read_text()
+    changed = text.replace("    try:\n        told = about(name)", "    return True\n    try:\n        told = about(name)")
+    assert changed != text
+    region = updated.with_file(flash, "slots.py", changed.encode())
+    _, faults = updated.flips(folder, idle(rows), region, 1, firmware)
+    assert faults
