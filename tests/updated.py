@@ -1,4 +1,4 @@
-"""A simulated kettle that is updated over the wire: bundles made by the host, served by aiocoap, asked for by aiocoap."""
+"""A simulated kettle that is updated over the wire: the host makes bundles, aiocoap serves them and asks."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,7 @@ class House:
         assert answer.code == aiocoap.CONTENT
         return cbor2.loads(answer.payload)
 
-    async def until(self, *states, timeout_s=60):
+    async def until(self, *states, timeout_s=40):
         """Until the device says that it is in one of these states -> its status."""
         end = asyncio.get_running_loop().time() + timeout_s
         while True:
@@ -85,7 +85,8 @@ def lived(folder, test, keys=(PUBLIC,), body=None, rate=20, **options):
         server = await aiocoap.Context.create_server_context(site, bind=(HOST, port), transports=["udp6"])
         asking = await aiocoap.Context.create_client_context()
         try:
-            async with Device("kettle", state_dir=folder / "kettle", rate=rate, plain=True, keys=keys, **options) as device:
+            options.update(state_dir=folder / "kettle", rate=rate, plain=True, keys=keys)
+            async with Device("kettle", **options) as device:
                 await device.ready()
                 await test(House(device, body_, asking, f"coap://{HOST}:{port}/kettle.tosb"))
         finally:

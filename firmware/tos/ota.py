@@ -1,4 +1,4 @@
-"""Updates, `/o` of the link, see docs/updates.md: loads what a device needs for one, when it does. A service. MicroPython."""
+"""Updates, `/o` of the link: loads what a device needs for one, when it does. A service. MicroPython."""
 
 import asyncio
 

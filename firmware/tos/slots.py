@@ -1,4 +1,4 @@
-"""Two slots, /a and /b, and recovery, /r: which of them starts, and what is known of each. docs/updates.md. MicroPython.
+"""Two slots, /a and /b, and recovery, /r: which of them starts, and what is known of each. MicroPython.
 
 A copy of this file chooses at boot: as text, /slots.py, so that any MicroPython compiles it, and no update writes it.
 What is known is in /boot.rec, written beside and renamed: a CRC, and then JSON with
@@ -41,7 +41,7 @@ def is_whole(name):
     view = memoryview(buffer)
     try:
         told = about(name)
-        for path, length in told["files"]:
+        for path, _ in told["files"]:
             with open("/%s/%s" % (name, path), "rb") as f:
                 while True:
                     n = f.readinto(buffer)
@@ -92,8 +92,8 @@ def trial(record):
 
 
 def due(woke):
-    """-> (slots to run, the next when one cannot; what an Update is to know: [sequence, code] if a trial came to nothing
-    now, and whether there is more to do).
+    """-> (slots to run, the next when one cannot; what an Update is to know: [sequence, code] if a trial came to
+    nothing now, and whether there is more to do).
 
     woke: from deep sleep, which is no boot: nothing is counted then, and no time spent on reading it all.
     """

@@ -3,11 +3,10 @@
 import asyncio
 import binascii
 import io
-import os
 
 from micropython import const
 from tos import slots
-from tos.writer import Writer, empty
+from tos.writer import Writer
 from toscore import cbor_viper as cbor
 from toscore import coap, ota, ota_manifest
 from toscore.errors import Busy, StoreError, TosError, WireError

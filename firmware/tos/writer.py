@@ -210,8 +210,7 @@ def _below(root):
     for row in rows:
         path = root + "/" + row[0]
         if row[1] & _FOLDER:
-            for found in _below(path):
-                yield found
+            yield from _below(path)
             yield path, None
         else:
             yield path, row[3]

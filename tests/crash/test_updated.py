@@ -26,7 +26,10 @@ def ended(lab, name):
     return updated.Device(folder / "ended", firmware).lives(rows[name][1], rows[name][0])[1]
 
 
-@pytest.mark.parametrize(("name", "every", "twice"), [("update", 29, 4), ("delta", 37, 0), ("broken", 43, 0), ("rollback", 1, 0)])
+SAMPLES = [("update", 29, 4), ("delta", 37, 0), ("broken", 43, 0), ("rollback", 1, 0)]
+
+
+@pytest.mark.parametrize(("name", "every", "twice"), SAMPLES)
 def test_a_cut_anywhere_is_survived(lab, name, every, twice):
     folder, firmware, rows = lab
     scenario, flash = rows[name]
@@ -72,7 +75,8 @@ _FLOOR = '        record["boots"] = 0\n        record.pop("source", None)\n'
 MUTANTS = [
     Mutant(
         "removes before it renames", "update", "slots.py", "keys:",
-        '    os.rename(RECORD + ".new"', '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"',
+        '    os.rename(RECORD + ".new"',
+        '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"',
     ),
     Mutant(
         "has a single slot", "update", "update.py", "",
@@ -121,7 +125,7 @@ def test_a_slot_that_is_not_looked_at_before_it_runs_is_found(lab):
     blind = copied(folder / "blind")
     path = blind / "tos/slots.py"
     text = path.read_text()
-    changed = text.replace("    try:\n        told = about(name)", "    return True\n    try:\n        told = about(name)")
+    changed = text.replace("    try:\n        told = about(", "    return True\n    try:\n        told = about(")
     assert changed != text
     region = updated.with_file(flash, "slots.py", changed.encode())
     _, faults = updated.flips(folder, idle(rows), region, 1, firmware)

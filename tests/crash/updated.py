@@ -46,7 +46,8 @@ class app:
 def release(version, size_b, broken=False):
     """{path: content} of a slot: an app, and files of many sizes that look like code."""
     source = random.Random(1)
-    files = {"app.py": ("1 // 0\n" if broken else "").encode() + _APP.format(version).encode(), "board.py": b"", "lib/empty.py": b""}
+    app = "1 // 0\n" * broken + _APP.format(version)
+    files = {"app.py": app.encode(), "board.py": b"", "lib/empty.py": b""}
     for n in itertools.count():
         left = size_b - sum(map(len, files.values()))
         if left <= 0:
@@ -182,9 +183,7 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
     folder = Path(folder)
     device = Device(folder / scenario.name, firmware or copied(folder / "firmware"))
     lives, _ = device.lives(flash, scenario)
-    ops = []
-    for before, told in lives:
-        ops.append(told["ops"] if told else 6)
+    ops = [told["ops"] if told else 6 for _, told in lives]
     result = Sweep(ops)
     result.faults += [("uncut", what) for what in wrong(scenario, lives, None)]
     whole_b = sum(len(part.data) for part in scenario.made.parts) if scenario.do == "update" else 0

@@ -93,7 +93,13 @@ ROOMS = [
     ),
     Room("firmware/manifests/", only="", never="", breaks=["import os"], keeps=["package('tos')"]),
     Room("firmware/boot.py", only="", never="", breaks=["import machine"], keeps=["pass"]),
-    Room("firmware/main.py", only="board app slots gc machine sys time", never="", breaks=["import tos"], keeps=["import board, app"]),
+    Room(
+        "firmware/main.py",
+        only="board app slots gc machine sys time",
+        never="",
+        breaks=["import tos"],
+        keeps=["import board, app"],
+    ),
     Room(
         "boards/UNIX/",
         only=None,

@@ -56,8 +56,8 @@ def update(image: Path, tree: Path, board: Board) -> None:
     """Makes the flash of a simulated device, a file, hold the code of a device tree.
 
     A new image is formatted and filled. In an existing one only code, see is_code, is replaced or removed;
-    everything else is the device's own state and stays. An image that got this very tree before is left as it is: it may
-    have updated itself since. Raises HostError if the file system is damaged or too small.
+    everything else is the device's own state and stays. An image that got this very tree before is left as it is: it
+    may have updated itself since. Raises HostError if the file system is damaged or too small.
     """
     flash = bytearray(image.read_bytes() if image.exists() else _ERASED * (board.vfs_offset + board.vfs_size))
     region = bytearray(flash[board.vfs_offset : board.vfs_offset + board.vfs_size])

@@ -262,7 +262,7 @@ WORDS = {
     434: Word("OTA_ROLLED_BACK", "update {a} came to nothing, code {b}; the version before runs again"),
     435: Word("OTA_CRASHED", "three starts of the update crashed, hung or failed their self-test"),
     436: Word("OTA_SLOT_DAMAGED", "the update's bytes in the flash are damaged"),
-    437: Word("OTA_SELF_TEST", "the update fails its self-test: a service crashed, or a sensor is silent", "see the log"),
+    437: Word("OTA_SELF_TEST", "the update fails its self-test: a service crashed, or a sensor is silent"),
     438: Word("OTA_SOURCE", "the update's bytes are not to be had where the device was told"),
     439: Word("OTA_ORDER", "that is no order about updates, or not one for now", "docs/updates.md"),
     440: Word("OTA_ASKED", "somebody asked for the version before"),

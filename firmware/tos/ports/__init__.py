@@ -48,6 +48,8 @@ rtc             get() -> what was put last, b"" when the power failed since. put
 sleep(ms, wake) deep sleep, in which only a timer runs. After ms, or when one of the buttons in wake (their drivers) is
                 pressed, the chip starts anew, with cause 4 or 5. It does not return.
 restart()       the chip starts anew at once, with cause 1. It does not return.
+slot, update    of a device that was started by main.py: "a", "b" or "r", the folder that runs; and what tos/slots.py
+                found. Without them there are no updates.
 services()      [service]: what the platform itself needs to run beside the app; often empty.
 
 Features, as `dev.<name>` in an app:

@@ -10,7 +10,7 @@ import sys
 
 import chip
 import vfs
-from tos import slots, writer  # noqa: F401  # while the host's files are in reach
+from tos import slots  # all of it while the host's files are in reach
 from tos.ports.unix import Keystore
 from tos.update import IDLE, TRIAL, Update
 from toscore import cbor, coap, ecdsa, patch  # noqa: F401
@@ -125,7 +125,7 @@ def run(board, version):
             ended.append(e)
 
     async def live():
-        asyncio.create_task(goes())
+        task = asyncio.create_task(goes())
         await asyncio.sleep_ms(0)
         if order["do"] == "update" and update.state == IDLE and version < order["to"]:
             bundle.seek(0)
@@ -135,6 +135,8 @@ def run(board, version):
             update.post({0: "rollback"})
         while not ended and (update._job or update._ordered or update.state == TRIAL):
             await asyncio.sleep_ms(0)
+
+        task.cancel()
 
     asyncio.run(live())
     if ended and not isinstance(ended[0], Restart):

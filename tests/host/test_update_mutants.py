@@ -1,0 +1,45 @@
+"""Mistakes that somebody could make where a device takes updates, each found by a test over the wire."""
+
+import pytest
+from mutate import Mutant, survives
+
+UPDATE = "firmware/tos/update.py"
+REFUSED = "host/test_update.py::test_what_is_not_for_it_is_refused_with_its_reason_and_nothing_is_touched"
+
+MUTANTS = [
+    Mutant(
+        "writes before it looks at the signature", UPDATE, REFUSED,
+        "        manifest = self._manifest(value[0])\n        host",
+        "        _save(slots.load())\n        manifest = self._manifest(value[0])\n        host",
+    ),
+    Mutant(
+        "takes an update during another's trial", UPDATE,
+        "host/test_update.py::test_a_new_version_is_fetched_tried_and_confirmed",
+        "if self._job or self.state in (READY, TRIAL):", "if self._job or self.state == READY:",
+    ),
+    Mutant(
+        "confirms without an answer of the hub", UPDATE,
+        "host/test_update.py::test_a_trial_waits_for_the_hub_and_not_for_a_router",
+        'if not app.config.get("hub") or _HUB_ANSWERS in app.log.counts:', "if True:",
+    ),
+    Mutant(
+        "confirms whatever the self-test says", UPDATE,
+        "host/test_update.py::test_a_version_that_fails_its_self_test_rolls_back",
+        "if not self._passes():", "if False:",
+    ),
+    Mutant(
+        "does not hash the last block, which is short", "ota.py",
+        "host/test_update.py::test_the_last_block_is_looked_at_as_the_others",
+        "if self._digest.digest() != right:", "if self._digest.digest() != right and self.at % BLOCK_B == 0:",
+    ),
+    Mutant(
+        "begins again after a restart", "firmware/tos/writer.py",
+        "host/test_update.py::test_it_goes_on_where_the_power_failed",
+        "        if is_same:\n", "        if False:\n",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_mistake_is_found(mutant, tmp_path):
+    assert survives(mutant, tmp_path) == ""
