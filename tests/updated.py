@@ -74,7 +74,7 @@ class House:
             await asyncio.sleep(0.05)
 
 
-def lived(folder, test, keys=(PUBLIC,), body=None, rate=20, **options):
+def lived(folder, test, keys=(PUBLIC,), body=None, rate=20, app="kettle", **options):
     """Run test(house) with a kettle that runs what `tos build` made."""
 
     async def main():
@@ -86,7 +86,7 @@ def lived(folder, test, keys=(PUBLIC,), body=None, rate=20, **options):
         asking = await aiocoap.Context.create_client_context()
         try:
             options.update(state_dir=folder / "kettle", rate=rate, plain=True, keys=keys)
-            async with Device("kettle", **options) as device:
+            async with Device(app, **options) as device:
                 await device.ready()
                 await test(House(device, body_, asking, f"coap://{HOST}:{port}/kettle.tosb"))
         finally:

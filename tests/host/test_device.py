@@ -133,7 +133,7 @@ def test_the_watchdog_leaves_a_manual_clock_alone(tmp_path):
 
 def test_an_app_that_does_not_come_up_shows_its_console(tmp_path):
     app = tmp_path / "bad.py"
-    app.write_text("from tos import App\nraise ValueError('no such pin')\n")
+    app.write_text("print('no such pin')\nwhile True:\n    pass\n")
 
     async def main():
         async with Device(str(app), state_dir=tmp_path / "bad", plain=True) as device:

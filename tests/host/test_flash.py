@@ -213,10 +213,10 @@ def test_an_app_goes_with_stock_firmware_and_then_upon_it(tmp_path, roomy):
         put.put(of_app("kettle", "ESP32_GENERIC", None), board, erase_all=False)
     contents = of_app("kettle", "ESP32_GENERIC", file)
     put.put(contents, board, erase_all=False)
-    assert files_on(board) == contents.files and "lib/tos/ports/esp32/radio.mpy" in contents.files
+    assert files_on(board) == contents.files and "a/lib/tos/ports/esp32/radio.mpy" in contents.files
     assert board.nor.read(offset, 0x6000) == data[:0x6000]
     done = put.put(of_app("lamp", "ESP32_GENERIC", None), board, erase_all=False)
-    assert files_on(board)["app.mpy"] != contents.files["app.mpy"]
+    assert files_on(board)["a/app.mpy"] != contents.files["a/app.mpy"]
     assert all(at >= chipware.VFS[0] or at == 0x8000 for at, _ in done.written)
     with pytest.raises(HostError, match="--erase-all erases the firmware too"):
         put.put(of_app("lamp", "ESP32_GENERIC", None), board, erase_all=True)

@@ -1,6 +1,7 @@
 """A simulated kettle takes updates over the wire, refuses others', and comes back from what does not work."""
 
 import aiocoap
+import cbor2
 from lossy import Body
 from updated import (
     CONFIRMED,
@@ -194,3 +195,18 @@ def test_a_trial_waits_for_the_hub_and_not_for_a_router(tmp_path):
         await house.until(ROLLED_BACK)
 
     lived(tmp_path, test, rate=100)
+
+
+def test_an_app_that_does_not_start_leaves_recovery_which_takes_the_fixed_one(tmp_path):
+    app = tmp_path / "kettle.py"
+    app.write_text("raise ValueError('no such pin')\n" + KETTLE)
+
+    async def test(house):
+        assert (await house.status())[6] == "r"
+        identity = await house.ask(aiocoap.GET, path="d")
+        assert cbor2.loads(identity.payload)[2] == "recovery"
+        await house.push(bundled())
+        await house.until(CONFIRMED)
+        assert await version(house) == (1, "b")
+
+    lived(tmp_path, test, app=str(app))

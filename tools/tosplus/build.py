@@ -264,7 +264,11 @@ def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, by
     starts = [(name, FIRMWARE / name) for name in ("boot.py", "main.py")]
     for target, path in [*starts, ("slots.py", slots), ("r/slots.py", slots)]:
         yield own(target, path), path.read_bytes()
-    recovery = _RECOVERY.format(product(app)).encode()
+    try:
+        name = product(app)
+    except HostError:  # no update can be for it; if it does not compile, mpy-cross says so
+        name = app.stem
+    recovery = _RECOVERY.format(name).encode()
     for slot, text in (("a", app.read_bytes()), ("r", recovery)):
         yield own(f"{slot}/app.py", app), text
         if not frozen:
