@@ -6,9 +6,8 @@ import io
 
 from micropython import const
 from tos import slots
-from tos.writer import Writer
 from toscore import cbor_viper as cbor
-from toscore import coap, ota, ota_manifest
+from toscore import coap
 from toscore.errors import Busy, StoreError, TosError, WireError
 
 _OTA_BEGUN = const(230)
@@ -96,6 +95,8 @@ class Update:
 
     def _manifest(self, message):
         """What the message says, once it is known to be for this device and right."""
+        from toscore import ota, ota_manifest  # who only asks how things are has no need of these
+
         record = slots.load()
         keys = self._keys()
         try:
@@ -112,6 +113,8 @@ class Update:
         return manifest
 
     def _writer(self, manifest):
+        from tos.writer import Writer
+
         return Writer(self._spare, manifest.parts[0], self._slot)
 
     def _keys(self):
@@ -192,8 +195,10 @@ class Update:
         record = slots.load()
         if record[self._spare][0] != slots.WRITING or not record.get("source"):
             return
+        from toscore.ota_manifest import FILE
+
         try:
-            with open("/%s/%s" % (self._spare, ota_manifest.FILE), "rb") as f:
+            with open("/%s/%s" % (self._spare, FILE), "rb") as f:
                 message = f.read()
             manifest = self._manifest(message)
         except (OSError, TosError):  # it had hardly begun, or is not for this version: somebody will push it again

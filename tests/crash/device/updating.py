@@ -10,10 +10,10 @@ import sys
 
 import chip
 import vfs
-from tos import slots  # all of it while the host's files are in reach
+from tos import slots, writer  # noqa: F401  # all of it while the host's files are in reach
 from tos.ports.unix import Keystore
 from tos.update import IDLE, TRIAL, Update
-from toscore import cbor, coap, ecdsa, patch  # noqa: F401
+from toscore import cbor, coap, ecdsa, ota, ota_manifest, patch  # noqa: F401
 
 _PIECE_B = 1024
 
@@ -93,8 +93,8 @@ class App:
 class Stored(Update):
     """What the peer has is in a file."""
 
-    async def _fetch(self, job, writer, source, begins):
-        at = begins + writer.blocks.good
+    async def _fetch(self, job, into, source, begins):
+        at = begins + into.blocks.good
         bundle.seek(at)
         while True:
             piece = bundle.read(_PIECE_B)
@@ -102,7 +102,7 @@ class Stored(Update):
                 return coap.CONTENT
             fetched.write("%d\n" % len(piece))
             fetched.flush()
-            writer.write(piece)
+            into.write(piece)
 
 
 codes = []
