@@ -102,7 +102,7 @@ def on_micropython(target, lib):
 
 def bench_codec():
     """The limits are those of the codec's own step; they hold here already or the line says so."""
-    found = on_micropython("codec_target.py", build("kettle", "UNIX").out / "lib")
+    found = on_micropython("codec_target.py", build("kettle", "UNIX").out / "a/lib")
     us = {name: statistics.median(times) for name, times in found["us"].items()}
     for name, value in us.items():
         report(name, value, "us")
@@ -210,25 +210,26 @@ def bench_ota():
 def bench_sizes():
     """.mpy sizes for the chip, and what they leave of its heap by the estimate of `tos build`."""
     built, watch = build("kettle", "ESP32_GENERIC"), build("watch", "TOS_WATCH")  # which alone has BLE
-    for module in built.modules:
-        report(f"mpy_{module.target}", module.file_b, "B", heap_estimate_b=module.heap_b)
+    slot, watch_slot = ([m for m in each.modules if m.target.startswith("a/")] for each in (built, watch))
+    for module in slot:
+        report(f"mpy_{module.target[2:]}", module.file_b, "B", heap_estimate_b=module.heap_b)
     fronts = {"improv": ("tos/console", "tos/improv_serial"), "improv_ble": ("tos/ble", "tos/improv_ble")}
     fronts["improv_ble"] += ("toscore/improv_ble",)
     for name, parts in fronts.items():
-        targets = [f"lib/{part}.mpy" for part in (*parts, "toscore/improv")]
-        front = [m for m in (built, watch)[name == "improv_ble"].modules if m.target in targets]
+        targets = [f"a/lib/{part}.mpy" for part in (*parts, "toscore/improv")]
+        front = [m for m in (slot, watch_slot)[name == "improv_ble"] if m.target in targets]
         report(f"mpy_{name}_front", sum(m.file_b for m in front), "B", limit={"improv": 3072}.get(name))
         report(f"heap_{name}_front", sum(m.heap_b for m in front), "B", limit=8192)
-    codec = sum(m.file_b for m in built.modules if "cbor" in m.target)
+    codec = sum(m.file_b for m in slot if "cbor" in m.target)
     report("mpy_codec", codec, "B", limit=11264)
-    report("mpy_total", sum(m.file_b for m in built.modules), "B")
+    report("mpy_total", sum(m.file_b for m in slot), "B")
     chip = board.load("ESP32_GENERIC")
     report("esp32_heap_of_core_and_kettle", built.rest_b, "B", limit=chip.free_b - chip.reserve_b, most_b=built.heap_b)
 
 
 def bench_imports():
     """Heap by import, measured on the 64-bit Unix port."""
-    tree = build("kettle", "UNIX").out
+    tree = build("kettle", "UNIX").out / "a"
     command = [micropython(), HERE / "heap_target.py", tree, *IMPORTS]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     for line in run.stdout.splitlines():

@@ -20,8 +20,8 @@ async def loaded(device):
 
 
 def declared(app, *when):
-    modules = build.build(app, "UNIX").loads(*when)
-    names = [m.target.removeprefix("lib/").removesuffix(".mpy").replace("/", ".") for m in modules if m.feature]
+    modules = [m for m in build.build(app, "UNIX").loads(*when) if m.feature and m.target.startswith("a/")]
+    names = [m.target.removeprefix("a/lib/").removesuffix(".mpy").replace("/", ".") for m in modules]
     names = [name.removesuffix(".__init__") for name in names]
     return {name for name in names if not name.startswith("tos.ports.unix")} - NO_RADIO
 

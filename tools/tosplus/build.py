@@ -178,7 +178,7 @@ def build(
             heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
             tree[target] = text
             loaded = each.loaded
-            if not target.startswith("a/") or loaded == manifest.BY_APP and not _uses(source, each.feature):
+            if not target.startswith("a/") or (loaded == manifest.BY_APP and not _uses(source, each.feature)):
                 loaded = _NEVER  # what chooses is gone when a slot runs, and recovery needs less
             modules.append(Module(target, len(text), heap_b, native, each.feature, loaded))
         tree["a/~slot"] = _about({path[2:]: data for path, data in tree.items() if path.startswith("a/")})
