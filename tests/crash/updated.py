@@ -43,11 +43,20 @@ class app:
 """
 
 
+_BOARD = b"""
+cause = 2
+
+
+class console:
+    open = close = staticmethod(lambda: None)
+"""
+
+
 def release(version, size_b, broken=False):
     """{path: content} of a slot: an app, and files of many sizes that look like code."""
     source = random.Random(1)
     app = "1 // 0\n" * broken + _APP.format(version)
-    files = {"app.py": app.encode(), "board.py": b"", "lib/empty.py": b""}
+    files = {"app.py": app.encode(), "board.py": _BOARD, "lib/empty.py": b""}
     for n in itertools.count():
         left = size_b - sum(map(len, files.values()))
         if left <= 0:
@@ -72,7 +81,7 @@ def flashed(files, firmware):
     }
     starts = {name: (ROOT / "firmware" / name).read_bytes() for name in ("boot.py", "main.py")}
     slots = (firmware / "tos/slots.py").read_bytes()
-    recovery = {"app.py": _APP.format(0).encode(), "board.py": b"", "slots.py": slots, "key0": PUBLIC}
+    recovery = {"app.py": _APP.format(0).encode(), "board.py": _BOARD, "slots.py": slots, "key0": PUBLIC}
     tree = {**starts, "slots.py": slots, "a/~slot": json.dumps(about).encode()}
     tree |= {f"a/{path}": data for path, data in files.items()} | {f"r/{path}": d for path, d in recovery.items()}
     region = bytearray(ERASED * SIZE_B)
@@ -131,6 +140,7 @@ class Device:
             env=self._env,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_LIFE_S,
         )
         flash = path.read_bytes()
