@@ -1,1 +1,18 @@
-# Runs before main.py at every start. Stock MicroPython needs nothing here; the file holds its place for updates.
+# Runs before main.py at every start, and leaves to it which slots are to run, see docs/updates.md.
+import sys
+
+import machine
+
+for path in ("/", "/r"):  # each has a copy of slots.py; one may be damaged
+    sys.path.insert(0, path)
+    sys.modules.pop("slots", None)
+    try:
+        import slots
+
+        order = slots.due(machine.reset_cause() == machine.DEEPSLEEP_RESET)
+        break
+    except Exception as e:
+        sys.print_exception(e)
+    finally:
+        sys.path.pop(0)
+slots = sys.modules.pop("slots", None) and None

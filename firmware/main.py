@@ -1,27 +1,14 @@
-# What MicroPython starts: the slot that is due, see docs/updates.md. Damaged or not, something is to run in the end.
+# Runs what boot.py found due, or else what comes next. Damaged or not, something is to run in the end: docs/updates.md.
 import gc
 import sys
 import time
 
 import machine
 
-order, update = "r", (None, False)
-for path in ("/", "/r"):  # each has a copy of slots.py
-    sys.path.insert(0, path)
-    sys.modules.pop("slots", None)
-    try:
-        import slots
-
-        order, update = slots.due(machine.reset_cause() == machine.DEEPSLEEP_RESET)
-        break
-    except Exception as e:
-        sys.print_exception(e)
-    finally:
-        sys.path.pop(0)
-slots = sys.modules.pop("slots", None) and None
-
-for slot in order:
-    before = list(sys.modules)
+order = globals().get("order") or [("r", ([0, 0, 0, 0, 0, 0, "r"], False, False))]
+before = list(sys.modules)
+while order:
+    slot, update = order.pop(0)
     sys.path[:0] = ["/" + slot, "/%s/lib" % slot]
     began = time.ticks_ms()
     try:

@@ -1,4 +1,4 @@
-# What takes an update, and says how it is. It ends in a restart; one that fails, and a question, leave theirs loaded.
-loaded = "once asked for"
+# What takes an update; tos/ota.py loads and drops it.
+loaded = "while it lasts"
 package("toscore", ("ota.py", "ota_manifest.py", "patch.py", "ecdsa.py", "fetch.py"), base_path="../../lib", opt=3)
-package("tos", ("update.py", "writer.py", "slots.py"), base_path="..", opt=3)
+package("tos", ("update.py", "pull.py", "trial.py", "writer.py", "slots.py"), base_path="..", opt=3)

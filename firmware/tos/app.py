@@ -71,7 +71,8 @@ class App:
         self.hub = None
         self.announce = None  # of a device that sleeps
         self.wifi = None
-        self.ota = None  # stays so where nobody can be in another slot
+        self.ota = None  # only once there is an update
+        self.told = None  # what GET /o says, a list, see update.py; stays so where there are no updates
         self.rules = None  # what is stored of the owner's rules
         self.remote = None  # what they set on other devices; only once one does
         self.declared = []  # what they are as long as nothing is
@@ -311,10 +312,11 @@ class App:
         self.hub = Hub(self, self.link)
         self.wifi = Wifi()
         if getattr(self.board, "slot", None):
-            from tos.ota import Ota
+            self.told, is_news, is_busy = self.board.update
+            if is_news or is_busy:
+                from tos.ota import begin
 
-            self.ota = Ota()
-            self._services.append(self.ota)
+                begin(self, is_news, is_busy)
         own = [self.wifi, Console(), self.link, self.hub]
         services = [self.state, Reader()] + self._services + self.board.services() + own
         if getattr(self.board, "bluetooth", None):

@@ -27,9 +27,8 @@ class Bodies:
         if path == "n":
             machine = app.wifi.machine(app)
             return machine.body, machine, _FORMAT_CBOR
-        if path == "o" and app.ota:
-            machine = app.ota.machine(app)
-            return machine.body, machine, _FORMAT_CBOR
+        if path == "o" and app.told:
+            return lambda: cbor.dumps(dict(enumerate(app.told))), app, _FORMAT_CBOR
         if path.startswith("s/"):
             r = app.table.find(path[2:])
             if r is None or r.type == "event":
@@ -87,7 +86,7 @@ class Bodies:
     def core(self):
         # One by one, as in identity: a list of them takes four times the room.
         body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs")
-        for path in "lnopr" if self._app.ota else "lnpr":
+        for path in "lnopr" if self._app.told else "lnpr":
             body.extend((",</%s>;ct=60" % path).encode())
         if self._app.pads:
             body.extend(self._app.pads.core)

@@ -7,7 +7,7 @@ from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
 from toscore import block, coap
 from toscore import cbor_viper as cbor
-from toscore.errors import StoreError, TosError, WireError
+from toscore.errors import Busy, StoreError, TosError, WireError
 from toscore.exchange import Exchange
 from toscore.observe import Observers
 
@@ -24,6 +24,7 @@ _BODY_TOO_LONG = const(347)
 _CANNOT_IDENTIFY = const(385)
 _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
+_OTA_MEMORY = const(441)
 
 _EADDRINUSE = (98, 112)  # Linux, ESP-IDF
 _ANY = "0.0.0.0"
@@ -179,11 +180,8 @@ class Link:
             if accept is not None and bytes(accept) != form[0][1]:
                 return refuse(coap.NOT_ACCEPTABLE, _NOT_CBOR, path)
             return self._get(peer, token, path, options, produce, form, seal)
-        if code == coap.POST and path == "o":
-            target.post(cbor.loads(payload, items=_ITEMS))
-            return coap.CHANGED, (), b""
-        if code == coap.PUT and target is not None:
-            return self._put(peer, token, path, target, options, payload, seal)
+        if (code == coap.PUT and target is not None) or (code == coap.POST and path == "o"):
+            return self._put(peer, code, token, path, target, options, payload, seal)
         return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, path)
 
     def _get(self, peer, token, path, options, produce, form, seal):
@@ -210,7 +208,7 @@ class Link:
             return (coap.CONTENT,) + self._kept.cut(now, who, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
-    def _put(self, peer, token, path, target, options, payload, seal):
+    def _put(self, peer, method, token, path, target, options, payload, seal):
         origin = "link" if seal is None else "link/" + seal[0].peer.name
         form = coap.option(options, coap.CONTENT_FORMAT)
         if form is not None and coap.uint(form) != coap.CBOR:
@@ -231,12 +229,16 @@ class Link:
             # Without a token no answer can be told from another, and a pad's events want none: one datagram each.
             return code if token else coap.EMPTY, options, b""
         value = cbor.loads(payload, items=_ITEMS)
+        if path == "o":
+            try:
+                from tos.ota import ask
+            except MemoryError:
+                raise Busy(_OTA_MEMORY)
+            ask(self._app, method, value, peer, None if seal is None else seal[0].peer.name)
+            return code, options, b""
         if path == "b":
             target.replace(value)
             self.changed("b")
-            return code, options, b""
-        if path == "o":
-            target.put(value, peer, None if seal is None else seal[0].peer.name)
             return code, options, b""
         if path == "n":
             target.put(value)

@@ -1,6 +1,6 @@
 """Two slots, /a and /b, and recovery, /r: which of them starts, and what is known of each. MicroPython.
 
-A copy of this file chooses at boot: as text, /slots.py, so that any MicroPython compiles it, and no update writes it.
+A copy of this module, /slots.mpy, chooses at boot; no update writes it.
 What is known is in /boot.rec, written beside and renamed: a CRC, and then JSON with
 
     active: the slot that was confirmed last   a, b: [state, sequence]   floor: see toscore/ota.py
@@ -20,6 +20,7 @@ EMPTY, WRITING, TRIAL, GOOD, BAD = range(5)
 TRIES = 3
 ABOUT = "~slot"  # no file of an update can have this name
 RECORD = "/boot.rec"
+_IDLE, _ON_TRIAL, _ROLLED_BACK = 0, 3, 6  # states of update.py
 _OTA_CRASHED = 435
 _OTA_SLOT_DAMAGED = 436
 
@@ -94,23 +95,34 @@ def trial(record):
             return name
 
 
+def told(record, name):
+    """What GET /o says when this slot runs: [its sequence, state, sequence of the update, 0, 0, reason, name]."""
+    sequence = record[name][1] if name in record else 0
+    if trial(record) == name:
+        return [sequence, _ON_TRIAL, sequence, 0, 0, 0, name]
+    if "why" in record:
+        return [sequence, _ROLLED_BACK, record["why"][0], 0, 0, record["why"][1], name]
+    return [sequence, _IDLE, 0, 0, 0, 0, name]
+
+
 def due(woke):
-    """-> (slots to run, the next when one cannot; what an Update is to know: [sequence, code] if a trial came to
-    nothing now, and whether there is more to do).
+    """-> [(slot, (what is told of it, whether a trial came to nothing now, whether there is more to do)), ...]: what is
+    to run, the next when one cannot.
 
     woke: from deep sleep, which is no boot: nothing is counted then, and no time spent on reading it all.
     """
     record = load()
-    verdict = None
+    is_news = False
     name = trial(record)
     if name and not woke:
         code = _OTA_CRASHED if record["boots"] >= TRIES else None if is_whole(name) else _OTA_SLOT_DAMAGED
         if code:
             record[name][0] = BAD
-            record["why"] = verdict = [record[name][1], code]
+            record["why"] = [record[name][1], code]
             record["boots"] = 0
             record.pop("next", None)
             name = None
+            is_news = True
         else:
             record["boots"] += 1
         try:
@@ -118,8 +130,9 @@ def due(woke):
         except OSError:  # what cannot be counted is not tried
             name = None
     if name:
-        return name, (verdict, True)
-    active = record["active"]
-    order = [n for n in (active, other(active)) if record[n][0] == GOOD and (woke or is_whole(n))]
-    is_busy = "keys" in record or "source" in record
-    return "".join(order) + "r", (verdict, is_busy)
+        order = [name]
+    else:
+        active = record["active"]
+        order = [n for n in (active, other(active)) if record[n][0] == GOOD and (woke or is_whole(n))] + ["r"]
+    is_busy = bool(name or "keys" in record or "source" in record)
+    return [(n, (told(record, n), is_news, is_busy)) for n in order]

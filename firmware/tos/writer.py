@@ -11,7 +11,7 @@ from micropython import const
 from tos import slots
 from toscore import ota
 from toscore.errors import StoreError, WireError
-from toscore.ota_manifest import FILE
+from toscore.ota import FILE
 
 _OTA_ROOM = const(427)
 _OTA_CONTENT = const(428)

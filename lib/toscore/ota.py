@@ -4,13 +4,17 @@ from hashlib import sha256
 
 from micropython import const
 from toscore.errors import Denied, WireError
-from toscore.ota_manifest import BLOCK_B, HASH_B
 
 _OTA_BASE = const(388)
 _OTA_PRODUCT = const(391)
 _OTA_OLD = const(392)
 _OTA_DAMAGED = const(393)
 _OTA_KEYS = const(431)
+
+APP, FIRMWARE, MODEL = range(3)  # kinds of parts
+BLOCK_B = 4096
+HASH_B = 32
+FILE = "manifest.cose"  # where a manifest is kept, beside the files of a part: none of them may have this name
 
 
 def check(manifest, product, board, sequence, floor, keys, contents):

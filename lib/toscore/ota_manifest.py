@@ -22,17 +22,14 @@ from hashlib import sha256
 from micropython import const
 from toscore import ecdsa, p256
 from toscore.errors import AuthError, WireError
+from toscore.ota import APP, BLOCK_B, FILE, FIRMWARE, HASH_B, MODEL
 
 _OTA_MALFORMED = const(387)
 _OTA_KEY = const(389)
 _OTA_SIGNATURE = const(390)
 
 MESSAGE_B = 4096  # the longest, signature and all
-BLOCK_B = 4096
-HASH_B = 32
-APP, FIRMWARE, MODEL = range(3)  # kinds of parts
 SLOTS = 2  # of keys
-FILE = "manifest.cose"  # where it is kept, beside the files of a part: none of them may have this name
 
 _HEAD = b"\xd2\x84\x4d\xa2\x01\x26\x04\x48"
 _KID_B = const(8)

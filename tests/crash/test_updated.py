@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "has a single slot", "update", "update.py", "",
-        "self._spare = slots.other(self._slot) if", "self._spare = self._slot if", 1000,
+        "self.spare = slots.other(name) if", "self.spare = name if", 1000,
     ),
     Mutant(
         "counts a trial when it is over", "broken", "slots.py", "does not rest",
@@ -91,9 +91,9 @@ MUTANTS = [
         _FLOOR, '        record["floor"] = manifest.floor\n' + _FLOOR, 1000,
     ),
     Mutant(
-        "forgets the keys that were confirmed", "update", "update.py", "keys:",
-        '        for n, key in record.pop("keys").items():\n',
-        '        keys = record.pop("keys")\n        _save(record)\n        for n, key in keys.items():\n',
+        "forgets the keys that were confirmed", "update", "trial.py", "keys:",
+        '    for n, key in record.pop("keys").items():\n',
+        '    keys = record.pop("keys")\n    save(record)\n    for n, key in keys.items():\n',
     ),
     Mutant(
         "keeps a block until its file is closed", "update", "writer.py", "came again",

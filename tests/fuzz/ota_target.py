@@ -74,7 +74,7 @@ def manifest(message):
     for part in found.parts:
         ensure(32 * ((part.length + 4095) // 4096) == len(part.hashes) and len(part.content) == 32, "hashes")
         names = [path for path, _ in part.files or ()]
-        ensure(len(set(names)) == len(names) and ota_manifest.FILE not in names, "names")
+        ensure(len(set(names)) == len(names) and ota.FILE not in names, "names")
         for path in names:
             ensure(path and path[0] != "/" and not {"..", "", "."} & set(path.split("/")), "path")
         if part.files and part.base is None:

@@ -65,8 +65,8 @@ def test_the_tree_is_what_the_flash_will_hold(project):
         "boot.py",
         "main.py",
         *(f"r/{name}" for name in SLOT),
-        "r/slots.py",
-        "slots.py",
+        "r/slots.mpy",
+        "slots.mpy",
         "tree",
     ]
     about = json.loads(tree["a/~slot"])

@@ -30,7 +30,7 @@ CHIPS = {
     "ESP32_GENERIC_C3": ("esp32c3", "ESP32-C3", 0, 4),
 }
 NEWER = stock.TABLE  # without a partition vfs: the firmware takes what the flash has left
-FROZEN = ["a/app.mpy", "boot.py", "main.py", "r/app.mpy", "r/slots.py", "slots.py"]
+FROZEN = ["a/app.mpy", "boot.py", "main.py", "r/app.mpy", "r/slots.mpy", "slots.mpy"]
 
 
 @pytest.fixture(autouse=True)

@@ -92,10 +92,10 @@ ROOMS = [
         keeps=["from tos import App", "import math, random"],
     ),
     Room("firmware/manifests/", only="", never="", breaks=["import os"], keeps=["package('tos')"]),
-    Room("firmware/boot.py", only="", never="", breaks=["import machine"], keeps=["pass"]),
+    Room("firmware/boot.py", only="slots machine sys", never="", breaks=["import board"], keeps=["import slots"]),
     Room(
         "firmware/main.py",
-        only="board app slots gc machine sys time",
+        only="board app gc machine sys time",
         never="",
         breaks=["import tos"],
         keeps=["import board, app"],

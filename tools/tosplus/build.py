@@ -171,9 +171,9 @@ def build(
             target = each.target
             mpy, fresh = _compile(each.path, text, target, board.march, each.opt)
             compiled += fresh
-            # Stock firmware starts boot.py and main.py as text only; it compiles them itself, to the same bytecode.
+            # Stock firmware compiles boot.py and main.py itself, to the same bytecode.
             native = bool(_NATIVE.search(text))
-            if target not in (*image.STARTS, "r/slots.py"):
+            if target not in image.STARTS:
                 target, text = target.removesuffix(".py") + ".mpy", mpy
             heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
             tree[target] = text

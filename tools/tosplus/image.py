@@ -11,7 +11,7 @@ from .paths import shown
 
 _SECTOR_B = 4096
 _ERASED = b"\xff"
-STARTS = ("boot.py", "main.py", "slots.py")  # text: what chooses between the slots
+STARTS = ("boot.py", "main.py")  # stock firmware starts them as text only
 MARK = "tree"  # which device tree was put there
 _DISK_VERSION = 0x00020000  # every MicroPython mounts it; the device itself raises it when it first writes
 

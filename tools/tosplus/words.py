@@ -266,4 +266,5 @@ WORDS = {
     438: Word("OTA_SOURCE", "the update's bytes are not to be had where the device was told"),
     439: Word("OTA_ORDER", "that is no order about updates, or not one for now", "docs/updates.md"),
     440: Word("OTA_ASKED", "somebody asked for the version before"),
+    441: Word("OTA_MEMORY", "there was no memory for the update; what runs goes on", "push it again after a restart"),
 }

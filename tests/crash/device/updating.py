@@ -1,6 +1,6 @@
-"""One life of a device that updates itself: it starts as /main.py starts it, goes on with the update, and says what it
-is. Unix port only; started by updated.py with an order as JSON on stdin. Only the network is not there: what the peer
-has is the host's file `bundle`.
+"""One life of a device that updates itself: it starts as boot.py and main.py have it, goes on with the update, and says
+what it is. Unix port only; started by updated.py with an order as JSON on stdin. Only the network is not there: what
+the peer has is the host's file `bundle`.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import sys
 
 import chip
 import vfs
-from tos import slots, writer  # noqa: F401  # all of it while the host's files are in reach
+from tos import pull, slots, trial, writer  # noqa: F401  # all of it while the host's files are in reach
 from tos.ports.unix import Keystore
 from tos.update import IDLE, TRIAL, Update
-from toscore import cbor, coap, ecdsa, ota, ota_manifest, patch  # noqa: F401
+from toscore import cbor, coap, ecdsa, ota, ota_manifest, p256, patch  # noqa: F401
 
 _PIECE_B = 1024
 
@@ -30,9 +30,8 @@ class Clock:
         await asyncio.sleep_ms(0)
 
 
-class Machine(chip.Machine):
-    def reset(self):
-        raise SystemExit
+def reset():
+    raise SystemExit
 
 
 class Time:
@@ -78,6 +77,7 @@ class App:
 
     def __init__(self, board):
         self.board = board
+        self.told = board.update[0]
         board.NAME = "LAB"
         board.radio = Nothing()
         board.keystore = Keystore()
@@ -93,18 +93,19 @@ class App:
 class Stored(Update):
     """What the peer has is in a file."""
 
-    async def _fetch(self, job, into, source, begins):
+    async def _pull(self, job, into, source, begins):
         at = begins + into.blocks.good
         bundle.seek(at)
         while True:
             piece = bundle.read(_PIECE_B)
             if not piece:
-                return coap.CONTENT
+                return
             fetched.write("%d\n" % len(piece))
             fetched.flush()
             into.write(piece)
 
 
+sys.modules["tos.update"].drop = lambda *names: None
 codes = []
 order = json.loads(sys.stdin.readline())
 
@@ -112,48 +113,42 @@ order = json.loads(sys.stdin.readline())
 def run(board, version):
     """What the app of every slot does."""
     update = Stored(App(board))
-    is_trial = update.state == TRIAL
+    is_trial = update.told[1] == TRIAL
     told = {"slot": board.slot, "version": version, "whole": board.slot == "r" or slots.is_whole(board.slot)}
     told["trial"] = is_trial
 
     ended = []
 
-    async def goes():
-        try:
-            await update.run(update._app)
-        except Exception as e:
-            ended.append(e)
-
     async def live():
-        task = asyncio.create_task(goes())
-        await asyncio.sleep_ms(0)
-        if order["do"] == "update" and update.state == IDLE and version < order["to"]:
+        if board.update[2]:
+            await update.run(update.app)
+        if order["do"] == "update" and update.told[1] == IDLE and version < order["to"]:
             bundle.seek(0)
             message = bundle.read(order["message_b"])
-            update.put({0: message, 1: "coap://192.0.2.1/bundle"}, ("192.0.2.1", 5683), None)
+            update.ask(coap.PUT, {0: message, 1: "coap://192.0.2.1/bundle"}, ("192.0.2.1", 5683), None)
         elif order["do"] == "rollback" and not is_trial and version == order["to"]:
-            update.post({0: "rollback"})
-        while not ended and (update._job or update._ordered or update.state == TRIAL):
-            await asyncio.sleep_ms(0)
+            update.ask(coap.POST, {0: "rollback"}, None, None)
+        if update.is_due():
+            await update.run(update.app)
 
-        task.cancel()
-
-    asyncio.run(live())
-    if ended and not isinstance(ended[0], Restart):
-        raise ended[0]
+    try:
+        asyncio.run(live())
+    except Restart:
+        ended.append(True)
     told["end"] = "restarts" if ended else "rests"
     record = slots.load()
     told["state"] = [record["active"], record["a"], record["b"], record["floor"]]
     told["keys"] = [board.keystore.get(name) and board.keystore.get(name).hex() for name in ("ota0", "ota1")]
     told["codes"] = codes
-    told["update"] = update.state
+    told["update"] = update.told[1]
     told["ops"] = flash.programs + flash.erases
     print("TOLD " + json.dumps(told))
     raise SystemExit
 
 
 sys.modules["lab"] = type("lab", (), {"run": staticmethod(run)})
-sys.modules["machine"] = Machine()
+chip.reset = reset
+sys.modules["machine"] = chip
 sys.modules["time"] = Time()
 chip.args = {"cause": order.get("cause", 0)}
 bundle = open(order["bundle"], "rb")
@@ -165,6 +160,8 @@ os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
 if order.get("cut"):
     flash.cut(*order["cut"])
-with open("/main.py") as main:
-    text = main.read()
-exec(text, {"__name__": "__main__"})
+both = {"__name__": "__main__"}
+for name in ("/boot.py", "/main.py"):
+    with open(name) as file:
+        text = file.read()
+    exec(text, both)

@@ -99,16 +99,17 @@ def power_off(signal="KILL"):
         os.system("kill -%s $PPID" % signal)
 
 
-class Machine:
-    """What slots.py asks of the chip."""
+# What main.py asks of MicroPython's `machine`, which is this module then.
 
-    DEEPSLEEP_RESET = 4
+DEEPSLEEP_RESET = 4
 
-    def reset_cause(self):
-        return self.DEEPSLEEP_RESET if args["cause"] in (4, 5) else 0
 
-    def reset(self):
-        power_off("USR2")
+def reset_cause():
+    return DEEPSLEEP_RESET if args["cause"] in (4, 5) else 0
+
+
+def reset():
+    power_off("USR2")
 
 
 args = {}
@@ -128,7 +129,7 @@ def start():
     vfs.mount(vfs.VfsLfs2(flash), "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
-    sys.modules["machine"] = Machine()
+    sys.modules["machine"] = sys.modules["chip"]
     for name in ("boot.py", "main.py"):
         if name in os.listdir("/"):
             execfile(name)
