@@ -103,7 +103,7 @@ def test_an_older_version_is_refused_and_the_one_before_comes_back_when_asked_fo
 
 
 class Corrupt(Body):
-    """Its bytes are wrong in one block of 1024, for so many requests of that."""
+    """The last byte is wrong of one block of 1024, for so many requests of that."""
 
     wrong = 1
     block = 30
@@ -112,7 +112,7 @@ class Corrupt(Body):
         answer = await super().render_get(request)
         if request.opt.block2.block_number == self.block and self.wrong:
             self.wrong -= 1
-            answer.payload = bytes(len(answer.payload))
+            answer.payload = answer.payload[:-1] + bytes((answer.payload[-1] ^ 1,))
         return answer
 
 
