@@ -19,10 +19,12 @@ _FRESH_MS = const(2000)  # what was on its way for longer has no time to set it 
 _2020_S = const(1577836800)
 _MOST = const(0xFFFFFFFF)  # of an id, and of seconds: until 2106
 _ITEMS = const(512)
+_LONGEST_MS = const(30000)
 
 # Keys of the answer.
 _WALL = const(0)
 _COMMANDS = const(1)
+_STAY_MS = const(2)
 
 
 class Commands:
@@ -31,11 +33,13 @@ class Commands:
 
     mark: of the hub's key, see Peers.mark; the ids of another hub say nothing here.
     last: the highest id that is done, kept in /commands.rec; None when none ever was.
+    stay_ms: for so long the hub wants to speak with a device that would sleep now.
     """
 
     def __init__(self, app, mark, path="/commands.rec"):
         self._app = app
         self._mark = mark
+        self.stay_ms = 0
         self._record = Record(path)
         kept = load(self._record, app.log, None)
         self.last = kept[1] if kept and kept[0] == mark else None
@@ -45,12 +49,16 @@ class Commands:
         try:
             answer = cbor.loads(payload, items=_ITEMS)
             wall = answer.get(_WALL)
+            stay_ms = answer.get(_STAY_MS, 0)
             commands = sorted([(id, index, value) for id, index, value in answer.get(_COMMANDS, ())], key=_id)
             if [id for id, _, _ in commands if not isinstance(id, int) or not 0 <= id <= _MOST]:
+                raise ValueError
+            if not isinstance(stay_ms, int):
                 raise ValueError
         except (WireError, AttributeError, TypeError, ValueError):
             self._app.log.event(_ANSWER_BAD)
             return
+        self.stay_ms = max(0, min(stay_ms, _LONGEST_MS))
         if age_ms <= _FRESH_MS and isinstance(wall, int) and _2020_S <= wall <= _MOST:
             self._set_clock(wall)
         if commands:

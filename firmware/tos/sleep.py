@@ -14,6 +14,10 @@ _REPORT_MS = const(3000)  # a hub that has not answered by then hears of it the 
 _REMOTE_MS = const(10000)  # so long it stays awake for what its rules set on other devices
 _LOOK_MS = const(20)
 
+# How long an update keeps it awake, by its state, see update.py: a piece of a download at each wake; a trial until its
+# self-test is over and the hub has answered.
+_AWAKE_MS = {1: 20000, 2: 20000, 3: 90000}
+
 
 class Sleep:
     """The device sleeps when nobody has used it for after_ms. Each every_ms it wakes, reports, and sleeps again.
@@ -56,6 +60,7 @@ class Sleep:
             await self._report(app)
             if app.remote is not None:
                 await self._remote(app)
+            await self._update(app)
             if self._used is None:
                 app.log.event(_ASLEEP, self._every_ms)
                 app.make_safe()
@@ -83,6 +88,18 @@ class Sleep:
         while self._used is None and app.remote.busy():
             if app.clock.ms() >= until:
                 app.remote.end()
+                return
+            await app.clock.sleep_ms(_LOOK_MS)
+
+    async def _update(self, app):
+        """While the hub wants to speak with it, and for a piece of an update, or the trial of one."""
+        peer = app.link.peers and app.hub.peer()
+        began = app.clock.ms()
+        while self._used is None:
+            most_ms = app.hub.reporter().commands.stay_ms if peer else 0
+            if app.told:
+                most_ms = max(most_ms, _AWAKE_MS.get(app.told[1], 0))
+            if app.clock.ms() - began >= most_ms:
                 return
             await app.clock.sleep_ms(_LOOK_MS)
 

@@ -306,7 +306,7 @@ def test_the_bench_is_reached_through_its_socket(tmp_path):
             await asyncio.sleep(0.01)
         async with hub(tmp_path / "hub", bench=path) as it:
             assert (await it.house())["hub"]["bench"] is True
-            assert [page["name"] for page in (await it.house())["hub"]["pages"]] == ["pair", "bench"]
+            assert [page["name"] for page in (await it.house())["hub"]["pages"]] == ["pair", "updates", "bench"]
             assert (await it.http.get("/api/bench")).json()["fake-1"]["name"] == "kettle"
             assert (await it.http.post("/api/bench/fake-1/lid", json={"value": True})).status_code == 204
             answer = await it.http.post("/api/bench/fake-1/none", json={"value": True})
@@ -317,7 +317,7 @@ def test_the_bench_is_reached_through_its_socket(tmp_path):
             assert (await it.http.get("/api/bench")).status_code == 504
         async with hub(tmp_path / "hub") as it:
             assert (await it.http.get("/api/bench")).status_code == 404
-            assert [page["name"] for page in (await it.house())["hub"]["pages"]] == ["pair"]
+            assert [page["name"] for page in (await it.house())["hub"]["pages"]] == ["pair", "updates"]
 
     run(test())
 

@@ -19,9 +19,13 @@ from .password import Password
 
 COOKIE = "tos_session"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_OPEN = ("/", "/api/login", "/api/health")  # and all below /page/
+_OPEN = ("/", "/api/login", "/api/health")
+_OPEN_BELOW = ("/page/", "/o/")  # what devices fetch is signed, and its address is not guessed
 # None of these may be sent by a page of somebody else without being asked first (CORS).
-_KINDS = {"/api/pair/photo": ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")}
+_KINDS = {
+    "/api/pair/photo": ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"),
+    "/api/updates/bundles": ("application/octet-stream",),
+}
 _HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -75,7 +79,7 @@ class Guard:
 
     async def _stranger(self, scope: Scope) -> JSONResponse | None:
         path = scope["path"]
-        if not self._password or path in _OPEN or path.startswith("/page/"):
+        if not self._password or path in _OPEN or path.startswith(_OPEN_BELOW):
             return None
         headers = Headers(scope=scope)
         if self._password.knows(session_of(headers)):

@@ -21,6 +21,7 @@ from .house import Device, unique
 from .journal import Drop, Entry, Event, Forget, Journal, Known, Values
 from .live import Live
 from .mailbox import Mailbox
+from .rollouts import Rollouts
 from .store import KEEP_S, Store
 from .trust import Trust
 
@@ -50,6 +51,7 @@ class Hub:
         self.mailbox = Mailbox(folder / "hub.db")
         self.trust = Trust(folder / "peers")
         self.bindings = Bindings(self, folder / "hub.db")
+        self.rollouts = Rollouts(self, folder)
         self.bench = bench
         self.coap_port = coap_port
         self.pages: list[dict[str, str]] = []
@@ -79,6 +81,7 @@ class Hub:
         await self.relay_context.shutdown()
         self.mailbox.close()
         self.bindings.close()
+        self.rollouts.close()
         self.store.close()
 
     # What pages see
@@ -104,6 +107,7 @@ class Hub:
         await self._followers.pop(device.id).stop()
         await self.trust.forget(self, device.id, device.where())
         await self.mailbox.forget(device.id)
+        await self.rollouts.forget(device.id)
         self._journal.put(Forget(device.id))
         self._journal.put(Event(time.time(), device.id, "forgotten", device.name))
 
@@ -242,6 +246,10 @@ class Hub:
     def calm(self, device: Device, kind: str) -> None:
         if device.warnings.pop(kind, None):
             self.changed(device)
+
+    def updated(self, device: str, text: str) -> None:
+        """What became of an update, for the history."""
+        self._journal.put(Event(time.time(), device, "update", text))
 
     def conflict(self, device: Device, address: str) -> None:
         self._conflicts[device.id] = time.monotonic()

@@ -22,6 +22,7 @@ from aiocoap.util import hostportsplit
 from ..errors import HostError
 from ..link.client import Client
 from ..link.schema import Identity
+from ..ota.serve import Parts
 from . import said
 from .house import MOST
 from .pace import Buckets
@@ -102,6 +103,8 @@ class Reports(resource.Resource, resource.PathCapable):
         told: dict[int, Any] = {0: int(time.time())}
         if commands := hub.mailbox.answer(device.id, indexes):
             told[1] = commands
+        if report.asleep and (stay_ms := hub.rollouts.stay_ms(device.id)):
+            told[2] = stay_ms
         return Message(code=codes.CHANGED, payload=cbor2.dumps(told), content_format=_CBOR)
 
     async def _register(self, id: str, address: str, report: said.Report) -> None:
@@ -157,6 +160,7 @@ class _Door(interfaces.Resource):
         reports = Reports(hub)
         site.add_resource(["r"], reports)  # with an id
         site.add_resource(["r"], _Own(reports))
+        site.add_resource(["o"], Parts(hub.rollouts.bundles.data))
         self._site = site
         self._secured = OscoreSiteWrapper(site, hub.trust)
         self._plain = plain

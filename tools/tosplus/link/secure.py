@@ -144,11 +144,11 @@ def sync(folder: Path) -> None:
         os.close(fd)
 
 
-def replace(file: Path, text: str) -> None:
+def replace(file: Path, content: str | bytes) -> None:
     """Old or new after a power cut, never a mixture; for our eyes only."""
     fd, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-    with os.fdopen(fd, "w") as new:
-        new.write(text)
+    with os.fdopen(fd, "wb") as new:
+        new.write(content.encode() if isinstance(content, str) else content)
         new.flush()
         os.fsync(fd)
     os.replace(name, file)

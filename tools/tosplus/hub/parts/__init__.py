@@ -4,5 +4,6 @@ from ..part import Part
 from .bench import Bench
 from .bindings import Together
 from .pairing import Pairing
+from .updates import Updates
 
-PARTS: list[Part] = [Pairing(), Bench(), Together()]
+PARTS: list[Part] = [Pairing(), Updates(), Bench(), Together()]
