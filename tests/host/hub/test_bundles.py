@@ -41,7 +41,9 @@ def test_only_what_is_whole_and_signed_with_a_known_key_is_taken(tmp_path):
         assert await it.ask("POST", "/keys", 201, json={"key": PUBLIC.hex()}) == {"kid": toy().kid.hex()}
         assert "does not know" in await refused(toy(key=STRANGER).dumps())
         unsigned = toy()
-        assert "not signed" in await refused(type(unsigned)(**{**vars(unsigned), "kid": bytes(8), "signature": bytes(64)}).dumps())
+        assert "not signed" in await refused(
+            type(unsigned)(**{**vars(unsigned), "kid": bytes(8), "signature": bytes(64)}).dumps()
+        )
         for at in range(0, len(made), 97):
             await refused(flipped(made, at))
         for data in (b"", made[:-1], made + b"x", b"\xd2" * 100):
@@ -99,7 +101,9 @@ def test_http_serves_any_range_of_it_also_to_who_has_no_password(tmp_path):
         part = await it.it.http.get(address, headers={"range": "bytes=100-1123"})
         assert part.status_code == 206 and part.content == made[100:1124]
         rest = await it.it.http.get(address, headers={"range": "bytes=5000-"})
-        assert rest.content == made[5000:] and rest.headers["content-range"] == f"bytes 5000-{len(made) - 1}/{len(made)}"
+        assert (
+            rest.content == made[5000:] and rest.headers["content-range"] == f"bytes 5000-{len(made) - 1}/{len(made)}"
+        )
         assert (await it.it.http.get(address, headers={"range": f"bytes={len(made)}-"})).status_code == 416
         assert (await it.it.http.get("/o/2-0000000000000000")).status_code == 404
         assert (await it.it.http.get("/o/..%2fhub.db")).status_code == 404
@@ -134,5 +138,3 @@ def test_coap_serves_any_block_of_it(tmp_path, exponent):
             await asking.shutdown()
 
     run(tmp_path, test)
-
-

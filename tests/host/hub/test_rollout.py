@@ -38,7 +38,8 @@ def test_a_wave_begins_when_the_one_before_has_shown_that_it_works(tmp_path):
             for done, begun in ((0, 1), (1, 4), (4, 8)):
                 for n in range(done):
                     it.devices[n].outcome = GOOD
-                await it.until(lambda told, states: states.count("downloading") == begun - done, id)
+                under_way = begun - done
+                await it.until(lambda told, states, n=under_way: states.count("downloading") == n, id)
                 await asyncio.sleep(0.2)
                 assert ordered(it) == list(range(begun))
             for device in it.devices.values():
@@ -173,20 +174,24 @@ def test_a_wave_of_which_nobody_answers_shows_nothing(tmp_path):
 def test_kill_9_of_the_hub_in_the_middle_and_it_goes_on(tmp_path):
     async def test():
         coap = free_port()
-        async with Process(tmp_path / "hub", coap) as process:
-            async with Toy(coap, "00", outcome=WAITS) as first, Toy(coap, "01") as second, Toy(coap, "02") as third:
-                it = Fleet(At(process.address), {0: first, 1: second, 2: third})
-                for n in it.devices:
-                    await it.it.live(it.id(n))
-                id = await it.begin(toy(), waves=["1", "2", "100%"], halt_at=0.5)
-                await it.until(lambda told, states: states[0] == "downloading", id)
-                process.process.kill()
-                process.process.wait()
-                first.outcome = GOOD
-                async with Process(tmp_path / "hub", coap) as process:
-                    it.it = At(process.address)
-                    await it.until(lambda told, states: told["state"] == "done", id)
-                assert [len(toy.orders) for toy in (first, second, third)] == [1, 1, 1]
+        async with (
+            Process(tmp_path / "hub", coap) as process,
+            Toy(coap, "00", outcome=WAITS) as first,
+            Toy(coap, "01") as second,
+            Toy(coap, "02") as third,
+        ):
+            it = Fleet(At(process.address), {0: first, 1: second, 2: third})
+            for n in it.devices:
+                await it.it.live(it.id(n))
+            id = await it.begin(toy(), waves=["1", "2", "100%"], halt_at=0.5)
+            await it.until(lambda told, states: states[0] == "downloading", id)
+            process.process.kill()
+            process.process.wait()
+            first.outcome = GOOD
+            async with Process(tmp_path / "hub", coap) as process:
+                it.it = At(process.address)
+                await it.until(lambda told, states: told["state"] == "done", id)
+            assert [len(toy.orders) for toy in (first, second, third)] == [1, 1, 1]
 
     run(test)
 
@@ -308,4 +313,3 @@ class At:
             if any(device["id"] == id and device["link"] == "live" for device in devices):
                 return
             await asyncio.sleep(0.05)
-

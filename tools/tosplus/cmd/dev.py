@@ -13,42 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import complete
+from . import complete, reach
 
 if TYPE_CHECKING:
     from ..link.client import Client
     from ..link.schema import Resource, Value
-    from ..link.secure import Credentials
-    from ..oscore import Context
-
-_CONTEXT, _PEERS = "tosplus.context", "tosplus.peers"
-
-
-def _remember(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
-    context.meta[f"tosplus.{parameter.name}"] = file
 
 
 def _device(command: Callable[..., None]) -> Callable[..., None]:
     """DEVICE, and how it is spoken to."""
-    secured = click.option(
-        "--context",
-        type=click.Path(path_type=Path),
-        envvar="TOS_CONTEXT",
-        callback=_remember,
-        expose_value=False,
-        help="A file with an OSCORE security context, as for `tos explain`, instead. [env: TOS_CONTEXT]",
-    )
-    peers = click.option(
-        "--peers",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path(".tos/peers"),
-        envvar="TOS_PEERS",
-        callback=_remember,
-        expose_value=False,
-        show_default=True,
-        help="Keys of the devices that `tos pair` has paired. [env: TOS_PEERS]",
-    )
-    return click.argument("device", shell_complete=complete.device)(peers(secured(command)))
+    return click.argument("device", shell_complete=complete.device)(reach.options(command))
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -224,7 +198,7 @@ async def _watch(device: str, path: str | None, count: int | None, as_json: bool
 async def _watch_frames(device: str, count: int | None, as_json: bool) -> None:
     from ..link.frames import watch
 
-    where, context, credentials = _met(device)
+    where, context, credentials = reach.met(device)
     shown = 0
     async with contextlib.aclosing(watch(*where, context, credentials)) as frames:
         async for at_s, way, frame, found in frames:
@@ -353,16 +327,12 @@ def revoke(device: str, peer: str) -> None:
 
 
 async def _revoke(device: str, peer: str) -> None:
-    from ..link.credentials import Store
-
     async with _client(device) as client:
         id = (await client.identity()).id
         await client.revoke(peer)
-    meta = click.get_current_context().meta
-    store = Store(meta[_PEERS])
-    ours = store.get(id)
-    if not meta.get(_CONTEXT) and ours and ours.name == peer:
-        store.drop(id)
+    ours = reach.store().get(id)
+    if not reach.has_context() and ours and ours.name == peer:
+        reach.store().drop(id)
 
 
 @command.command("identify")
@@ -413,29 +383,8 @@ def _client(device: str) -> "Client":
     """With the key of --context, or else one of `tos pair`, or else in the clear."""
     from ..link.client import Client
 
-    where, _, credentials = _met(device)
+    where, _, credentials = reach.met(device)
     return Client(*where, credentials=credentials)
-
-
-def _met(device: str) -> "tuple[tuple[str, int], Context | None, Credentials | None]":
-    """Where it is, and the key for it: as a context to open messages with, and as what a client takes."""
-    from ..link import find
-
-    meta = click.get_current_context().meta
-    if file := meta.get(_CONTEXT):
-        from ..link.secure import Credentials
-        from ..oscore import Context
-
-        return find.address(device), Context.read(file), Credentials.read(file)
-    from ..link.credentials import Store
-
-    store = Store(meta[_PEERS])
-    id = find.paired(device, store) if store.ids() else None
-    peer = store.get(id) if id else None
-    if id is None or peer is None:
-        return find.address(device), None, None
-    where = (find.by_id(id) or find.address(peer.address)) if device == id else find.address(device)
-    return where, peer.context, store.credentials(id)
 
 
 def _line(resource: "Resource", now: "Value") -> str:

@@ -1,19 +1,12 @@
-"""`tos ota`: bundles of updates. Keys, packing, signing, and what is in one."""
+"""`tos ota`: bundles of updates. Keys, packing, signing, and what is in one; fleet.py brings them to devices."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import complete
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-
-    from ..ota.bundle import Bundle
+from . import bundle_file as file
+from . import complete, fleet
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _NEW = click.Path(path_type=Path, dir_okay=False)
@@ -23,15 +16,18 @@ _PASSPHRASE = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
-@click.group("ota", short_help="Updates: keys, bundles, signatures.")
+@click.group("ota", short_help="Updates: keys, bundles, rollouts.")
 def command() -> None:
-    """Updates: make a bundle, sign it, see what is in it. docs/updates.md has the format, and how to keep keys.
+    """Updates: make a bundle, sign it, see what is in it, bring it to devices. docs/updates.md has the format, and how
+    to keep keys.
 
     \b
       tos ota keygen release.pem
       tos ota pack kettle --board ESP32_GENERIC --sequence 1 --key release.pem --out kettle-1.tosb
       tos ota pack kettle --board ESP32_GENERIC --base kettle-1.tosb --key release.pem --out kettle-2.tosb
       tos ota inspect kettle-2.tosb
+      tos ota push kettle-2.tosb kettle              one device
+      tos ota rollout kettle-2.tosb                  all devices of a hub, in waves
     """
 
 
@@ -54,7 +50,7 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 
     if no_passphrase and passphrase_file:
         raise UsageFault("either a passphrase or none")
-    public, kid = keys.generate(key, None if no_passphrase else _passphrase(key, passphrase_file, confirm=True)())
+    public, kid = keys.generate(key, None if no_passphrase else file.passphrase(key, passphrase_file, confirm=True)())
     if as_json:
         click.echo(json.dumps({"private": str(key), "public": str(public), "kid": kid.hex()}, indent=2))
     else:
@@ -117,14 +113,13 @@ def pack(
     if floor > sequence:
         raise UsageFault(f"--floor {floor} is above the bundle's own sequence, {sequence}")
     label = str(sequence) if label is None else label
-    if len(label.encode()) > 32 or not label.isprintable():
-        raise UsageFault("--label: at most 32 bytes that can be shown")
+    _check(label)
     change: dict[int, bytes | None] = {}
     if new_key:
         change = {new_key[0]: keys.load_public(new_key[1])}
     elif revoke is not None:
         change = {revoke: None}
-    signer = _private(key, passphrase_file) if key else None
+    signer = file.private(key, passphrase_file) if key else None
     product = packing.product(app)
     common = packing.base_of(old, product, board) if old else None
 
@@ -137,8 +132,8 @@ def pack(
     bundle = bundles.Bundle(product, (report.board.name,), sequence, floor, (part,), label, change)
     if signer:
         bundle = bundles.sign(bundle, signer)
-    _write(out, bundle)
-    _show(out, bundle, as_json)
+    file.write(out, bundle)
+    file.show(out, bundle, as_json)
 
 
 @command.command("sign", short_help="Sign a bundle.")
@@ -157,9 +152,50 @@ def sign(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -
     from ..ota import bundle as bundles
 
     content = bundles.loads(bundle.read_bytes())
-    signed = bundles.sign(content, _private(key, passphrase_file))
-    _write(bundle, signed)
-    _show(bundle, signed, as_json)
+    signed = bundles.sign(content, file.private(key, passphrase_file))
+    file.write(bundle, signed)
+    file.show(bundle, signed, as_json)
+
+
+@command.command("rollback", short_help="An old release, as a new bundle.")
+@click.argument("old", type=_FILE)
+@click.option("--above", type=_FILE, required=True, help="The bundle of the release that devices are to leave.")
+@click.option("--out", type=_NEW, required=True, help="The new bundle, .tosb.")
+@click.option("--sequence", type=click.IntRange(1, (1 << 30) - 1), help="[default: one more than --above has]")
+@click.option("--label", help='The version, as people call it. [default: the old one\'s, and "again"]')
+@click.option("--key", type=_FILE, help="Sign it with this private key.")
+@_PASSPHRASE
+@_JSON
+def rollback(
+    old: Path,
+    above: Path,
+    out: Path,
+    sequence: int | None,
+    label: str | None,
+    key: Path | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Publish the content of OLD, a full bundle, once more: with a sequence above that of the release which is to go.
+
+    Devices go forward only, so that nobody can bring back an old hole. This is how their maker goes back all the same.
+    Nothing happens to a device yet: push or roll out what this makes. The floor stays as --above has it.
+
+    \b
+      tos ota rollback kettle-1.tosb --above kettle-2.tosb --key release.pem --out kettle-3.tosb
+      tos ota rollout kettle-3.tosb --waves 100%
+    """
+    from ..ota import bundle as bundles
+    from ..ota import pack as packing
+
+    if label is not None:
+        _check(label)
+    signer = file.private(key, passphrase_file) if key else None
+    made = packing.again(bundles.loads(old.read_bytes()), bundles.loads(above.read_bytes()), sequence, label)
+    if signer:
+        made = bundles.sign(made, signer)
+    file.write(out, made)
+    file.show(out, made, as_json)
 
 
 @command.command("verify", short_help="Is it signed with this key, and whole?")
@@ -195,7 +231,15 @@ def inspect(bundle: Path, as_json: bool) -> None:
     """
     from ..ota import bundle as bundles
 
-    _show(bundle, bundles.loads(bundle.read_bytes()), as_json, files=True)
+    file.show(bundle, bundles.loads(bundle.read_bytes()), as_json, files=True)
+
+
+def _check(label: str) -> None:
+    from ..errors import UsageFault
+    from ..ota.pack import LABEL_B
+
+    if len(label.encode()) > LABEL_B or not label.isprintable():
+        raise UsageFault(f"--label: at most {LABEL_B} bytes that can be shown")
 
 
 def _say(text: str) -> None:
@@ -203,80 +247,5 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _passphrase(key: Path, file: Path | None, confirm: bool = False) -> Callable[[], bytes]:
-    """Never from the command line, which other people of the machine can read."""
-
-    def ask() -> bytes:
-        from ..errors import HostError
-        from ..paths import shown
-
-        if file:
-            text = (file.read_text().splitlines() or [""])[0]
-        else:
-            text = click.prompt(f"Passphrase of {shown(key)}", hide_input=True, confirmation_prompt=confirm, err=True)
-        if not text:
-            raise HostError(f"{shown(file)}: there is no passphrase in it" if file else "an empty passphrase is none")
-        return text.encode()
-
-    return ask
-
-
-def _private(key: Path, passphrase_file: Path | None) -> "EllipticCurvePrivateKey":
-    from ..ota import keys
-
-    return keys.load_private(key, _passphrase(key, passphrase_file))
-
-
-def _write(path: Path, bundle: "Bundle") -> None:
-    """All of it or nothing."""
-    from ..errors import HostError
-    from ..paths import shown
-
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        scratch.write_bytes(bundle.dumps())
-        scratch.replace(path)
-    except OSError as e:
-        raise HostError(f"{shown(path)}: {e.strerror}") from None
-
-
-def _show(path: Path, bundle: "Bundle", as_json: bool, files: bool = False) -> None:
-    from ..ota import keys
-    from ..ota.bundle import KINDS
-    from ..paths import shown
-
-    size_b, message_b = len(bundle.dumps()), len(bundle.message())
-    changed = {slot: None if key is None else keys.kid(key).hex() for slot, key in bundle.keys.items()}
-    parts: list[dict[str, Any]] = [
-        {
-            "kind": KINDS[part.kind],
-            "size_b": len(part.data),
-            "content_b": part.content_b,
-            "content": part.content.hex(),
-            "base": part.base and part.base.hex(),
-            "files": [{"path": file, "size_b": length} for file, length in part.files],
-        }
-        for part in bundle.parts
-    ]
-    if as_json:
-        about = {
-            "file": str(path), "size_b": size_b, "message_b": message_b,
-            "product": bundle.product, "hardware": list(bundle.hardware), "version": bundle.version,
-            "sequence": bundle.sequence, "floor": bundle.floor,
-            "kid": bundle.kid.hex() if bundle.is_signed else None, "keys": changed, "parts": parts,
-        }  # fmt: skip
-        click.echo(json.dumps(about, indent=2))
-        return
-    click.echo(f"{shown(path)}: {size_b} B, of them {message_b} B manifest")
-    click.echo(f"for       {bundle.product} on {', '.join(bundle.hardware)}")
-    click.echo(f"version   {bundle.version}, sequence {bundle.sequence}, floor {bundle.floor}")
-    click.echo(f"signed    {f'with the key {bundle.kid.hex()}' if bundle.is_signed else 'not yet: `tos ota sign`'}")
-    for slot, kid in changed.items():
-        click.echo(f"key slot  {slot}: {'revoked' if kid is None else f'becomes {kid}'}, once it is confirmed")
-    for part in parts:
-        click.echo(f"{part['kind']:10}{part['size_b']} B, SHA-256 {part['content'][:16]}...")
-        if part["base"]:
-            click.echo(f"          a delta to {part['base'][:16]}..., that becomes {part['content_b']} B")
-        if files:
-            for file in part["files"]:
-                click.echo(f"{file['size_b']:12} B  {file['path']}")
+for _command in fleet.COMMANDS:
+    command.add_command(_command)

@@ -18,7 +18,7 @@ _KEY_B = 64
 
 
 class Kept(NamedTuple):
-    """id: of which part of an address can be made, and which tells all bundles apart. at: when it came, s since 1970."""
+    """id: part of its address, and another for each bundle there is. at: when it came, s since 1970."""
 
     id: str
     data: bytes

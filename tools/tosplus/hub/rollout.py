@@ -1,4 +1,4 @@
-"""A rollout as data: who gets an update when, what became of it, and whether it goes on. Pure; rollouts.py drives it."""
+"""A rollout as data: who gets an update when, what became of it, whether it goes on. Pure; rollouts.py drives it."""
 
 import math
 import re

@@ -9,6 +9,7 @@ from ..errors import HostError
 from . import delta
 from .bundle import Bundle, Part
 
+LABEL_B = 32
 _FILES = 170
 _PATH = re.compile(r"[-./0-9A-Z_a-z]{1,64}")
 _ABOUT = "~slot"  # which the device writes itself, last
@@ -51,3 +52,21 @@ def base_of(old: Bundle, product: str, board: str) -> Part:
         if part.kind == 0 and part.base is None:
             return part
     raise HostError("the base holds a delta itself; give the full bundle of that release")
+
+
+def again(old: Bundle, above: Bundle, sequence: int | None = None, label: str | None = None) -> Bundle:
+    """The content of one release, not signed yet, for devices that have the other. HostError when it cannot be."""
+    sequence = above.sequence + 1 if sequence is None else sequence
+    if old.product != above.product or not set(old.hardware) & set(above.hardware):
+        raise HostError(f"one is for {_for(old)}, the other for {_for(above)}: no device has had both")
+    if any(part.base for part in old.parts):
+        raise HostError("the old release is a delta here; give its full bundle")
+    if sequence <= above.sequence:
+        raise HostError(f"sequence {sequence} is not above {above.sequence}, and no device would take it")
+    if label is None:
+        label = f"{old.version} again" if len(old.version.encode()) < LABEL_B - 5 else str(sequence)
+    return Bundle(old.product, old.hardware, sequence, above.floor, old.parts, label)
+
+
+def _for(bundle: Bundle) -> str:
+    return f"{bundle.product} on {', '.join(bundle.hardware)}"

@@ -29,8 +29,9 @@ class Status(NamedTuple):
     @classmethod
     def from_wire(cls, wire: Any) -> "Status":
         """Raises ValueError."""
-        fields = [wire.get(key) for key in range(6)] if isinstance(wire, Mapping) else []
-        if not fields or not all(type(each) is int and 0 <= each < _UINT32 for each in fields) or fields[1] > 6:
+        told = [wire.get(key) for key in range(6)] if isinstance(wire, Mapping) else []
+        fields = [each for each in told if type(each) is int and 0 <= each < _UINT32]
+        if len(fields) < 6 or fields[1] > _ROLLED_BACK:
             raise ValueError("what it says of updates cannot be understood")
         return cls(*fields)
 

@@ -35,10 +35,10 @@ class Updates(Part):
             return JSONResponse({"rollouts": rollouts.view(), **rollouts.bundles.view()})
 
         async def trust(request: Request) -> Response:
-            told = (await body(request)).get("key")
+            told = await body(request)
             try:
-                return JSONResponse({"kid": rollouts.bundles.trust(bytes.fromhex(told))}, 201)
-            except (TypeError, ValueError):
+                return JSONResponse({"kid": rollouts.bundles.trust(bytes.fromhex(str(told.get("key"))))}, 201)
+            except ValueError:
                 return refused(400, 'the body is {"key": "x and y, as hex"}')
             except HostError as e:
                 return refused(409, str(e))

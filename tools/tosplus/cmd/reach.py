@@ -1,0 +1,68 @@
+"""How a command speaks to a device: with the key of --context, or one of `tos pair`, or in the clear."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..link.credentials import Store
+    from ..link.secure import Credentials
+    from ..oscore import Context
+
+_CONTEXT, _PEERS = "tosplus.context", "tosplus.peers"
+
+
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    secured = click.option(
+        "--context",
+        type=click.Path(path_type=Path),
+        envvar="TOS_CONTEXT",
+        callback=_remember,
+        expose_value=False,
+        help="A file with an OSCORE security context, as for `tos explain`, instead. [env: TOS_CONTEXT]",
+    )
+    peers = click.option(
+        "--peers",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".tos/peers"),
+        envvar="TOS_PEERS",
+        callback=_remember,
+        expose_value=False,
+        show_default=True,
+        help="Keys of the devices that `tos pair` has paired. [env: TOS_PEERS]",
+    )
+    return peers(secured(command))
+
+
+def store() -> "Store":
+    from ..link.credentials import Store
+
+    return Store(click.get_current_context().meta[_PEERS])
+
+
+def has_context() -> bool:
+    return click.get_current_context().meta.get(_CONTEXT) is not None
+
+
+def met(device: str) -> "tuple[tuple[str, int], Context | None, Credentials | None]":
+    """Where it is, and the key for it: as a context to open messages with, and as what a client takes."""
+    from ..link import find
+
+    if file := click.get_current_context().meta.get(_CONTEXT):
+        from ..link.secure import Credentials
+        from ..oscore import Context
+
+        return find.address(device), Context.read(file), Credentials.read(file)
+    ours = store()
+    id = find.paired(device, ours) if ours.ids() else None
+    peer = ours.get(id) if id else None
+    if id is None or peer is None:
+        return find.address(device), None, None
+    where = (find.by_id(id) or find.address(peer.address)) if device == id else find.address(device)
+    return where, peer.context, ours.credentials(id)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
+    context.meta[f"tosplus.{parameter.name}"] = file
