@@ -4,7 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 MOST_KB = 150  # of a first visit
-LAST_OF = {"": ".card", "device": ".log", "events": ".event", "part": ".levers, .pairing"}  # what a view shows last
+LAST_OF = {"": ".card", "device": ".log", "events": ".event", "part": ".levers, .pairing, .wall, .page > .empty"}  # what a view shows last
 
 
 def test_a_first_visit_is_small(person, record_property):
@@ -80,7 +80,7 @@ def test_everybody_can_read_it(person):
     expect(person.card("tv").link).to_have_text("live")
     page.evaluate(Axe().axe_script)
     kettle = person.hub.devices()["kettle"]["id"]
-    for view in ("", f"#/device/{kettle}", "#/events", "#/part/bench", "#/part/pair"):
+    for view in ("", f"#/device/{kettle}", "#/events", "#/part/bench", "#/part/pair", "#/part/updates"):
         page.evaluate("view => location.hash = view", view)
         expect(page.locator(LAST_OF[view.split("/")[1] if view else ""]).first).to_be_visible()
         if "device" in view:

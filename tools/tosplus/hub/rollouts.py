@@ -113,10 +113,12 @@ class Rollouts:
         self._wake.set()
 
     async def forget(self, device: str) -> None:
-        for rollout in self._all.values():
-            if rollout.rows.pop(device, None):
-                await self._store.forget(device)
-                self._show(rollout)
+        for rollout in [rollout for rollout in self._all.values() if rollout.rows.pop(device, None)]:
+            self._show(rollout)
+            if not rollout.rows:
+                del self._all[rollout.id]
+                await self._store.drop(rollout)
+        await self._store.forget(device)
 
     # What devices do
 

@@ -44,6 +44,8 @@ export const checkCode = (code) => call("POST", "pair/check", { code });
 export const readPhoto = (picture) => call("POST", "pair/photo", picture);
 export const peers = (id) => call("GET", `${device(id)}/peers`);
 export const revoke = (id, name) => call("DELETE", `${device(id)}/peers/${encodeURIComponent(name)}`);
+export const updates = () => call("GET", "updates");
+export const orderRollout = (id, word) => call("POST", `updates/rollouts/${id}/${word}`, {});
 export const bench = () => call("GET", "bench");
 export const pull = (id, lever, value = null) =>
   call("POST", `bench/${encodeURIComponent(id)}/${encodeURIComponent(lever)}`, { value });
