@@ -33,6 +33,7 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{name}: of tests/hil, which rigs may lack")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks
 def pytest_collection_modifyitems(items):
     """In `make test` one worker runs all tests of a group; the others go to whoever has time."""
     for item in items:
