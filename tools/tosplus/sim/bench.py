@@ -38,8 +38,7 @@ _LOOK_S = 0.02
 @contextlib.asynccontextmanager
 async def serve(house: House, path: Path) -> AsyncIterator[None]:
     """The bench of a running house at this socket, for its owner alone, while the context is entered."""
-    places = await asyncio.gather(*(_place(device, house.rate) for device in house.devices.values()))
-    app = _app(dict(places))
+    app = _app(dict(_place(device, house) for device in house.devices.values()))
     with _listener(path) as listener:
         server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -84,10 +83,9 @@ def _answers(path: Path) -> bool:
         return True
 
 
-async def _place(device: Device, rate: float) -> "tuple[str, _Place]":
-    told = await device.control("identity", _ANSWER_S)
-    identity = Identity.from_wire(cbor2.loads(bytes.fromhex(told["hex"])))
-    return identity.id, _Place(device, rate, {lever.name: lever for lever in levers(identity)})
+def _place(device: Device, house: House) -> "tuple[str, _Place]":
+    identity = Identity.from_wire(cbor2.loads(house.identities[device.name]))
+    return identity.id, _Place(device, house.rate, {lever.name: lever for lever in levers(identity)})
 
 
 def _app(places: "dict[str, _Place]") -> Starlette:

@@ -45,6 +45,7 @@ class House:
 
     hub: where they report; plain: whether they answer in the clear: see Device.
     say: called with (device, what, details) for each thing that happens.
+    identities: {device: what /d of it says, in CBOR}, asked before a sleeper has fallen asleep.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class House:
             )
             for name, app in plan.devices.items()
         }
+        self.identities: dict[str, bytes] = {}
         self._turns = asyncio.Semaphore(_STARTING)
         self._stack = contextlib.AsyncExitStack()
 
@@ -96,6 +98,7 @@ class House:
         async with self._turns:
             await self._stack.enter_async_context(device)
             await device.ready()
+            self.identities[device.name] = bytes.fromhex((await device.control("identity"))["hex"])
 
 
 def read(file: Path) -> Plan:
