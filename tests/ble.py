@@ -155,7 +155,7 @@ class Air(asyncio.DatagramProtocol):
         phone.gatt_server.max_mtu = most_mtu
         return phone
 
-    async def scanned(self, phone, timeout_s=5):
+    async def scanned(self, phone, timeout_s=20):
         """-> the advertisement, {AD type: bytes or what bumble makes of it}."""
         found = asyncio.get_running_loop().create_future()
 
@@ -208,7 +208,7 @@ class Backend(BaseBleakClient):
         return self._connection is not None
 
     async def connect(self, pair=False, **_):
-        self._connection = await self.phone.connect(hci.Address(self.address), timeout=5)
+        self._connection = await self.phone.connect(hci.Address(self.address), timeout=20)
         self._connection.on(self._connection.EVENT_DISCONNECTION, self._ended)
         peer = self._peer = Peer(self._connection)
         if self.phone.gatt_server.max_mtu > _LEAST_MTU:

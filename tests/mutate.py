@@ -67,7 +67,7 @@ def survives(mutant, folder):
         env={**os.environ, "MICROPYPATH": _PATH, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=110,
     )
     said = done.stdout + done.stderr
     return "" if f"FAILED {test}" in said.replace(" - ", "\n") and done.returncode else said[-2000:] or "nothing"

@@ -19,7 +19,7 @@ def free_port(kind):
         return probe.getsockname()[1]
 
 
-def until(holds, what, timeout_s=20):
+def until(holds, what, timeout_s=60):
     """What `holds` returns, as soon as it is true."""
     deadline = time.monotonic() + timeout_s
     while not (found := holds()):
@@ -47,7 +47,7 @@ class _Process:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             finally:
                 self.process.kill()
                 self.process.wait()
@@ -120,7 +120,7 @@ class Hub(_Process):
         data = json.dumps(body).encode() if body else None
         headers = {"Content-Type": "application/json"} if body else {}
         request = urllib.request.Request(f"{self.address}/api/{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or "null")
 
     def devices(self):

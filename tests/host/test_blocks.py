@@ -69,7 +69,7 @@ def test_an_observer_gets_whole_bodies_while_they_change(tmp_path):
         changing = asyncio.create_task(change())
         seen = 0
         while state["value_119"] != 1_099:
-            state = await asyncio.wait_for(anext(states), 5)
+            state = await asyncio.wait_for(anext(states), 30)
             assert state["value_119"] > FIRST or 0 <= state["value_0"] - state["value_119"] <= 1
             seen += 1
         await changing
@@ -104,7 +104,7 @@ def test_libcoap_fetches_blocks_of_every_size(tmp_path):
     async def test(device, client):
         for size_b in (16, 64, 512, 1024):
             command = [program, "-B", "5", "-b", str(size_b), f"{device.address}/d"]
-            found = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=20)
+            found = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=100)
             assert found.stderr == b"" and len(cbor2.loads(found.stdout.removesuffix(b"\n"))[5]) == COUNT
 
     meter(tmp_path, test)
@@ -160,7 +160,7 @@ def test_libcoap_writes_in_blocks(tmp_path):
             file.write_bytes(cbor2.dumps({n: str(size_b) * 16 for n in range(TEXTS)}))
             command = [program, "-m", "put", "-t", "60", "-B", "5", "-b", str(size_b), "-f", str(file)]
             command += [f"{device.address}/s"]
-            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=20)
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=100)
             assert done.stderr == b"" and set((await client.state()).values()) == {str(size_b) * 16}
 
     meter(tmp_path, test, SIGN)

@@ -353,7 +353,7 @@ def test_pins_in_the_json_are_a_revisions_only(boards):
 
 
 def tos(*arguments):
-    return subprocess.run([sys.executable, "-m", "tosplus", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-m", "tosplus", *arguments], capture_output=True, text=True, timeout=100)
 
 
 def test_the_command_lists_and_checks(tmp_path, monkeypatch):

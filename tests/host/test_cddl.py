@@ -251,7 +251,7 @@ def test_a_report_to_a_hub(tmp_path, app, keys):
             async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
                 await device.ready()
                 while not seen >= keys:
-                    report, sender = await asyncio.wait_for(heard.get(), 5)
+                    report, sender = await asyncio.wait_for(heard.get(), 30)
                     assert report.opt.uri_path[0] == "r" and report.opt.content_format == 60
                     check("report", report.payload)
                     seen |= set(cbor2.loads(report.payload))

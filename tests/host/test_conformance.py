@@ -136,7 +136,7 @@ def test_libcoap_reads_writes_and_observes(tmp_path):
 
     async def test(device, context):
         async def coap_client(*arguments):
-            done = await asyncio.to_thread(subprocess.run, [program, *arguments], capture_output=True, timeout=20)
+            done = await asyncio.to_thread(subprocess.run, [program, *arguments], capture_output=True, timeout=100)
             return done.stdout.removesuffix(b"\n"), done.stderr
 
         assert (await coap_client("-B", "3", f"{device.address}/s/power")) == (b"\xf4", b"")

@@ -47,7 +47,8 @@ def gone(pid):
 
 
 def test_the_story_holds(tmp_path):
-    done = subprocess.run(["tos", "demo", "--once", "--json"], capture_output=True, text=True, cwd=tmp_path, timeout=55)
+    story = ["tos", "demo", "--once", "--json"]
+    done = subprocess.run(story, capture_output=True, text=True, cwd=tmp_path, timeout=100)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0 and len(steps) == 10, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)
@@ -63,14 +64,14 @@ def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo):
     assert len(httpx.get(f"{url}/api/bench").json()) == 5
     os.kill(hub, signal.SIGKILL)
     told(process, r"hub +off +kill -9; on again in 0.5 s")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{url}/api/health").is_success:
                 break
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"{url}/api/health")
 
@@ -93,10 +94,10 @@ def test_a_terminal_that_closes_ends_all_and_taken_ports_are_not_waited_for(demo
         process = demo()
         assert not told(process, r"http://\S+")[0].endswith(":8688")
         hub = int(told(process, r"kill -9 (\d+)")[1])
-        second = subprocess.run(["tos", "demo"], capture_output=True, text=True, cwd=tmp_path, timeout=20)
+        second = subprocess.run(["tos", "demo"], capture_output=True, text=True, cwd=tmp_path, timeout=100)
         assert second.returncode == 1 and "a demo is running already, in .tos/demo" in second.stderr
         process.send_signal(signal.SIGHUP)
-        process.wait(10)
+        process.wait(30)
         assert gone(hub)
 
 
@@ -104,8 +105,8 @@ def test_a_demo_that_is_killed_takes_its_hub_with_it(demo):
     process = demo()
     hub = int(told(process, r"kill -9 (\d+)")[1])
     process.kill()
-    process.wait(10)
-    deadline = time.monotonic() + 10
+    process.wait(30)
+    deadline = time.monotonic() + 30
     while not gone(hub):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -115,7 +116,7 @@ def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
     (tmp_path / ".tos/demo/hub/hub.db").mkdir(parents=True)
     process = demo()
     told(process, r"the hub does not come up; its log says:")
-    assert process.wait(10) == 1
+    assert process.wait(30) == 1
 
 
 def test_the_second_start_needs_no_code_and_keeps_its_keys(demo, tmp_path):
@@ -128,7 +129,7 @@ def test_the_second_start_needs_no_code_and_keeps_its_keys(demo, tmp_path):
         assert len(devices) == 5 and all(device["paired"] for device in devices)
         keys.append({file.name: file.read_text() for file in (tmp_path / ".tos/demo/hub/peers").glob("*.json")})
         process.send_signal(signal.SIGINT)
-        process.wait(15)
+        process.wait(30)
     assert len(keys[0]) == 5 and keys[0].keys() == keys[1].keys()
     for name, text in keys[0].items():
         assert json.loads(text)["secret"] == json.loads(keys[1][name])["secret"]

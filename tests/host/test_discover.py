@@ -37,7 +37,7 @@ class Network:
             self.events.append((state_change.name, name.removesuffix("." + TYPE)))
         self._news.set()
 
-    async def until(self, wanted, timeout_s=20):
+    async def until(self, wanted, timeout_s=60):
         """Waits until wanted() holds, which is asked again at each change."""
         end = time.monotonic() + timeout_s
         while not wanted():
@@ -125,7 +125,7 @@ def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path)
                 assert found.decoded_properties == about
 
             await devices[0].control("peer", name="owner", **PEER)
-            end = time.monotonic() + 10
+            end = time.monotonic() + 30
             while (await info(own, ids[0])).decoded_properties["paired"] != "1":
                 assert time.monotonic() < end
                 await asyncio.sleep(0.1)
@@ -135,7 +135,7 @@ def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path)
             # In good order: Ctrl-C on the console. It is forgotten at once.
             with open(devices[1].tty, "wb", buffering=0) as console:
                 console.write(b"\x03")
-                await seen.until(lambda: ids[1] not in seen.names(), timeout_s=5)
+                await seen.until(lambda: ids[1] not in seen.names())
 
             # Without a word: it is forgotten when its records expire, not before.
             await devices[2].unplug()
@@ -146,7 +146,7 @@ def test_zeroconf_finds_three_devices_and_notices_what_becomes_of_them(tmp_path)
             now = zeroconf.current_time_millis() + 4_501_000
             expired = own.zeroconf.cache.async_expire(now)
             own.zeroconf.record_manager.async_updates(now, [zeroconf.RecordUpdate(r, r) for r in expired])
-            await seen.until(lambda: ids[2] not in seen.names(), timeout_s=5)
+            await seen.until(lambda: ids[2] not in seen.names())
 
     asyncio.run(main())
 

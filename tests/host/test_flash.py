@@ -347,7 +347,7 @@ def test_the_console_is_read_until_the_code_comes():
 
 
 def tos_flash(*arguments):
-    return subprocess.run(["tos", "flash", *map(str, arguments)], capture_output=True, text=True, timeout=50)
+    return subprocess.run(["tos", "flash", *map(str, arguments)], capture_output=True, text=True, timeout=100)
 
 
 def test_from_a_new_board_to_its_pairing_code(tmp_path, image):

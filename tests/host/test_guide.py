@@ -35,7 +35,7 @@ def test_its_test_passes_and_needs_the_rule(tmp_path):
     for app, passes in ((product, True), (begun.replace("\n\n\n", "\napp.value('boils', initial=0)\n\n", 1), False)):
         (tmp_path / "kettle.py").write_text(app)
         command = [sys.executable, "-m", "pytest", "-q"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
         assert (done.returncode == 0) is passes, done.stdout
 
 

@@ -17,7 +17,7 @@ has = ["reset"]
 def hil(folder, *arguments, bench=BENCH):
     (folder / "bench.toml").write_text(bench)
     command = ["tos", "hil", "--bench", "bench.toml", "--junit", "report.xml", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=50)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
 
 
 def counts(folder):

@@ -48,7 +48,7 @@ def tree(tmp_path):
 
 def on_device(flash, code):
     """What MicroPython prints when it has mounted the image with VfsLfs2's default arguments."""
-    run = subprocess.run([micropython(), "-c", MOUNT + code, str(flash)], capture_output=True, text=True, timeout=20)
+    run = subprocess.run([micropython(), "-c", MOUNT + code, str(flash)], capture_output=True, text=True, timeout=100)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 

@@ -96,7 +96,7 @@ def test_libcoap_discovers_reads_and_writes(tmp_path):
     async def test(device, wire):
         async def coap(*arguments):
             command = [client, "-B", "5", *arguments]
-            run = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=20)
+            run = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=100)
             return run.stdout + run.stderr
 
         assert b"</s>;ct=60;obs" in await coap("-m", "get", wire.uri(".well-known/core"))

@@ -51,12 +51,12 @@ class Programs:
             process.send_signal(signal.SIGINT)
         for process in self.running:
             try:
-                process.wait(10)
+                process.wait(30)
             finally:
                 process.kill()
 
 
-def until(holds, timeout_s=20):
+def until(holds, timeout_s=60):
     deadline = time.monotonic() + timeout_s
     while not (found := holds()):
         assert time.monotonic() < deadline

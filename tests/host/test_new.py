@@ -16,7 +16,7 @@ def new(tmp_path, monkeypatch):
 
 
 def maker(folder, *command):
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=50)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
 
 
 def test_a_new_product_passes_its_own_test_and_fits_a_board(tmp_path, new):

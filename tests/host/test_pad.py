@@ -39,7 +39,7 @@ def player(device, tmp_path):
 
 
 async def until(client, path, value):
-    for _ in range(100):
+    for _ in range(1500):
         if await client.get(path) == value:
             return
         await asyncio.sleep(0.02)

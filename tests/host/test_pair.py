@@ -25,7 +25,7 @@ from tosplus.oscore import Context
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 50))
+    asyncio.run(asyncio.wait_for(test, 90))
 
 
 def where(fake):

@@ -15,7 +15,7 @@ from tosplus.sim.device import Device
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 55))
+    asyncio.run(asyncio.wait_for(test, 90))
 
 
 def test_tos_pair_finds_the_device_and_tos_dev_uses_the_key(tmp_path, monkeypatch):

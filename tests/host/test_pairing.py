@@ -56,7 +56,7 @@ def on_micropython():
     device = OnMicroPython()
     yield device
     device.process.stdin.close()
-    assert device.process.wait(10) == 0
+    assert device.process.wait(30) == 0
     device.process.stdout.close()
 
 

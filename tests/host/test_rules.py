@@ -175,7 +175,7 @@ def test_the_command_lists_adds_and_removes(tmp_path, monkeypatch):
 
     def tos(*arguments):
         command = ["tos", "dev", "rules", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20)
+        return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
     def ask():
         opened = " 1  when door is on set light on\n"

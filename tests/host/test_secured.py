@@ -86,7 +86,7 @@ def test_a_peer_observes(tmp_path):
         states = owner.watch()
         assert (await anext(states))["power"] is True
         await owner.set("power", False)
-        assert (await asyncio.wait_for(anext(states), 2))["power"] is False
+        assert (await asyncio.wait_for(anext(states), 30))["power"] is False
         await states.aclose()
 
     secured(tmp_path, test)
@@ -144,7 +144,7 @@ def test_notifications_longer_than_a_block_are_whole_and_never_of_two_states(tmp
             assert len(cbor2.dumps((await anext(states)).payload)) > 2048
             for n in range(5):
                 await owner.write("s", {0: f"first {n}", 119: f"last {n}"})
-                state = (await asyncio.wait_for(anext(states), 5)).payload
+                state = (await asyncio.wait_for(anext(states), 30)).payload
                 assert len(state) == 120 and (state[0], state[119]) == (f"first {n}", f"last {n}")
 
     secured(tmp_path, test, str(app))
@@ -155,7 +155,7 @@ def test_a_key_is_replaced_and_the_old_one_opens_and_hears_nothing_more(tmp_path
         states = owner.watch()
         await anext(states)
         await owner.set("power", True)
-        assert (await asyncio.wait_for(anext(states), 2))["power"] is True
+        assert (await asyncio.wait_for(anext(states), 30))["power"] is True
         renewed = Context(b"the owner's next key", OWNER.salt, OWNER.sender, OWNER.recipient)
         await put_in(device, "owner", renewed)
         with pytest.raises(LinkError) as refused:
@@ -281,7 +281,7 @@ def test_several_peers_at_once_and_one_that_is_gone(tmp_path):
             await anext(states)
             for on in (True, False, True):
                 await owner.set("power", on)
-                assert (await asyncio.wait_for(anext(states), 2))["power"] is on
+                assert (await asyncio.wait_for(anext(states), 30))["power"] is on
                 assert await watch.get("power") is on
             await states.aclose()
             await device.control("unpair", name="watch")
@@ -307,7 +307,7 @@ def test_libcoap_reads_and_writes_a_device_with_a_peer_that_was_started_plain(tm
 
     async def test(device, owner):
         async def coap_client(*arguments):
-            done = await asyncio.to_thread(subprocess.run, [program, *arguments], capture_output=True, timeout=20)
+            done = await asyncio.to_thread(subprocess.run, [program, *arguments], capture_output=True, timeout=100)
             return done.stdout.removesuffix(b"\n")
 
         await owner.set("power", True)

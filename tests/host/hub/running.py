@@ -16,7 +16,7 @@ class Running:
 
     def __init__(self, hub, address, coap):
         self.hub, self.address, self.coap = hub, address.rstrip("/"), coap
-        self.http = httpx.AsyncClient(base_url=self.address, timeout=10)
+        self.http = httpx.AsyncClient(base_url=self.address, timeout=30)
 
     def page(self, **options):
         return connect(self.address.replace("http", "ws", 1) + "/api/live", max_size=None, **options)
@@ -27,7 +27,7 @@ class Running:
     async def device(self, id="fake-1"):
         return next((device for device in (await self.house())["devices"] if device["id"] == id), None)
 
-    async def until(self, holds, timeout_s=8, id="fake-1"):
+    async def until(self, holds, timeout_s=20, id="fake-1"):
         """The device object, as soon as `holds` of it."""
         for _ in range(int(timeout_s / 0.02)):
             device = await self.device(id)
@@ -53,7 +53,7 @@ async def hub(folder, coap=None, plain=True, **options):
             yield running
 
 
-async def heard(page, holds, timeout_s=8):
+async def heard(page, holds, timeout_s=20):
     """The first message of a page of which that holds."""
 
     async def search():

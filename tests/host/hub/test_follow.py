@@ -18,7 +18,7 @@ from .running import heard, hub, value_of
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 55))
+    asyncio.run(asyncio.wait_for(test, 90))
 
 
 def kinds(house, *but):

@@ -31,7 +31,7 @@ from .running import heard, hub
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 55))
+    asyncio.run(asyncio.wait_for(test, 90))
 
 
 def test_another_name_or_another_origin_is_refused(tmp_path):
@@ -283,7 +283,7 @@ def test_a_page_hears_that_the_hub_is_there_though_nothing_happens(tmp_path, mon
             for _ in range(3):
                 assert await heard(page, lambda message: message["type"] == "beat") == {"type": "beat"}
 
-    asyncio.run(asyncio.wait_for(test(), 20))
+    asyncio.run(asyncio.wait_for(test(), 90))
 
 
 def test_the_bench_is_reached_through_its_socket(tmp_path):

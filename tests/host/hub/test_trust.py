@@ -18,7 +18,7 @@ from .secure_fake import OWNER, TOKENS, Keys, SecureFake
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 55))
+    asyncio.run(asyncio.wait_for(test, 90))
 
 
 async def add(it, fake, **more):
@@ -29,7 +29,7 @@ async def add(it, fake, **more):
 async def settled(it, fake):
     """Live, and told where to report."""
     await it.live(fake.id)
-    for _ in range(200):
+    for _ in range(1500):
         if fake.told:
             return
         await asyncio.sleep(0.02)
