@@ -27,7 +27,7 @@ help:
 demo: $(VENV)/demo/.ready
 	@$(VENV)/demo/bin/tos demo $(if $(ONCE),--once)
 
-PYTEST = $(VENV)/test/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST = $(VENV)/test/bin/python -m pytest --numprocesses $(WORKERS)
 
 # MicroPython's half runs meanwhile, and says how it went when pytest has.
 test: $(VENV)/test/.ready

@@ -4,16 +4,15 @@ import os
 import re
 import signal
 import sys
-from pathlib import Path
 
 import peers
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
 
 # Whose tests share what takes long to start, or a name on the network.
-_SHARED = ("browser", "hil", "host/test_demo.py", "host/test_discover.py", "host/test_leaks.py")
-_HERE = Path(__file__).parent
+_SHARED = ("browser/", "hil/", "host/test_demo.py", "host/test_discover.py", "host/test_leaks.py")
 
 # The environment's own programs (micropython, mpremote, tos) come first, however pytest was started.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
@@ -33,13 +32,18 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{name}: of tests/hil, which rigs may lack")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks
-def pytest_collection_modifyitems(items):
-    """In `make test` one worker runs all tests of a group; the others go to whoever has time."""
-    for item in items:
-        for name in _SHARED:
-            if item.path.is_relative_to(_HERE / name):
-                item.add_marker(pytest.mark.xdist_group(name))
+class _Scheduler(LoadScopeScheduling):
+    """One worker runs all tests of a group, the others go one by one to whoever has time.
+
+    As --dist loadgroup would have it: that one does nothing with pytest 9.2, pytest-xdist's issue 1386.
+    """
+
+    def _split_scope(self, nodeid):
+        return next((name for name in _SHARED if nodeid.startswith(f"tests/{name}")), nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _Scheduler(config, log)
 
 
 @pytest.fixture
