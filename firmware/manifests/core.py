@@ -37,6 +37,7 @@ package(
 )
 include(
     (
+        "start.py",
         "announce.py",
         "report.py",
         "pairing.py",

@@ -1,24 +1,18 @@
 """App: a maker's product. It owns the board's ports, the resources, the rules and the services. MicroPython."""
 
 import asyncio
-import gc
 
+import tos
 from micropython import const
-from tos.log import Log
 from tos.resource import Resource, Table
 from tos.rule import MOST, Engine, Rule
-from toscore.errors import Busy, StoreError, TosError, WireError
+from toscore.errors import Busy, TosError, WireError
 
-_BOOT = const(201)
 _INTERRUPTED = const(205)
 _READ_ONLY = const(332)
 _SENSOR_SILENT = const(336)
 _OUTPUT_FAILED = const(404)
-_NEEDS_FEATURE = const(412)
-_RESET_FAILED = const(415)
 
-_RESET = "reset"  # in the keystore: a factory reset is to be done, see reset.py
-_SHOWN = ("led", "vibration", "display")
 _BOOT_MS = const(30000)  # until the services run, the watchdog waits this long
 
 
@@ -27,7 +21,8 @@ class Devices:
 
 
 class Shown:
-    """An output that a person notices, and what the app told it last: identify.py borrows it for a moment."""
+    """An output that a person notices, and what the app told it last: who shows something else there for a moment,
+    such as identify.py, calls `drive`."""
 
     def __init__(self, drive):
         self.drive = drive
@@ -77,7 +72,7 @@ class App:
         self.remote = None  # what they set on other devices; only once one does
         self.declared = []  # what they are as long as nothing is
         self.engine = Engine(self)
-        self._services = []
+        self.services = []
         self._supervisor = None
         self._watchers = []
 
@@ -150,7 +145,7 @@ class App:
 
     def use(self, service):
         """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""
-        self._services.append(service)
+        self.services.append(service)
         if self._supervisor:
             self._supervisor.add(service)
 
@@ -248,6 +243,7 @@ class App:
         try:
             board.watchdog.start(_BOOT_MS)
             services = self._boot()
+            tos.drop("tos.start")
             self._supervisor = Supervisor(self)
             asyncio.run(self._supervisor.run(services))
         except KeyboardInterrupt:
@@ -260,82 +256,10 @@ class App:
             asyncio.new_event_loop()
 
     def _bind(self, board):
-        self.board = board
-        self.clock = board.clock
-        self.log = Log(board.clock)
-        self.id = "%s-%s" % (self.name, board.uid.hex())
-        self.boot = int.from_bytes(board.rng(4), "big")
-        for name in self.needs:
-            if name not in board.features:
-                has = ", ".join(sorted(board.features))
-                raise TosError(_NEEDS_FEATURE, "%s needs %s; board %s has %s" % (self.name, name, board.NAME, has))
-        for name in self.needs:
-            driver = board.features[name]()
-            if name in _SHOWN:
-                driver = self.shown[name] = Shown(driver)
-            setattr(self.dev, name, driver)
-        for rule in self.engine.own:
-            self.table[rule.path]
-        for rule in self.declared:
-            rule.check(self.table)
-        for r in self.table.rows:
-            for path in self.depends(r):
-                self.table[path]
-        self.make_safe()
-        self.log.event(_BOOT, board.cause)
+        tos.load("start").bind(self, board)
 
     def _boot(self):
-        """The services, in the order in which they start: stored values first, the world outside last."""
-        gc.collect()  # what loading a module leaves over would else scatter the next ones over the whole heap
-        from tos.link import Link
-
-        gc.collect()
-        from tos.console import Console
-        from tos.hub import Hub
-        from tos.reader import Reader
-        from tos.rules import Rules
-        from tos.state import Config, State
-        from tos.wifi import Wifi
-
-        gc.collect()
-        try:
-            if self.board.keystore.get(_RESET) is not None:
-                from tos.reset import finish
-
-                finish(self.board.keystore)
-        except (StoreError, OSError):
-            self.log.event(_RESET_FAILED)
-        self.config = Config(self.log)
-        self.rules = Rules(self)
-        self.state = State(self)
-        self.link = Link(self)
-        self.hub = Hub(self, self.link)
-        self.wifi = Wifi()
-        if getattr(self.board, "slot", None):
-            self.told, is_news, is_busy = self.board.update
-            if is_news or is_busy:
-                from tos.ota import begin
-
-                begin(self, is_news, is_busy)
-        own = [self.wifi, Console(), self.link, self.hub]
-        services = [self.state, Reader()] + self._services + self.board.services() + own
-        if getattr(self.board, "bluetooth", None):
-            from tos.ble import Ble
-
-            services.append(Ble())
-        if not getattr(self.board, "plain", False):
-            from tos.pairing import Pairing
-
-            gc.collect()
-            self.pairing = Pairing(self)
-            services.append(self.pairing)
-        if not any([getattr(service, "sleeps", False) for service in self._services]):
-            from tos.announce import Announce
-
-            gc.collect()
-            self.announce = Announce(self)
-            services.insert(0, self.announce)
-        return services
+        return tos.load("start").services(self)
 
 
 def _type_of(value, boolean, text, number):

@@ -10,11 +10,16 @@ import binascii
 from micropython import const
 from toscore import cbor_viper as cbor
 from toscore.errors import StoreError, WireError
+from toscore.sequence import LAST
 
 _CARRIED_BAD = const(416)
 
+_SEQUENCE_LOST = const(424)
+
 _FORMAT = const(1)
 _HEAD_B = const(5)
+_SPARE = const(16)  # numbers that a wake has at least
+_AHEAD = const(128)  # as in Reserve
 
 
 def put(app):
@@ -23,7 +28,7 @@ def put(app):
     if peers is None or not peers.all:
         return
     try:
-        at, end = peers.rest()
+        at, end = _rest(peers)
     except StoreError as e:
         app.log.event(e.code)
         return
@@ -52,7 +57,7 @@ def take(app, woken):
         if data[0] != _FORMAT or binascii.crc32(body) != int.from_bytes(data[1:_HEAD_B], "big"):
             raise ValueError
         at, end, last, top, seen = cbor.loads(body)
-        if not peers.resume(at, end):
+        if not _resume(peers, at, end):
             raise ValueError
     except (WireError, ValueError, TypeError):
         app.log.event(_CARRIED_BAD)
@@ -67,3 +72,25 @@ def take(app, woken):
         window.top = top
         window.seen = seen
         window.known = True
+
+
+def _rest(peers):
+    """-> (next number to send with, end of the reserve), for a sleep that forgets all else. It reserves before the
+    sleep, so that what wakes can send before it writes. Raises StoreError."""
+    numbers = peers.numbers
+    if numbers is None:
+        raise StoreError(_SEQUENCE_LOST)
+    if numbers.end - numbers.at < _SPARE:
+        end = min(numbers.at + _AHEAD, LAST + 1)
+        peers.save(end)
+        numbers.end = end
+    return numbers.at, numbers.end
+
+
+def _resume(peers, at, end):
+    """As _rest said, after the sleep and before anything is sent. False: that was another reserve."""
+    numbers = peers.numbers
+    if numbers is None or not numbers.at == numbers.end == end or not end - _AHEAD - _SPARE <= at <= end:
+        return False
+    numbers.at = at
+    return True

@@ -7,6 +7,7 @@ from micropython import const
 from tos.state import load
 from tos.store import Record
 from toscore import cbor_viper as cbor
+from toscore import hkdf
 from toscore.errors import StoreError, TosError, WireError
 
 _COMMANDED = const(214)
@@ -21,6 +22,9 @@ _MOST = const(0xFFFFFFFF)  # of an id, and of seconds: until 2106
 _ITEMS = const(512)
 _LONGEST_MS = const(30000)
 
+_SECRET = const(0)  # of a peer, as in peers.py
+_SALT = const(1)
+
 # Keys of the answer.
 _WALL = const(0)
 _COMMANDS = const(1)
@@ -31,7 +35,7 @@ class Commands:
     """Of one hub. A command is [id, index, value]; a hub counts its ids upwards, and sends one until it is told that
     this, or a later one, is done. Whatever comes twice, late or not at all: each is done once, and in order.
 
-    mark: of the hub's key, see Peers.mark; the ids of another hub say nothing here.
+    mark: of the hub's key, see below; the ids of another hub say nothing here.
     last: the highest id that is done, kept in /commands.rec; None when none ever was.
     stay_ms: for so long the hub wants to speak with a device that would sleep now.
     """
@@ -95,6 +99,12 @@ class Commands:
         except StoreError as e:
             app.log.event(e.code, e.detail)
         app.log.event(_COMMANDED, self.last, done)
+
+
+def mark(peers, peer):
+    """Four bytes that this key has and no other, by which one knows it again and learns nothing of it."""
+    row = peers.row(peer.slot) or {_SECRET: b"", _SALT: b""}
+    return hkdf.expand(hkdf.extract(row[_SALT], row[_SECRET]), b"tos:v1 mark", 4)
 
 
 def _id(command):

@@ -1,34 +1,31 @@
 """The peers of a device, each with a security context of its own (RFC 8613), see docs/protocol.md. MicroPython."""
 
 from micropython import const
-from tos import roles
+from tos import lend, roles
 from tos.link import refuse
 from tos.state import load
 from tos.store import Record
 from toscore import cbor_viper as cbor
-from toscore import coap, hkdf
+from toscore import coap
 from toscore import oscore_kernel_viper as kernel
 from toscore.errors import AuthError, Busy, StoreError, TosError, WireError
 from toscore.oscore import Context
 from toscore.oscore_server import Server
-from toscore.sequence import LAST, Reserve
+from toscore.sequence import Reserve
 
-_PEER_CAME = const(212)
-_PEER_GONE = const(213)
 _STORE_FAILED = const(407)
 _UNSECURED = const(356)
 _NOT_A_PEER = const(375)
-_PEERS_FULL = const(357)
 _PEER_NO_ROOM = const(358)
 _PEER_BAD = const(423)
 _SEQUENCE_LOST = const(424)
 
 MOST = 8
 _OPEN = ((coap.GET, ".well-known/core"), (coap.POST, "p"))  # to everybody
-_SLOT = "peer%d"
+SLOT = "peer%d"
 _SENT = "sent"
 
-# Keys of a peer in the keystore.
+# Keys of a peer in the keystore, as in trust.py.
 _SECRET = const(0)
 _SALT = const(1)
 _SENDER = const(2)
@@ -39,9 +36,6 @@ _ROLE = const(6)
 _PATHS = const(7)
 _ADDRESS = const(8)
 _FIELDS = const(9)
-
-_SPARE = const(16)  # numbers that a wake has at least
-_AHEAD = const(128)  # as in Reserve
 
 
 class Peer:
@@ -93,60 +87,28 @@ class Peers:
 
     def __init__(self, app, link, path="/sent.rec"):
         board = app.board
-        self._app = app
+        self.app = app
         self._keystore = board.keystore
         self._aes = board.aes
         self._log = app.log
-        self._link = link
+        self.link = link
         self._is_plain = getattr(board, "plain", False)
         self._record = Record(path)
         self._server = Server(board.rng)
         self.all = []
         for slot in range(MOST):
-            row = self._row(slot)
+            row = self.row(slot)
             if row is not None:
-                self._put(Peer(self, slot, row))
-        self._begin()
+                self.put(Peer(self, slot, row))
+        self.begin()
 
-    def add(
-        self, name, role, secret, salt, sender_id, recipient_id, id_context=None, paths=(), address=None, is_new=False
-    ):
-        """One more, in place of those with the same name or the same ids. Durable when it returns.
-
-        is_new: nobody has sent anything with this key. Raises ValueError, Busy when there are enough, StoreError.
-        """
-        if not (16 <= len(secret) <= 64 and len(salt) <= 64 and 0 < len(name.encode()) <= 32):
-            raise ValueError("peer")
-        if sender_id == recipient_id or len(sender_id) > 7 or len(recipient_id) > 7 or len(id_context or b"") > 23:
-            raise ValueError("id")
-        row = {_SECRET: secret, _SALT: salt, _SENDER: sender_id, _RECIPIENT: recipient_id}
-        row.update({_ID_CONTEXT: id_context, _NAME: name, _ROLE: role, _PATHS: list(paths), _ADDRESS: address})
-        same = [p for p in self.all if p.name == name or (p.recipient_id, p.id_context) == (recipient_id, id_context)]
-        if len(same) == 1 and self._row(same[0].slot) == row:  # spares the flash
-            return
-        free = [slot for slot in range(MOST) if slot not in [p.slot for p in self.all]]
-        if not same and not free:
-            raise Busy(_PEERS_FULL)
-        for other in same[1:]:
-            self._erase(other)
-        if not self.all and self._numbers is None:
-            self._save(0)
-            self._begin()
-        slot = same[0].slot if same else free[0]
-        self._keep(_SLOT % slot, cbor.dumps(row))
-        if same:
-            self._forget(same[0])
-        self._put(Peer(self, slot, row, is_new))
-        self._log.event(_PEER_CAME, slot, role)
-        self._changed()
+    def add(self, *about, **more):
+        """See trust.add. Others may change who is trusted only by this, and remove."""
+        lend("trust").add(self, *about, **more)
 
     def remove(self, name):
-        """Forget a peer, for good when it returns; nothing if there is none of that name. Raises StoreError."""
-        for peer in self.all[:]:
-            if peer.name == name:
-                self._erase(peer)
-                self._log.event(_PEER_GONE, peer.slot)
-                self._changed()
+        """See trust.remove."""
+        lend("trust").remove(self, name)
 
     def find(self, name):
         """The peer of this name, or None."""
@@ -159,7 +121,7 @@ class Peers:
 
     def derive(self, peer):
         """-> a Context, whose `peer` says who asks. Raises StoreError, and Busy without memory."""
-        row = self._row(peer.slot)
+        row = self.row(peer.slot)
         if row is None:
             raise StoreError(_PEER_BAD, peer.slot)
         ids = row[_SENDER], row[_RECIPIENT]
@@ -183,31 +145,6 @@ class Peers:
             peer.context = self.derive(peer)
         return peer.context
 
-    def mark(self, peer):
-        """Four bytes that this key has and no other, by which one knows it again and learns nothing of it."""
-        row = self._row(peer.slot) or {_SECRET: b"", _SALT: b""}
-        return hkdf.expand(hkdf.extract(row[_SALT], row[_SECRET]), b"tos:v1 mark", 4)
-
-    def rest(self):
-        """-> (next number to send with, end of the reserve), for a sleep that forgets all else. It reserves before the
-        sleep, so that what wakes can send before it writes. Raises StoreError."""
-        numbers = self._numbers
-        if numbers is None:
-            raise StoreError(_SEQUENCE_LOST)
-        if numbers.end - numbers.at < _SPARE:
-            end = min(numbers.at + _AHEAD, LAST + 1)
-            self._save(end)
-            numbers.end = end
-        return numbers.at, numbers.end
-
-    def resume(self, at, end):
-        """As rest() said, after the sleep and before anything is sent. False: that was another reserve."""
-        numbers = self._numbers
-        if numbers is None or not numbers.at == numbers.end == end or not end - _AHEAD - _SPARE <= at <= end:
-            return False
-        numbers.at = at
-        return True
-
     # What the link asks
 
     def check(self, seal, code, path):
@@ -224,7 +161,7 @@ class Peers:
             code, options, payload, request, context = self._server.receive(options, payload)
             if context is None:  # the peer must show that it is there, and this says so
                 return code, options, payload
-            answer = self._link.reply(peer, code, token, options, bytes(payload), (context, request))
+            answer = self.link.reply(peer, code, token, options, bytes(payload), (context, request))
             return answer if answer[0] == coap.EMPTY else context.protect_response(request, *answer)
         except TosError as e:
             self._log.event(e.code)
@@ -237,34 +174,20 @@ class Peers:
         except StoreError as e:
             self._log.event(e.code)
 
-    def _changed(self):
-        """Nobody hears, or goes on with, what it may not ask for any more."""
-        if self._app.remote is not None:
-            self._app.remote.trust_changed()
-        contexts = [peer.context for peer in self.all]
-        self._link.forget(lambda o: self._is_plain if o.seal is None else o.seal[0] in contexts)
-
     # What is stored
 
-    def _put(self, peer):
+    def put(self, peer):
         self.all.append(peer)
         self._server.put(peer)
 
-    def _forget(self, peer):
+    def forget(self, peer):
         self.all.remove(peer)
         self._server.remove(peer)
 
-    def _erase(self, peer):
-        try:
-            self._keystore.erase(_SLOT % peer.slot)
-        except OSError as e:
-            raise StoreError(_STORE_FAILED, e.errno)
-        self._forget(peer)
-
-    def _row(self, slot):
+    def row(self, slot):
         """What is stored of a peer; None when there is none or, which is logged, it cannot be read."""
         try:
-            value = self._keystore.get(_SLOT % slot)
+            value = self._keystore.get(SLOT % slot)
             if value is None:
                 return None
             row = cbor.loads(value)
@@ -275,7 +198,7 @@ class Peers:
         self._log.event(_PEER_BAD, slot)
         return None
 
-    def _keep(self, name, value):
+    def keep(self, name, value):
         try:
             self._keystore.put(name, value)
         except OSError as e:
@@ -283,7 +206,7 @@ class Peers:
 
     # The counter
 
-    def _begin(self):
+    def begin(self):
         found = [load(self._record, self._log, None)]
         try:
             value = self._keystore.get(_SENT)
@@ -292,13 +215,13 @@ class Peers:
         except (StoreError, OSError):
             self._log.event(_STORE_FAILED)
         found = [n for n in found if n is not None]
-        self._numbers = Reserve(max(found), self._save) if found else None
+        self.numbers = Reserve(max(found), self.save) if found else None
 
     def _next(self):
-        if self._numbers is None:
+        if self.numbers is None:
             raise StoreError(_SEQUENCE_LOST)
-        return self._numbers.next()
+        return self.numbers.next()
 
-    def _save(self, n):
-        self._keep(_SENT, n.to_bytes(6, "big"))
+    def save(self, n):
+        self.keep(_SENT, n.to_bytes(6, "big"))
         self._record.save(n)

@@ -87,9 +87,9 @@ class Reporter:
         peers = self._link.peers
         peer = peers and peers.find(name)
         if peer is not self._peer:
-            from tos.commands import Commands
+            from tos.commands import Commands, mark
 
-            self.commands = peer and Commands(self._app, peers.mark(peer))
+            self.commands = peer and Commands(self._app, mark(peers, peer))
             self._peer = peer
         return peer
 

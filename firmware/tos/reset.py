@@ -4,16 +4,30 @@ A mark is written first, and goes last. Wherever the power fails, the device is 
 mark and does all of it. What stays is the counter of sent messages: no number of it may come twice, see peers.py.
 """
 
+from micropython import const
 from tos.store import Record
+from toscore.errors import StoreError
+
+_RESET_FAILED = const(415)
 
 _MARK = "reset"  # which the app looks for at each start
 _KEYS = ("pairing",) + tuple(["peer%d" % n for n in range(8)])
 _FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec")
 
 
-def order(keystore):
-    """The next start resets. Durable when it returns; raises StoreError or OSError."""
-    keystore.put(_MARK, b"\x01")
+def order(app):
+    """The device starts anew, and resets then: so it is not done by halves. Nothing happens, and it is logged, when
+    that cannot be kept."""
+    board = app.board
+    try:
+        board.keystore.put(_MARK, b"\x01")
+    except (StoreError, OSError):
+        app.log.event(_RESET_FAILED)
+        return
+    app.make_safe()
+    if app.announce:
+        app.announce.end()  # as what it was
+    board.restart()
 
 
 def finish(keystore):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 from micropython import const
+from tos import tidy
 
 _READY = const(202)
 _SERVICE_CRASHED = const(401)
@@ -34,6 +35,7 @@ class Supervisor:
             gc.threshold(gc.mem_free() // _COLLECT_SHARE)
             while True:
                 app.board.watchdog.feed()
+                tidy()
                 await app.clock.sleep_ms(_FEED_MS)
         finally:
             for task in self._tasks:

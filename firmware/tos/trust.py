@@ -1,19 +1,24 @@
 """Whom a device trusts, for those who may know and change it: `/p` and `/r`, see docs/protocol.md. MicroPython.
 
-Loaded when one of them is asked for.
+Lent when one of them is asked for, and whenever a peer comes or goes.
 """
 
 from micropython import const
 from tos.link import refuse
+from tos.peers import MOST, SLOT, Peer
 from tos.roles import HUB, PEER
 from toscore import cbor_viper as cbor
 from toscore import coap
-from toscore.errors import Denied, WireError
+from toscore.errors import Busy, Denied, StoreError, WireError
 
+_PEER_CAME = const(212)
+_PEER_GONE = const(213)
 _READ_ONLY = const(332)
+_PEERS_FULL = const(357)
 _ROLE = const(367)
 _PEER_MALFORMED = const(368)
 _HUB_MALFORMED = const(369)
+_STORE_FAILED = const(407)
 
 _FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
 _PATHS = const(16)  # of one peer
@@ -93,3 +98,63 @@ def _report_to(app, value, peer, name):
     except (OSError, ValueError):
         raise WireError(_HUB_MALFORMED)
     app.config.update({"hub": "%s:%d" % (host, int(port)), "hub_peer": name})
+
+
+def add(
+    peers, name, role, secret, salt, sender_id, recipient_id, id_context=None, paths=(), address=None, is_new=False
+):
+    """One more, in place of those with the same name or the same ids. Durable when it returns.
+
+    is_new: nobody has sent anything with this key. Raises ValueError, Busy when there are enough, StoreError.
+    """
+    if not (16 <= len(secret) <= 64 and len(salt) <= 64 and 0 < len(name.encode()) <= 32):
+        raise ValueError("peer")
+    if sender_id == recipient_id or len(sender_id) > 7 or len(recipient_id) > 7 or len(id_context or b"") > 23:
+        raise ValueError("id")
+    row = {0: secret, 1: salt, 2: sender_id, 3: recipient_id, 4: id_context}
+    row.update({5: name, 6: role, 7: list(paths), 8: address})
+    same = [p for p in peers.all if p.name == name or (p.recipient_id, p.id_context) == (recipient_id, id_context)]
+    if len(same) == 1 and peers.row(same[0].slot) == row:  # spares the flash
+        return
+    free = [slot for slot in range(MOST) if slot not in [p.slot for p in peers.all]]
+    if not same and not free:
+        raise Busy(_PEERS_FULL)
+    for other in same[1:]:
+        _erase(peers, other)
+    if not peers.all and peers.numbers is None:
+        peers.save(0)
+        peers.begin()
+    slot = same[0].slot if same else free[0]
+    peers.keep(SLOT % slot, cbor.dumps(row))
+    if same:
+        peers.forget(same[0])
+    peers.put(Peer(peers, slot, row, is_new))
+    peers.app.log.event(_PEER_CAME, slot, role)
+    _changed(peers)
+
+
+def remove(peers, name):
+    """Forget a peer, for good when it returns; nothing if there is none of that name. Raises StoreError."""
+    for peer in peers.all[:]:
+        if peer.name == name:
+            _erase(peers, peer)
+            peers.app.log.event(_PEER_GONE, peer.slot)
+            _changed(peers)
+
+
+def _erase(peers, peer):
+    try:
+        peers.app.board.keystore.erase(SLOT % peer.slot)
+    except OSError as e:
+        raise StoreError(_STORE_FAILED, e.errno)
+    peers.forget(peer)
+
+
+def _changed(peers):
+    """Nobody hears, or goes on with, what it may not ask for any more."""
+    app = peers.app
+    if app.remote is not None:
+        app.remote.trust_changed()
+    contexts = [peer.context for peer in peers.all]
+    plain = getattr(app.board, "plain", False)
+    peers.link.forget(lambda o: plain if o.seal is None else o.seal[0] in contexts)

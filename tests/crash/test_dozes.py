@@ -126,15 +126,15 @@ MUTANTS = [
         " or binascii.crc32(body) != int.from_bytes(data[1:_HEAD_B], \"big\")", "", "",
     ),
     Mutant(
-        "what was sent awake is not counted", plain_wakes, "peers.py",
-        "        return numbers.at, numbers.end\n", "        return numbers.end - 128, numbers.end\n", "was used",
+        "what was sent awake is not counted", plain_wakes, "carried.py",
+        "    return numbers.at, numbers.end\n", "    return numbers.end - 128, numbers.end\n", "was used",
     ),
     Mutant(
         "RTC memory is taken twice", cuts, "carried.py", "    rtc.put(b\"\")\n", "", "was used",
     ),
     Mutant(
-        "nothing is reserved before a sleep", the_end_of_a_reserve, "peers.py",
-        "        if numbers.end - numbers.at < _SPARE:\n", "        if False:\n", "a write before",
+        "nothing is reserved before a sleep", the_end_of_a_reserve, "carried.py",
+        "    if numbers.end - numbers.at < _SPARE:\n", "    if False:\n", "a write before",
     ),
     Mutant(
         "the window is not carried", plain_wakes, "carried.py", "        window.known = True\n", "", "an Echo",

@@ -64,8 +64,8 @@ MUTANTS = [
         "            window.add(n)\n        self._unanswered = request\n", "was used",
     ),
     Mutant(
-        "the counter is not read at a start", "tos/peers.py", "Reserve(max(found), self._save)",
-        "Reserve(0, self._save)", "was used",
+        "the counter is not read at a start", "tos/peers.py", "Reserve(max(found), self.save)",
+        "Reserve(0, self.save)", "was used",
     ),
 ]  # fmt: skip
 

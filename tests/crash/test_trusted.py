@@ -35,7 +35,7 @@ MUTANTS = [
     ),
     Mutant(
         "a reset without a mark", "forget", "tos/reset.py",
-        '    keystore.put(_MARK, b"\\x01")\n', "    finish(keystore)\n", "peers:",
+        '        board.keystore.put(_MARK, b"\\x01")\n', "        finish(board.keystore)\n", "peers:",
     ),
     Mutant(
         "the mark goes first", "forget", "tos/reset.py",
@@ -52,14 +52,14 @@ MUTANTS = [
         "a reset keeps the config", "forget", "tos/reset.py", '"/config.rec", ', "", "stored:",
     ),
     Mutant(
-        "a peer that is revoked is there again", "revoke", "tos/peers.py",
-        "            self._keystore.erase(_SLOT % peer.slot)\n", "            pass\n", "not there",
+        "a peer that is revoked is there again", "revoke", "tos/trust.py",
+        "        peers.app.board.keystore.erase(SLOT % peer.slot)\n", "        pass\n", "not there",
     ),
     Mutant(
-        "a peer is kept in two writes", "bring", "tos/peers.py",
-        "        self._keep(_SLOT % slot, cbor.dumps(row))\n",
-        "        self._keep(_SLOT % slot, cbor.dumps({0: secret}))\n"
-        "        self._keep(_SLOT % slot, cbor.dumps(row))\n", "logs",
+        "a peer is kept in two writes", "bring", "tos/trust.py",
+        "    peers.keep(SLOT % slot, cbor.dumps(row))\n",
+        "    peers.keep(SLOT % slot, cbor.dumps({0: secret}))\n"
+        "    peers.keep(SLOT % slot, cbor.dumps(row))\n", "logs",
     ),
 ]  # fmt: skip
 

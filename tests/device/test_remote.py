@@ -269,7 +269,7 @@ def test_without_such_a_rule_nothing_of_it_is_loaded():
     rules.replace([{0: DOOR, 3: True, 4: LIGHT}])
     assert app.remote is None
     rules.replace([ON])
-    assert app.remote is not None and app.remote in app._services
+    assert app.remote is not None and app.remote in app.services
 
 
 def test_before_a_sleep_it_ends_and_says_so():

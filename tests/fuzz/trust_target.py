@@ -79,8 +79,9 @@ def main(cases, seed):
         except Exception as e:
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %d %s %s" % (n, seed, code, path, hexlify(body).decode()))
-        pairing._work = None
-        pairing._patient_until = 0
+        if pairing._begun is not None:
+            pairing._begun._work = None
+            pairing._begun._patient_until = 0
         for name, role in (OWNER[:2], WATCH[:2]):
             peer = bench.link.peers.find(name)
             if peer is None or peer.role != role:

@@ -55,7 +55,7 @@ def test_a_device_with_a_hub_has_loaded_what_is_loaded_when_paired(tmp_path):
             ids = {"sender_id": "64", "recipient_id": f"7{n}"}
             await device.control("peer", name=name, role=role, **key, **ids)
         await device.control("config", changes={"hub": "127.0.0.1:9", "hub_peer": "hub"})
-        await device.control("advance", ms=20_000, timeout_s=30)
+        await device.control("advance", ms=60_000, timeout_s=30)
         assert await loaded(device) == declared("kettle", manifest.ALWAYS, manifest.PAIRED)
 
     run(tmp_path, "kettle", test)

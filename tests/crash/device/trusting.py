@@ -22,10 +22,12 @@ from tos import (  # noqa: F401  # while the host's files are in reach
     reset,
     roles,
     rules,
+    start,
     state,
     trust,
     wifi,
 )
+from tos.pair import Exchange
 from tos.ports.unix import Keystore
 from toscore import coap
 
@@ -110,7 +112,7 @@ def prepare(app):
 
 
 def pair(app):
-    app.pairing._keep(*NEW)
+    Exchange(app)._keep(*NEW)
 
 
 def bring(app):
@@ -123,7 +125,7 @@ def revoke(app):
 
 def forget(app):
     try:
-        app.pairing._reset()
+        reset.order(app)
     except Restart:
         pass
 
@@ -140,7 +142,7 @@ def nothing(app):
 
 def told(app, board):
     """What it has, by the stores themselves where that can be."""
-    secrets = {p.name: app.link.peers._row(p.slot)[0].hex() for p in app.link.peers.all}
+    secrets = {p.name: app.link.peers.row(p.slot)[0].hex() for p in app.link.peers.all}
     return {
         "secret": board.keystore.get("pairing").hex(),
         "peers": [[p.name, p.role, p.paths, p.address, secrets[p.name]] for p in app.link.peers.all],
