@@ -26,8 +26,6 @@ package(
         "peers.py",
         "roles.py",
         "pairing.py",
-        "net.py",
-        "provision.py",
         "console.py",
         "wifi.py",
         "ports/__init__.py",
@@ -38,6 +36,7 @@ package(
 include(
     (
         "start.py",
+        "wifi.py",
         "announce.py",
         "report.py",
         "pairing.py",

@@ -29,8 +29,8 @@ class Ble:
         return not machine.networks() or app.clock.ms() - machine.net.since_ms >= _PATIENCE_MS
 
     async def run(self, app):
-        machine = app.wifi.machine(app)
         while True:
+            machine = app.wifi.machine(app)  # which stays: such a board has the room
             if self._is_wanted(app, machine):
                 await self._serve(app, machine)
                 self._presses = machine.presses

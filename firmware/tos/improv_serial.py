@@ -18,10 +18,12 @@ class ImprovSerial:
 
     def __init__(self, app, port):
         self._app = app
-        self._machine = app.wifi.machine(app)
         self._write = port.write
         self._packet = None
         self._trial = None
+
+    def _machine(self):
+        return self._app.wifi.machine(self._app)
 
     def begin(self):
         """The start of a packet was seen."""
@@ -57,7 +59,7 @@ class ImprovSerial:
         elif command == improv.INFO:
             self._write(improv.result(command, (app.name, app.version, app.board.NAME, app.id)))
         elif command == improv.NETWORKS:
-            for ssid, rssi_dbm, secure, _ in self._machine.net.heard():
+            for ssid, rssi_dbm, secure, _ in self._machine().net.heard():
                 self._write(improv.result(command, (ssid, str(rssi_dbm), "YES" if secure else "NO")))
             self._write(improv.result(command))
         else:
@@ -65,7 +67,7 @@ class ImprovSerial:
 
     async def _settings(self, ssid, password):
         try:
-            trial = self._machine.offer(ssid, password)
+            trial = self._machine().offer(ssid, password)
         except TosError as e:
             self._app.log.event(e.code)
             self._write(improv.error(improv.NO_CONNECTION))
@@ -80,6 +82,6 @@ class ImprovSerial:
             self._tell_state()
 
     def _tell_state(self):
-        state = _IMPROV_STATE.get(self._machine.state, improv.READY)
+        state = _IMPROV_STATE.get(self._machine().state, improv.READY)
         self._write(improv.state(state))
         return state

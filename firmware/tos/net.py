@@ -20,13 +20,15 @@ _SCAN_MS = const(60000)  # a scan while joined costs the link some 2.5 s on a ch
 
 class Net:
     """networks() -> [[ssid, password], ...], those of the owner. joined: whether the station is on one of them, or on
-    whatever else the port calls a network. since_ms: when that changed last. stranded: it has tried, and there is none
-    that it can join. quiet_until_ms: somebody uses the access point, which a scan and a join would disturb.
+    whatever else the port calls a network. since_ms: when that changed last. ssid: where it went last.
+
+    is_well: it is on a network that is not weak. stranded: it has tried, and there is none that it can join.
+    quiet_until_ms: somebody uses the access point, which a scan and a join would disturb.
 
     Nobody else may call the radio's join and leave.
     """
 
-    def __init__(self, app, networks):
+    def __init__(self, app, networks, joined, since_ms, ssid):
         self._app = app
         self._networks = networks
         self._wanted = None
@@ -34,9 +36,10 @@ class Net:
         self._verdict = None
         self._tried = asyncio.Event()
         self._blind = 0
-        self._ssid = None  # where it went last
-        self.joined = False
-        self.since_ms = 0
+        self.ssid = ssid
+        self.joined = joined
+        self.since_ms = since_ms
+        self.is_well = False
         self.stranded = False
         self.quiet_until_ms = 0
 
@@ -96,10 +99,12 @@ class Net:
         scanned = clock.ms()
         while self._is_joined():
             rssi_dbm = self._app.board.radio.status()[2]
-            if rssi_dbm is not None and rssi_dbm < _WEAK_DBM and clock.ms() - scanned >= _SCAN_MS:
+            self.is_well = rssi_dbm is None or rssi_dbm >= _WEAK_DBM
+            if not self.is_well and clock.ms() - scanned >= _SCAN_MS:
                 scanned = clock.ms()
                 await self._roam(rssi_dbm)
             await clock.sleep_ms(_LOOK_MS)
+        self.is_well = False
 
     async def _roam(self, rssi_dbm):
         heard = self._heard()
@@ -141,14 +146,14 @@ class Net:
         return dict(self._networks())[ssid]
 
     async def _join(self, ssid, password, bssid=None):
-        self._ssid = ssid
+        self.ssid = ssid
         verdict = await self._app.board.radio.join(ssid, password, _JOIN_MS, bssid)
         self._is_joined()
         return verdict
 
     def forget(self, ssid):
         """Leave it, if that is where the device is."""
-        if ssid == self._ssid:
+        if ssid == self.ssid:
             self._app.board.radio.leave()
 
     def _is_joined(self):

@@ -1,6 +1,6 @@
 """Provisioning: who may give the device a network, which it keeps once it has worked. MicroPython.
 
-The fronts (Improv, the portal, the link's /n) are all served by this one machine.
+The fronts (Improv, the portal, the link's /n) are all served by this one machine, which wifi.py loads and drops.
 """
 
 import asyncio
@@ -36,32 +36,37 @@ class Provision:
     of the button, so far.
 
     Config "networks" is [[ssid, password], ...], the latest first; a password is given to the radio and nobody else.
+    kept: what another one, which is dropped, has left.
     """
 
-    def __init__(self, app):
+    def __init__(self, app, kept=None):
         self._app = app
-        self.net = Net(app, self.networks)
-        self.verdict = None
         self._trying = False
-        self._open_until_ms = 0
-        self.presses = 0
+        self._read = None  # that config, as it was when it was checked
         self._rows = []
-        app.config.watch(self._changed)
-        self._changed(("networks",))
+        self.verdict, self.presses, self._open_until_ms, *kept = kept or (None, 0, 0, False, 0, None)
+        self.net = Net(app, self.networks, *kept)
+
+    def kept(self):
+        net = self.net
+        return self.verdict, self.presses, self._open_until_ms, net.joined, net.since_ms, net.ssid
+
+    def is_quiet(self):
+        """Whether the device is well on a network, and nobody may bring another one just now."""
+        return self.net.is_well and not self._trying and self._app.clock.ms() >= self._open_until_ms
 
     def networks(self):
         """[[ssid, password], ...]"""
-        return self._rows
-
-    def _changed(self, changes):
-        if "networks" in changes:
+        rows = self._app.config.get("networks")
+        if rows is not self._read:
+            self._read = rows
             try:
-                rows = self._app.config.get("networks", [])
                 for ssid, password in rows:
                     _check(ssid, password)
                 self._rows = rows
             except (TypeError, ValueError, WireError):
                 self._app.log.event(_WIFI_CONFIG_BAD)
+        return self._rows
 
     @property
     def state(self):
@@ -113,7 +118,7 @@ class Provision:
 
     def _keep(self, ssid, password):
         rows = ([[ssid, password]] + self._without(ssid))[:MOST]
-        if rows != self._rows:  # spares the flash
+        if rows != self.networks():  # spares the flash
             try:
                 self._app.config.update({"networks": rows})
             except StoreError as e:
@@ -123,14 +128,14 @@ class Provision:
         return JOIN_OK
 
     def _without(self, ssid):
-        return [row for row in self._rows if row[0] != ssid]
+        return [row for row in self.networks() if row[0] != ssid]
 
     # What the link shows as /n
 
     def body(self):
         """{0: state, 1: [ssid], 2: address or null, 3: dBm or null, 4: verdict or null}, and never a password."""
         _, ip, rssi_dbm = self._app.board.radio.status()
-        return cbor.dumps({0: self.state, 1: [row[0] for row in self._rows], 2: ip, 3: rssi_dbm, 4: self.verdict})
+        return cbor.dumps({0: self.state, 1: [row[0] for row in self.networks()], 2: ip, 3: rssi_dbm, 4: self.verdict})
 
     def put(self, value):
         """{0: ssid, 1: password}: try it, and GET says how it went. {0: ssid}: forget it."""

@@ -61,7 +61,7 @@ MUTANTS = [
     Mutant(
         "the portal stays in the heap", "firmware/tos/wifi.py",
         HOST + "test_a_portal_in_use_takes_at_most_48_kilobytes_and_gives_them_back",
-        "                    drop(*_PORTAL)\n", "                    pass\n",
+        "            drop(*_PORTAL)\n", "            pass\n",
     ),
     Mutant(
         "it looks for networks while somebody fills the form", "firmware/tos/net.py",
