@@ -76,10 +76,10 @@ $(shell for ready in $(VENV)/*/.ready; do \
     grep -sqxF '$(MADE_BY)' $$ready && \
     $${ready%.ready}bin/python -c 'import tosplus' 2>/dev/null || rm -f $$ready; done)
 
-# Wheels only, each with the hash that the lock has of it; their names are the progress shown. esptool is published as
-# source alone: it is built with the setuptools of build.txt, and nothing that has no hash.
+# Wheels only, each with the hash that the lock has of it; their names are the progress shown. esptool and pydes are
+# published as source alone: they are built with the setuptools of build.txt, and nothing that has no hash.
 PIP = pip install --disable-pip-version-check --require-hashes --only-binary :all: --requirement
-FROM_SOURCE = --no-binary esptool --no-build-isolation
+FROM_SOURCE = --no-binary esptool,pydes --no-build-isolation
 NAMES = sed -un 's/^Collecting \([^ ;]*\).*/  \1/p'
 
 $(VENV)/%/.ready: requirements/%.txt requirements/build.txt pyproject.toml
