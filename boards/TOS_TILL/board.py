@@ -42,10 +42,17 @@ def _display():
     return Display(machine.I2C(0, sda=sda, scl=scl, freq=400000))
 
 
+def _nfc():
+    from tos.ports.esp32.nfc import Nfc
+
+    return Nfc(1, OUT["nfc_tx"], IN["nfc_rx"])
+
+
 features = {
     "keys": _keys,
     "display": _display,
     "button": lambda: esp32.Button(IN["button"]),
+    "nfc": _nfc,
 }
 
 pairing = "button"

@@ -42,12 +42,19 @@ def _display():
     return Display(machine.I2C(0, sda=sda, scl=scl, freq=400000))
 
 
+def _nfc():
+    from tos.ports.esp32.nfc import Nfc
+
+    return Nfc(1, OUT["nfc_tx"], IN["nfc_rx"])
+
+
 features = {
     "button_a": lambda: esp32.Button(WAKE["button_a"]),
     "button_b": lambda: esp32.Button(WAKE["button_b"]),
     "display": _display,
     "battery": lambda: Battery(ADC["battery"]),
     "vibration": lambda: esp32.Switch(OUT["vibration"]),
+    "nfc": _nfc,
 }
 
 pairing = "button_a"

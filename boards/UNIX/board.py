@@ -25,6 +25,13 @@ aes = unix.aes
 bluetooth = unix.bluetooth if chip.args.get("bluetooth") else None
 rtc = unix.Rtc(bytes.fromhex(chip.args.get("rtc", "")))
 
+
+def _nfc():
+    from tos.ports.unix.nfc import Nfc
+
+    return Nfc(chip.serial)
+
+
 features = {
     "relay": lambda: Switch(_world, "relay"),
     "probe": lambda: Adc(_world, "probe_mv"),
@@ -38,6 +45,7 @@ features = {
     "vibration": lambda: Switch(_world, "vibration"),
     "speaker": lambda: Level(_world, "speaker_percent"),
     "keys": lambda: Keys(_world, "keys"),
+    "nfc": _nfc,
 }
 pairing = "button"
 

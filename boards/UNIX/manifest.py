@@ -1,11 +1,13 @@
 include("../../firmware/manifests/core.py")
 include("../../firmware/manifests/ble.py")
+include("../../firmware/manifests/nfc.py")
 package(
     "tos",
     (
         "ports/unix/__init__.py",
         "ports/unix/control.py",
         "ports/unix/gatt.py",
+        "ports/unix/nfc.py",
         "ports/unix/rare.py",
         "ports/unix/physics.py",
         "ports/unix/world.py",

@@ -20,6 +20,7 @@ FUZZERS = (
     fuzz_link.fuzz_improv_ble,
     fuzz_link.fuzz_ota,
     fuzz_link.fuzz_portal,
+    fuzz_link.fuzz_pn532,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -68,6 +68,11 @@ def fuzz_portal(cases, seed):
     _run("portal_target.py", cases, seed)
 
 
+def fuzz_pn532(cases, seed):
+    """What a PN532 says to its driver, damaged: a lost field or an error, in bounded memory, and it works again."""
+    _run("pn532_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

@@ -51,6 +51,10 @@ def test_what_comes_to_a_portal_and_records_of_tags():
     fuzz_link.fuzz_portal(60000, 8)
 
 
+def test_what_a_pn532_says():
+    fuzz_link.fuzz_pn532(6000, 9)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 

@@ -106,7 +106,7 @@ def test_the_page_is_read_as_a_person_reads_it():
     board, classes = contracts()
     names = "NAME aes cause clock console features keystore pairing radio restart rng rtc services uid watchdog"
     assert " ".join(sorted(board)) == names
-    kinds = "Adc Button Clock Console Display Keys Keystore Level Radio Rtc Switch Udp Watchdog"
+    kinds = "Adc Button Clock Console Display Keys Keystore Level Nfc Radio Rtc Switch Udp Watchdog"
     assert " ".join(sorted(classes)) == kinds
     assert classes["Radio"] == {
         "scan": ([], False),
@@ -129,13 +129,21 @@ def test_the_page_is_read_as_a_person_reads_it():
     }
     assert classes["Clock"]["sleep_ms"] == (["n"], True)
     assert classes["Udp"] == {"recv": ([], True), "send": (["datagram", "peer"], False), "close": ([], False)}
+    assert classes["Nfc"] == {
+        "listen": ([], True),
+        "receive": (["timeout_ms"], True),
+        "send": (["answer"], True),
+        "find": (["timeout_ms"], True),
+        "exchange": (["command", "timeout_ms"], True),
+        "silence": ([], True),
+    }
     assert classes["Switch"] == {"__call__": (["on"], False)}
 
 
 @pytest.mark.parametrize("port", ["esp32", "unix"])
 def test_a_port_keeps_its_contracts(port):
     sources = [p.read_text() for p in sorted((PORTS / port).glob("*.py"))]
-    assert broken(sources + (DRIVERS if port == "esp32" else [])) == []
+    assert broken(sources + DRIVERS) == []
 
 
 @pytest.mark.parametrize(

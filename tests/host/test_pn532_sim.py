@@ -1,5 +1,6 @@
 """The simulated PN532 is accepted by drivers that nobody here wrote: libnfc and nfcpy, as readers and as cards."""
 
+import asyncio
 import contextlib
 import random
 import subprocess
@@ -9,10 +10,8 @@ import ndef
 import nfc
 import peers
 import pytest
-from nfc.clf import pn532
-from nfc.clf.transport import TTY
 from nfc.tag.tt4 import IsoDepInitiator
-from taps import Field, libnfc, until
+from taps import Field, libnfc, nfcpy, until
 from tosplus.sim.pn532.air import crc_a
 from tosplus.sim.pn532.frames import ACK, Ear, encode
 from tosplus.sim.pn532.isodep import SIZES
@@ -25,23 +24,14 @@ def field():
 
 
 @contextlib.contextmanager
-def nfcpy(chip):
-    """A frontend at that chip; nfcpy has no name for a terminal like ours."""
-    frontend = nfc.ContactlessFrontend()
-    frontend.device = pn532.init(TTY(chip.path))
-    try:
-        yield frontend
-    finally:
-        frontend.close()
-
-
-@contextlib.contextmanager
 def forum_tag(field):
     """libnfc's Type 4 tag, until somebody has read it."""
     with libnfc(peers.need("nfc-emulate-forum-tag4"), field.card) as tag:
-        until(lambda: field.card.is_listening)
-        yield tag
-        tag.terminate()
+        try:
+            until(lambda: field.card.is_listening)
+            yield tag
+        finally:
+            tag.kill()
 
 
 def test_nfc_list_finds_the_card_that_libnfc_emulates(field):
@@ -158,3 +148,24 @@ def test_crc_of_the_standard():
     # ISO/IEC 14443-3 annex B.
     assert crc_a(b"\x00\x00") == b"\xa0\x1e"
     assert crc_a(b"\x12\x34") == b"\x26\xcf"
+
+
+def test_whatever_a_host_says_the_chip_answers_or_waits(field):
+    async def say(chances):
+        seeds = [bytes.fromhex(text) for text in ("d402", "d4140100", "d44a0100", "d4400100a4", "d486", "d48e9000")]
+        seeds += [b"\xd4\x8c\x05\x04\x00\1\2\3\x20" + bytes(30), b"\xd4\x42\x26", b"\xd4\x60\x01\x01\x00"]
+        for _ in range(3000):
+            frame = bytearray(chances.choice(seeds))
+            for _ in range(chances.randrange(4)):
+                frame[chances.randrange(1, len(frame))] = chances.randrange(256)
+            said = bytes(frame[: chances.randrange(1, len(frame) + 1)]) + chances.randbytes(chances.choice((0, 0, 5)))
+            running = asyncio.create_task(field.card._do(said))
+            await asyncio.wait({running}, timeout=0.001)
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                answer = await running
+                assert answer is None or len(answer) <= 263, said.hex()
+
+    field.run(say(random.Random(5)))
+    with libnfc(peers.need("nfc-list"), field.reader) as listing:
+        assert "opened" in listing.communicate(timeout=20)[0]

@@ -52,10 +52,10 @@ ROOMS = [
     ),
     Room(
         "firmware/tos/drivers/",  # they take a bus
-        only="tos framebuf micropython",
+        only="tos toscore asyncio errno framebuf micropython",
         never="tos.ports.esp32 tos.ports.unix",
         breaks=["import machine", "from machine import I2C", "import time", "from tos.ports import esp32"],
-        keeps=["import framebuf, micropython", "from tos.ports import JOIN_OK"],
+        keeps=["import asyncio, errno, framebuf, micropython", "from tos.ports import JOIN_OK"],
     ),
     Room(  # it runs before there is a slot, and in one
         "firmware/tos/slots.py",

@@ -225,7 +225,17 @@ def product(source: Path) -> str:
 
 
 def check_needs(source: Path, board: Board) -> None:
-    """Finds App(..., needs=(...)) in the source; raises HostError if the board lacks a feature named there."""
+    """Raises HostError if the board lacks a feature that the app needs."""
+    for name, line in needs(source):
+        if name not in board.features:
+            raise HostError(
+                f"{shown(source)}:{line}: {source.stem} needs the feature {name}, "
+                f"which {board.name} lacks; it has {', '.join(board.features)}"
+            )
+
+
+def needs(source: Path) -> Iterator[tuple[str, int]]:
+    """Finds App(..., needs=(...)) in the source -> each feature named there, and its line. Raises HostError."""
     try:
         tree = board_source.parse(source.read_bytes())
     except SyntaxError as e:
@@ -234,24 +244,13 @@ def check_needs(source: Path, board: Board) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
             for keyword in node.keywords:
                 if keyword.arg == "needs":
-                    _check_features(keyword.value, source, board)
-
-
-def _check_features(needs: ast.expr, source: Path, board: Board) -> None:
-    try:
-        names = ast.literal_eval(needs)
-    except ValueError:  # computed at run time: the device says so at boot, by name
-        return
-    for name in names:
-        if name not in board.features:
-            raise HostError(
-                f"{shown(source)}:{needs.lineno}: {source.stem} needs the feature {name}, "
-                f"which {board.name} lacks; it has {', '.join(board.features)}"
-            )
+                    with contextlib.suppress(ValueError):  # computed at run time: the device says so at boot, by name
+                        yield from ((name, keyword.value.lineno) for name in ast.literal_eval(keyword.value))
 
 
 def _uses(app: Path, feature: str) -> bool:
-    return bool(re.search(rf"\b(app|tos)\.{feature}\b", app.read_text()))
+    needed = any(name == feature for name, _ in needs(app))
+    return needed or bool(re.search(rf"\b(app|tos)\.{feature}\b", app.read_text()))
 
 
 def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, bytes]]:

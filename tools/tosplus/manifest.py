@@ -14,7 +14,7 @@ _STOCK = ("$(PORT_DIR)/", "$(MPY_DIR)/")
 # When the modules of a manifest take heap, as its variable `loaded` says, before them; without one, always.
 ALWAYS = "always"
 PAIRED = "paired"  # on a device with a hub
-BY_APP = "by the app"  # one whose source says app.X or tos.X, X being the manifest's name
+BY_APP = "by the app"  # one that needs X, or whose source says app.X or tos.X, X being the manifest's name
 STAYS = "once asked for"
 PASSES = "while it lasts"
 LOADED = (ALWAYS, PAIRED, BY_APP, STAYS, PASSES)

@@ -60,6 +60,16 @@ display         display(text): replaces what was shown. Empty until told otherwi
 button          button() -> bool, True while pressed, or while a door is open.
 keys            keys() -> the name of the next key pressed since the last call, "5" or "ok"; None when there is none.
 adc             read_mv() -> int millivolts.
+nfc             a contactless card, or a reader of them (ISO/IEC 14443-4, type A); one at a time. It says whole APDUs;
+                frames, their repetition and more time for who is slow are its own business. Its radio is silent until
+                it is to listen or to find; cancelled in these, it is silent again.
+                listen(): awaitable; a card now, under a new number, until a reader has selected it.
+                receive(timeout_ms=5000): awaitable -> its next command, a memoryview of at most 261 B, good until the
+                next call; empty for one that is longer. send(answer): awaitable; at most 258 B. Both raise FieldLost
+                when the reader is gone, let go, or says nothing; then it may listen again, under the same number.
+                find(timeout_ms): awaitable -> the number (bytes) of a card that is selected now, or None.
+                exchange(command, timeout_ms=5000): awaitable -> its answer, a memoryview likewise. Raises FieldLost.
+                silence(): awaitable; twice does no more.
 """
 
 DATAGRAM_B = 1152  # RFC 7252 section 4.6: a message that avoids fragmentation
@@ -71,3 +81,7 @@ JOIN_WRONG_PASSWORD = 2
 JOIN_SECURITY = 3  # the network wants a security mode we do not speak, or none where we expect one
 JOIN_NO_ADDRESS = 4  # associated, but DHCP gave nothing
 JOIN_TIMEOUT = 5
+
+
+class FieldLost(Exception):
+    """Card and reader are no longer near each other, or one of them has let go."""

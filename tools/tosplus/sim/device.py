@@ -16,11 +16,13 @@ from typing import Any
 
 from .. import image
 from ..board import load
-from ..build import app_source, build
+from ..build import app_source, build, needs
 from ..errors import HostError, Unreachable
 from . import state
 from .asleep import Asleep
 from .console import Console
+from .pn532 import of_device
+from .pn532.chip import Pn532
 from .process import micropython, start
 from .rom.boot import Partition
 from .rom.line import Line
@@ -62,6 +64,7 @@ class Device:
     chip: esp32, esp32s3 or esp32c3: a new board with that chip, wired as the app's product. Nothing is built: it starts
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
     keys: public ones, x and y, of who may sign its updates.
+    air: the field of devices near by, see sim/pn532/air.py, for one with NFC; None is one of its own. Its chip: `nfc`.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
     "reset", "access point".
@@ -86,6 +89,7 @@ class Device:
         chip: str | None = None,
         bluetooth: int | None = None,
         keys: tuple[bytes, ...] = (),
+        air: Path | None = None,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -109,6 +113,8 @@ class Device:
         self._chip = chip
         self._bluetooth = bluetooth
         self._keys = keys
+        self._air = air
+        self.nfc: Pn532 | None = None
         self._rom: Rom | None = None
         self._line: Line | None = None
         self._vfs: Partition | None = None
@@ -147,6 +153,8 @@ class Device:
                 report = await asyncio.to_thread(build, self._app, self._board, keys=self._keys)
                 await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
             (self.state_dir / "world.json").touch()
+            if any(name == "nfc" for name, _ in needs(app_source(self._app))):
+                self.nfc = await of_device(self._air, self._stack)
             self._console = Console(self.state_dir / "console.log")
             self._stack.push_async_callback(self._console.close)
             if self._chip:
@@ -435,6 +443,7 @@ class Device:
             "rtc": self.rtc.hex(),
             "plain": self._plain,
             "bluetooth": self._bluetooth,
+            "nfc": self.nfc and self.nfc.path,
             "cut": None,
         }
         if self._vfs:

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..errors import UsageFault
 from ..paths import shown
 from . import state
 from .device import Device
+from .pn532.air import Air
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -57,6 +59,8 @@ class House:
         plain: bool = False,
     ) -> None:
         self.rate = plan.rate
+        self._folder = tempfile.TemporaryDirectory()  # a socket's path has to be short
+        self._air = Air(Path(self._folder.name) / "air")
         self.devices = {
             name: Device(
                 app,
@@ -68,6 +72,7 @@ class House:
                 fresh=fresh,
                 hub=hub,
                 plain=plain,
+                air=self._air.path,
                 say=functools.partial(say, name),
             )
             for name, app in plan.devices.items()
@@ -79,6 +84,8 @@ class House:
     async def __aenter__(self) -> "House":
         """Until every device is ready. Raises HostError for the first that is not; none runs then."""
         async with self._stack:
+            self._stack.callback(self._folder.cleanup)
+            await self._stack.enter_async_context(self._air)
             starts = [asyncio.create_task(self._start(device)) for device in self.devices.values()]
             try:
                 await asyncio.gather(*starts)

@@ -115,14 +115,17 @@ def reset():
 args = {}
 flash = None
 world = None  # a host file in which the physical world outlives the device
+serial = None  # the terminal at whose other end the chip of its NFC is; None when there is none
 
 
 def start():
     """Power on: the flash becomes the file system, then boot.py and main.py run from it."""
-    global args, flash, world
+    global args, flash, world, serial
     args = json.loads(os.getenv("TOS_CHIP"))  # an argument may have no more than 255 bytes
     flash = NorFlash(open(args["flash"], "r+b"), *args.get("vfs", (_VFS_OFFSET, _VFS_SIZE)))
     world = open(args["world"], "r+b")
+    if args.get("nfc"):
+        serial = open(args["nfc"], "r+b")
     if args.get("cut"):
         flash.cut(args["cut"]["after"], args["cut"]["tear"])
     vfs.umount("/")

@@ -21,6 +21,7 @@ _TO_CHIP, _TO_HOST = 0xD4, 0xD5
 _VERSION = b"\x32\x01\x06\x07"
 _BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
 _WAKING_EDGES = 5  # section 7.2.11: rising edges on the line
+_DEAF_B = 5  # bytes that pass until its oscillator runs; nfcpy sends ten zeros before a frame, libnfc sixteen bytes
 _IS_PICC = 0x20  # of SetParameters
 _TX_MODE, _RX_MODE, _FIFO = 0x6302, 0x6303, 0x6339
 _CRC = 0x80
@@ -54,7 +55,7 @@ class Pn532:
         self.target = Target(frame_b)
         self.initiator = Initiator(self._antenna.ask, self._antenna.carry, frame_b)
         self._is_awake = False
-        self._edges = 0
+        self._edges = self._deaf_b = 0
         self._in_field = False
         self._parameters = 0x14  # automatic ATR_RES and RATS
         self._registers = {_TX_MODE: _CRC, _RX_MODE: _CRC, _FIFO: _REQA}
@@ -97,7 +98,7 @@ class Pn532:
     @property
     def is_listening(self) -> bool:
         """Whether a reader would find a card here."""
-        return self.target.is_on
+        return self.target.is_free
 
     async def _answer_radio(self, frame: bytes) -> bytes | None:
         return None if self.initiator.is_carrying else await self.target.hear(frame)
@@ -109,14 +110,13 @@ class Pn532:
     # The host
 
     def _heard(self, data: bytes) -> None:
-        for at, byte in enumerate(data):
-            if self._is_awake:
-                data = data[at:]
-                break
-            self._edges += _rising(byte)
-            self._is_awake = self._edges >= _WAKING_EDGES
-        else:
-            return
+        while data and not self._is_awake:
+            if self._edges < _WAKING_EDGES:
+                self._edges += _rising(data[0])
+            else:
+                self._deaf_b += 1
+            self._is_awake = self._deaf_b == _DEAF_B
+            data = data[1:]
         for heard in self._ear.feed(data):
             self._understand(heard)
 
@@ -162,7 +162,7 @@ class Pn532:
         else:
             self._line.send(self._said)
         if frame[1] == 0x16:
-            self._is_awake, self._edges = False, 0
+            self._is_awake, self._edges, self._deaf_b = False, 0, 0
 
     async def _do(self, frame: bytes) -> bytes | None:
         """-> what follows the answer's code; None for an error frame."""

@@ -16,6 +16,7 @@ _SPEEDS = {
 }
 _OSPEED = 5  # in termios' list
 _CHUNK_B = 1 << 12
+_SPLIT_S = 0.0003
 
 
 @dataclass
@@ -112,5 +113,5 @@ class Line:
                         part = part[os.write(self._master, part) :]
                     except BlockingIOError:  # nobody reads at the other end
                         await asyncio.sleep(0.01)
-                    if self.faults.split:
-                        await asyncio.sleep(0)
+                if self.faults.split:
+                    await asyncio.sleep(_SPLIT_S)

@@ -37,7 +37,12 @@ class Target:
 
     @property
     def is_on(self) -> bool:
-        return self._state != "off"
+        """Whether a reader would find it, or has."""
+        return self._state not in ("off", "released")
+
+    @property
+    def is_free(self) -> bool:
+        return self._state in ("idle", "ready")
 
     async def init(self, parameters: bytes, is_picc: bool) -> bytes:
         """What TgInitAsTarget has: mode, SENS_RES, NFCID1t, SEL_RES ... -> mode and first command, once there is one.
@@ -70,7 +75,7 @@ class Target:
         """The next command, or frame -> (as much of it as the host may have at once, whether there is more)."""
         if not self._rest:
             if self._state not in ("active", "protocol") and self._arrived.empty():
-                raise Failed(_RELEASED if self._state == "idle" else 0x25)
+                raise Failed(_RELEASED if self._state == "released" else 0x25)
             command = await self._arrived.get()
             if command is None:
                 raise Failed(_RELEASED)
@@ -81,13 +86,13 @@ class Target:
     def put(self, data: bytes) -> None:
         """TgSetData: a whole answer."""
         if not self._picc or not self._picc.is_selected:
-            raise Failed(_RELEASED if self._state in ("idle", "halt") else 0x25)
+            raise Failed(_RELEASED if self._state == "released" else 0x25)
         self._picc.answer(data)
 
     def reply(self, frame: bytes) -> None:
         """TgResponseToInitiator: one frame."""
         if not self._reply or self._reply.done():
-            raise Failed(_RELEASED if self._state in ("idle", "halt") else 0x25)
+            raise Failed(_RELEASED if self._state == "released" else 0x25)
         self._reply.set_result(frame)
 
     def carrier(self, on: bool) -> None:
@@ -95,21 +100,25 @@ class Target:
             self._release()
 
     def _release(self) -> None:
-        if self._state in ("active", "protocol") and self._activated and self._activated.done():
-            self._arrived.put_nowait(None)
+        """The reader is gone, or let go. Once the host knew of it, it has to arm the chip again (status 29)."""
+        if self._activated and self._activated.done():
+            if self._state in ("active", "protocol"):
+                self._arrived.put_nowait(None)
+            self._state = "released"
+        else:
+            self._state = "idle"
         if self._picc:
             self._picc.forget()
         if self._reply and not self._reply.done():
             self._reply.set_result(None)
         self._picc = self._reply = None
-        self._state = "idle"
 
     async def hear(self, frame: bytes) -> bytes | None:
         """A reader's frame -> what the card says."""
-        if self._state == "off":
+        if not self.is_on:
             return None
         if frame in (_REQA, _WUPA):
-            if self._state == "idle" or (self._state in ("ready", "halt") and frame == _WUPA):
+            if self._state == "idle":
                 self._state = "ready"
                 return self._atqa
             if self._state != "protocol":
@@ -139,11 +148,9 @@ class Target:
             heard = await self._picc.hear(data)
             if self._picc and not self._picc.is_selected:  # DESELECT
                 self._release()
-                self._state = "halt"
             return heard
         if data == _HALT:
             self._release()
-            self._state = "halt"
             return None
         if self._is_picc and data[0] == _RATS and len(data) == 2:
             self._picc = Picc(self._arrived.put_nowait, isodep.SIZES[min(data[1] >> 4, 8)])
