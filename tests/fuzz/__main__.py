@@ -21,6 +21,7 @@ FUZZERS = (
     fuzz_link.fuzz_ota,
     fuzz_link.fuzz_portal,
     fuzz_link.fuzz_pn532,
+    fuzz_link.fuzz_card,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

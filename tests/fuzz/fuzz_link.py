@@ -73,6 +73,11 @@ def fuzz_pn532(cases, seed):
     _run("pn532_target.py", cases, seed)
 
 
+def fuzz_card(cases, seed):
+    """Commands into a payment card, and bytes as data objects: status words, and no cryptogram without a counter."""
+    _run("card_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

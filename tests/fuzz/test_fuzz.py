@@ -55,6 +55,10 @@ def test_what_a_pn532_says():
     fuzz_link.fuzz_pn532(6000, 9)
 
 
+def test_commands_into_a_card():
+    fuzz_link.fuzz_card(30000, 9)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 

@@ -109,6 +109,9 @@ WORDS = {
     345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
     346: Word("BODY_INCOMPLETE", "earlier blocks of this body are not here", "send it again from the first block"),
     347: Word("BODY_TOO_LONG", "a body of more than 4096 bytes, or there is no memory for it"),
+    350: Word(
+        "CARD_MALFORMED", "a command, a data object or a message about payments is malformed: {a}", "docs/payments.md"
+    ),
     351: Word("OSCORE_OPTION", "the OSCORE option of a message is missing or malformed", "RFC 8613 section 6.1"),
     352: Word("OSCORE_CONTEXT", "a secured request of somebody this device is not paired with", "pair again"),
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
