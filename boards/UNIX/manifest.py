@@ -1,6 +1,7 @@
 include("../../firmware/manifests/core.py")
 include("../../firmware/manifests/ble.py")
 include("../../firmware/manifests/nfc.py")
+include("../../firmware/manifests/pay.py")
 package(
     "tos",
     (

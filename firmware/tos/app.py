@@ -46,6 +46,7 @@ class App:
     """
 
     pads = None  # see pad.py; only in a product that listens to them
+    pay = None  # see pay.py; only in a product that pays
 
     def __init__(self, name, needs=(), version="0.1.0"):
         self.name = name
@@ -144,10 +145,15 @@ class App:
         return fn
 
     def use(self, service):
-        """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes."""
+        """A service, an object with `async run(app)`, runs with the app and is restarted when it crashes. One that
+        brings resources of its own has `declare(app)` besides. Returns it."""
+        declare = getattr(service, "declare", None)
+        if declare:
+            declare(self)
         self.services.append(service)
         if self._supervisor:
             self._supervisor.add(service)
+        return service
 
     # What a running app, its rules and its services call
 

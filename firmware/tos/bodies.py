@@ -88,8 +88,9 @@ class Bodies:
         body = bytearray(b"</d>;ct=60,</s>;ct=60;obs,</e>;ct=60;obs,</b>;ct=60;obs")
         for path in "lnopr" if self._app.told else "lnpr":
             body.extend((",</%s>;ct=60" % path).encode())
-        if self._app.pads:
-            body.extend(self._app.pads.core)
+        for part in (self._app.pads, self._app.pay):
+            if part:
+                body.extend(part.core)
         for r in self._app.table.rows:
             if r.type != "event":
                 body.extend((',</s/%s>;ct=60;obs;rt="%s"' % (r.path, r.type)).encode())

@@ -166,6 +166,10 @@ class Link:
                 return refuse(coap.BAD_OPTION, _BAD_OPTION, number)
         if self._app.pairing is not None and path[:2] in ("p", "p/", "r"):
             return self._app.pairing.route(peer, code, token, path, options, payload, seal)
+        if self._app.pay is not None and path[:2] == "y/":
+            from tos.pay_link import route
+
+            return route(self._app.pay, code, path, options, payload, seal)
         if path == "d" and code == coap.POST:
             from tos.identify import begin
 

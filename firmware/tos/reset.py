@@ -1,7 +1,8 @@
 """Factory reset: peers, config, state, rules and the secret are forgotten. MicroPython.
 
 A mark is written first, and goes last. Wherever the power fails, the device is as it was, or the next start finds the
-mark and does all of it. What stays is the counter of sent messages: no number of it may come twice, see peers.py.
+mark and does all of it. What stays are the counters of sent messages, see peers.py, and of payments, see wallet.py: no
+number of them may come twice.
 """
 
 from micropython import const
@@ -11,8 +12,8 @@ from toscore.errors import StoreError
 _RESET_FAILED = const(415)
 
 _MARK = "reset"  # which the app looks for at each start
-_KEYS = ("pairing",) + tuple(["peer%d" % n for n in range(8)])
-_FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec")
+_KEYS = ("pairing",) + tuple(["peer%d" % n for n in range(8)] + ["pay", "pay_next", "pay_pin", "pay_tries"])
+_FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec", "/pay.rec")
 
 
 def order(app):

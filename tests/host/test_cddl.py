@@ -49,6 +49,11 @@ PARTS = {
     "answer": lambda v: [("command", command) for command in v.get(1, [])],
     "command": lambda v: [("index", v[1]), ("value", v[2])],
     "pad": lambda v: [("bstr", v)],
+    "token_offer": lambda v: [("token_id", v[0]), ("key_index", v[6])],
+    "token_named": lambda v: [("token_id", v[0]), ("key_index", v[6])],
+    "token_state": lambda v: [("token_id", v[0])],
+    "pin": lambda v: [("digits", digits) for digits in v.values()],
+    "token_status": lambda v: [("token_id", v[key]) for key in (0, 9) if v[key] is not None],
 }
 
 
@@ -107,8 +112,39 @@ RIGHT += [
     *[("mailbox", {0: None, 1: None}), ("mailbox", {0: ":5685"}), ("mailbox", {0: "192.0.2.1:5685", 1: "hub"})],
 ]
 
+TOKEN = {0: b"id", 1: "9999990000000017", 2: 1, 3: "311231", 4: "1" * 11, 5: 1, 6: 1, 7: bytes(16), 8: 10, 9: 2**31}
+NAMED = {0: b"id", 6: 2**32 - 1}
+NO_TOKEN = {0: None, 1: 0, 2: 0, 3: None, 4: None, 5: 0, 6: None, 7: None, 8: None, 9: None}
+RESULT = {0: 1, 1: bytes(8), 2: bytes(4), 3: b""}
+AUTH = {
+    0: bytes(16), 1: bytes(17), 2: 1, 3: bytes(56), 4: bytes(2), 5: bytes(2), 6: bytes(8), 7: bytes(2), 8: bytes(32),
+    9: 128,
+}  # fmt: skip
+RIGHT += [
+    *[("token_offer", TOKEN), ("token_offer", {**TOKEN, 0: bytes(16), 1: "1" * 19}), ("token_named", NAMED)],
+    *[("token_status", NO_TOKEN), ("token_status", {0: b"i", 1: 2, 2: 5, 3: 1, 4: 2, 5: 9, 6: 7, 7: 0, 8: 3, 9: b"i"})],
+    *[("token_state", {0: b"id"}), ("token_state", {0: b"id", 1: True, 2: False}), ("tap_result", RESULT)],
+    *[("tap_result", {**RESULT, 3: bytes(8)}), ("pin", {0: "1234"}), ("pin", {0: "1234", 1: "12345678"})],
+    *[("auth_request", AUTH), ("auth_answer", {0: True, 1: 0, 2: bytes(4), 3: bytes(8), 4: "T1", 5: "000001"})],
+    ("auth_answer", {0: False, 1: 2, 2: bytes(4), 3: None}),
+]
+
 
 WRONG = [
+    *[("token_offer", without(TOKEN, key)) for key in TOKEN],
+    *[("token_offer", {**TOKEN, key: wrong}) for key, wrong in ((0, b""), (0, bytes(17)), (1, "1" * 11), (1, "x" * 9))],
+    *[("token_offer", {**TOKEN, key: wrong}) for key, wrong in ((2, 100), (3, "3112"), (4, "1"), (5, 256), (6, 2**32))],
+    *[("token_offer", {**TOKEN, key: wrong}) for key, wrong in ((7, bytes(15)), (8, 0), (8, 256), (9, -1), (10, "x"))],
+    *[("token_named", without(NAMED, key)) for key in NAMED],
+    *[("token_status", without(NO_TOKEN, key)) for key in NO_TOKEN],
+    *[("token_status", {**NO_TOKEN, key: b"" if key in (0, 9) else "x"}) for key in NO_TOKEN],
+    *[("token_state", wrong) for wrong in ({}, {1: True}, {0: b"id", 1: 1}, {0: b"id", 3: True}, [])],
+    *[("tap_result", without(RESULT, key)) for key in RESULT],
+    *[("tap_result", {**RESULT, key: wrong}) for key, wrong in ((0, 0), (1, bytes(7)), (2, bytes(5)), (3, bytes(9)))],
+    *[("pin", wrong) for wrong in ({0: "123"}, {1: "123456789"})],
+    *[("auth_request", without(AUTH, key)) for key in AUTH],
+    *[("auth_request", {**AUTH, key: b"x" if key not in (2, 9) else "x"}) for key in AUTH],
+    *[("auth_answer", {0: True, 1: 0, 2: bytes(4)}), ("auth_answer", {0: 1, 1: 0, 2: bytes(4), 3: None})],
     *[("pair1", without(PAIR1, key)) for key in PAIR1],
     *[("pair1", {**PAIR1, key: wrong}) for key, wrong in ((0, 2), (1, bytes(15)), (2, bytes(33)), (3, 7), (4, 5))],
     ("pair1", {**PAIR1, 5: bytes(8)}),

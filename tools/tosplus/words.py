@@ -63,6 +63,14 @@ WORDS = {
     231: Word("OTA_READY", "update {a} is here, whole; the device starts anew with it"),
     232: Word("OTA_TRIAL", "update {a} is on trial"),
     233: Word("OTA_CONFIRMED", "update {a} works and stays"),
+    240: Word("TOKEN_CAME", "a payment key came, index {a}; it waits to be confirmed"),
+    241: Word("TOKEN_GONE", "the payment token and its keys are gone"),
+    242: Word("KEY_IN_USE", "payments are made with the key of index {a} from now on"),
+    243: Word("PIN_SET", "a PIN was set"),
+    244: Word("PAY_ARMED", "armed: it pays the next reader, for 30 s"),
+    245: Word("PAY_SENT", "a cryptogram was given to a reader, transaction counter {a}"),
+    246: Word("PAY_ENDED", "the result of payment {a} came: 0 is approved, else the reason: {b}", "docs/payments.md"),
+    247: Word("PAY_CHECKED", "the cardholder was checked; that counts for 5 minutes"),
     301: Word("CBOR_TRUNCATED", "the CBOR item ends too early, at byte {a}"),
     302: Word("CBOR_MALFORMED", "not well-formed CBOR, at byte {a}", "RFC 8949 appendix F"),
     303: Word("CBOR_TOO_DEEP", "CBOR nested deeper than this device accepts, at byte {a}"),
@@ -109,6 +117,8 @@ WORDS = {
     345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
     346: Word("BODY_INCOMPLETE", "earlier blocks of this body are not here", "send it again from the first block"),
     347: Word("BODY_TOO_LONG", "a body of more than 4096 bytes, or there is no memory for it"),
+    348: Word("PIN_LOCKED", "three wrong PINs: it pays nothing until the token service unlocks it"),
+    349: Word("PIN_WRONG", "the PIN is wrong, {a} tries are left; or there is none"),
     350: Word(
         "CARD_MALFORMED", "a command, a data object or a message about payments is malformed: {a}", "docs/payments.md"
     ),
@@ -120,6 +130,9 @@ WORDS = {
     356: Word("UNSECURED", "this device answers only whom it is paired with", "pair, or tos dev --context FILE"),
     357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first"),
     358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
+    359: Word(
+        "CANNOT_PAY", "it cannot pay now, or not before its cardholder is checked", "`payment` of `/s` says why"
+    ),
     361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
     362: Word(
         "PAIR_VERSION", "somebody wants to pair by a version that this device does not know", "update it, or tos"
@@ -270,4 +283,10 @@ WORDS = {
     439: Word("OTA_ORDER", "that is no order about updates, or not one for now", "docs/updates.md"),
     440: Word("OTA_ASKED", "somebody asked for the version before"),
     441: Word("OTA_MEMORY", "there was no memory for the update; what runs goes on", "push it again after a restart"),
+    446: Word("TOKEN_BAD", "the stored payment token cannot be read; it pays nothing", "bring the token again"),
+    447: Word(
+        "ATC_LOST",
+        "the transaction counter of the payment token is lost; it pays nothing with it",
+        "revoke the token, and bring one with a new id",
+    ),
 }
