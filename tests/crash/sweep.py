@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crash import nonces, trusted, updated
+from crash import nonces, paid, trusted, updated
 from crash.checks import sweep
 from crash.lab import Lab, Scenario, copied
 
@@ -41,6 +41,7 @@ FULL = [
     *((Scenario(kind, 9000, "compacting"), False) for kind in ("record", "config", "keystore")),
     (Scenario("record", 4, "splitting"), True),
 ]
+TWICE = ("provision", "replenish")  # these alone are more than 10,000 points
 
 
 def main():
@@ -91,6 +92,18 @@ def main():
         more = updates(folder, args.only, args.full)
         points += more[0]
         faults += more[1]
+        for do in paid.DO:
+            name = f"pay-{do}"
+            if args.only in name:
+                then = ("half",) if args.full and do in TWICE else ()
+                start = time.monotonic()
+                pay = paid.sweep(f"{folder}/{name}", do, then, every=1 if args.full else 4)
+                counts = f"{pay.ops:10} {'':6} {pay.points:7} {'':7} {len(pay.faults):7}"
+                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}  {pay.given} cryptograms", flush=True)
+                for fate, what in pay.faults[:10]:
+                    print(f"    {fate}: {what}")
+                points += pay.points
+                faults += len(pay.faults)
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
 
