@@ -4,7 +4,7 @@ import argparse
 import random
 import time
 
-from fuzz import fuzz_cbor, fuzz_link
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money
 
 FUZZERS = (
     fuzz_cbor.fuzz_cbor,
@@ -22,6 +22,7 @@ FUZZERS = (
     fuzz_link.fuzz_portal,
     fuzz_link.fuzz_pn532,
     fuzz_link.fuzz_card,
+    fuzz_money.fuzz_money,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -30,6 +31,7 @@ parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help=
 args = parser.parse_args()
 for fuzz in FUZZERS:
     began = time.monotonic()
-    print(f"{fuzz.__name__}: {args.cases} cases, seed {args.seed} ...", flush=True)
-    fuzz(args.cases, args.seed)
+    cases = args.cases * 10 if fuzz is fuzz_money.fuzz_money else args.cases
+    print(f"{fuzz.__name__}: {cases} cases, seed {args.seed} ...", flush=True)
+    fuzz(cases, args.seed)
     print(f"{fuzz.__name__}: held, {time.monotonic() - began:.0f} s", flush=True)

@@ -1,7 +1,7 @@
 """The fuzzers, for as long as `make test` can wait, with seeds that repeat."""
 
 import pytest
-from fuzz import fuzz_cbor, fuzz_link
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -65,3 +65,7 @@ def test_the_coap_decoder_beside_aiocoaps():
 
 def test_the_cbor_codec_beside_cbor2():
     fuzz_cbor.fuzz_cbor(3000, 4)
+
+
+def test_shares_and_ledger_beside_a_naive_implementation():
+    fuzz_money.fuzz_money(40000, 9)
