@@ -1,0 +1,77 @@
+"""Keys and cryptograms of a tap, the service's side: docs/token-service.md. By the library `cryptography` alone."""
+
+import hmac
+from collections import OrderedDict
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.cmac import CMAC
+
+_MAC_B = 8
+_CACHED = 20_000
+
+
+def _ecb(key: bytes) -> Cipher[modes.ECB]:
+    return Cipher(algorithms.AES(key), modes.ECB())  # a single block, of a key derivation
+
+
+def _block(cipher: Cipher[modes.ECB], block: bytes) -> bytes:
+    return cipher.encryptor().update(block)
+
+
+def cmac(key: bytes, message: bytes) -> bytes:
+    """AES-CMAC, RFC 4493."""
+    mac = CMAC(algorithms.AES(key))
+    mac.update(message)
+    return mac.finalize()
+
+
+def master_key(imk: bytes, number: str, psn: int) -> bytes:
+    """MK, by EMV's option C: the digits of the token and two of the PSN, zeros to the left."""
+    return _block(_ecb(imk), bytes.fromhex(f"{number}{psn:02}".rjust(32, "0")))
+
+
+def limited_key(mk: bytes, ki: int) -> bytes:
+    """LUK number KI, as in SP 800-108."""
+    return cmac(mk, b"\x01LUK\x00" + ki.to_bytes(4, "big") + b"\x00\x80")
+
+
+def session_key(luk: bytes, atc: int) -> bytes:
+    return _block(_ecb(luk), atc.to_bytes(2, "big") + bytes(14))
+
+
+def cryptogram(sk: bytes, bound: bytes) -> bytes:
+    """AC. bound: the value of the PDOL, then of 82, 9F36, 9F6C and 9F10."""
+    return cmac(sk, bound)[:_MAC_B]
+
+
+def response_mac(sk: bytes, ac: bytes, csu: bytes, data: bytes) -> bytes:
+    return cmac(sk, ac + csu + data)[:_MAC_B]
+
+
+class Keys:
+    """Cryptograms by the keys that IMKs give. imks: {DKI: IMK}. Those used last are kept derived; one thread."""
+
+    def __init__(self, imks: dict[int, bytes]) -> None:
+        self.imks = imks
+        self._derived: OrderedDict[tuple[int, str, int, int], Cipher[modes.ECB]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<Keys {sorted(self.imks)}>"
+
+    def luk(self, dki: int, number: str, psn: int, ki: int) -> bytes:
+        """KeyError: there is no such IMK."""
+        return limited_key(master_key(self.imks[dki], number, psn), ki)
+
+    def session(self, dki: int, number: str, psn: int, ki: int, atc: int) -> bytes:
+        """SK of a tap. KeyError: there is no such IMK."""
+        what = dki, number, psn, ki
+        cipher = self._derived.get(what)
+        if cipher is None:
+            cipher = self._derived[what] = _ecb(self.luk(*what))
+            if len(self._derived) > _CACHED:
+                self._derived.popitem(last=False)
+        return _block(cipher, atc.to_bytes(2, "big") + bytes(14))
+
+
+def right(sk: bytes, bound: bytes, ac: bytes) -> bool:
+    return hmac.compare_digest(cryptogram(sk, bound), ac)
