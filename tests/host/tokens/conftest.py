@@ -1,10 +1,8 @@
 """Each test of the database runs on SQLite and on PostgreSQL."""
 
-import secrets
-
 import pytest
-import sqlalchemy as sa
 from postgres import running
+from tosplus.tokens import tables
 from tosplus.tokens.database import Database
 
 
@@ -16,19 +14,16 @@ def postgres():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """Of an empty database."""
+    """Of an empty database. That of PostgreSQL is the same for all, emptied before each."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/tokens.db"
-        return
+        return f"sqlite:///{tmp_path}/tokens.db"
     server = request.getfixturevalue("postgres")
-    name = f"t{secrets.token_hex(6)}"
-    engine = sa.create_engine(server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.replace("/postgres?", f"/{name}?")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    made = Database(server)
+    with made.write() as connection:
+        for table in tables.meta.tables.values():
+            connection.execute(table.delete())
+    made.close()
+    return server
 
 
 @pytest.fixture

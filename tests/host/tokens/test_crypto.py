@@ -18,7 +18,7 @@ def test_the_derivation_gives_the_check_values():
     assert mk.hex() == "bfd723fcc518de05d348b9cc8704a6f9"
     assert luk.hex() == "4075f4c561d7df63a8023279be6bda69"
     assert crypto.session_key(luk, 1).hex() == "dcd7cdfd8ab50ed5c1b4eb23a5112a15"
-    keys = crypto.Keys({1: IMK})
+    keys = crypto.Keys(lambda: {1: IMK})
     assert keys.luk(1, NUMBER, 1, 1) == luk
     assert [keys.session(1, NUMBER, 1, 1, atc) for atc in (1, 1, 2)] == [
         crypto.session_key(luk, atc) for atc in (1, 1, 2)
@@ -39,7 +39,7 @@ def test_cmac_rfc4493(length, mac):
 
 
 def test_each_bound_field_that_is_altered_makes_the_cryptogram_wrong():
-    luk = crypto.Keys({1: IMK}).luk(1, NUMBER, 1, 1)
+    luk = crypto.Keys(lambda: {1: IMK}).luk(1, NUMBER, 1, 1)
     tap = Card(NUMBER, luk).tap(1250)
     sk = crypto.session_key(luk, 1)
     assert crypto.right(sk, tap.check().bound, tap.ac)
@@ -108,6 +108,6 @@ def test_the_master_key_is_made_once_for_its_owner_alone_and_the_environment_com
 
 
 def test_keys_are_shown_nowhere():
-    keys = crypto.Keys({1: IMK})
+    keys = crypto.Keys(lambda: {1: IMK})
     keys.session(1, NUMBER, 1, 1, 1)
     assert IMK.hex() not in repr(keys) and repr(keys) == "<Keys [1]>"

@@ -2,6 +2,7 @@
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -49,18 +50,21 @@ def response_mac(sk: bytes, ac: bytes, csu: bytes, data: bytes) -> bytes:
 
 
 class Keys:
-    """Cryptograms by the keys that IMKs give. imks: {DKI: IMK}. Those used last are kept derived; one thread."""
+    """The keys that IMKs give, {DKI: IMK}. read: all that there are by now. LUKs used last are kept, for one thread."""
 
-    def __init__(self, imks: dict[int, bytes]) -> None:
-        self.imks = imks
+    def __init__(self, read: Callable[[], dict[int, bytes]]) -> None:
+        self._read = read
+        self._imks = read()
         self._derived: OrderedDict[tuple[int, str, int, int], Cipher[modes.ECB]] = OrderedDict()
 
     def __repr__(self) -> str:
-        return f"<Keys {sorted(self.imks)}>"
+        return f"<Keys {sorted(self._imks)}>"
 
     def luk(self, dki: int, number: str, psn: int, ki: int) -> bytes:
         """KeyError: there is no such IMK."""
-        return limited_key(master_key(self.imks[dki], number, psn), ki)
+        if dki not in self._imks:
+            self._imks = self._read()
+        return limited_key(master_key(self._imks[dki], number, psn), ki)
 
     def session(self, dki: int, number: str, psn: int, ki: int, atc: int) -> bytes:
         """SK of a tap. KeyError: there is no such IMK."""

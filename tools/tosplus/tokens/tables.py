@@ -63,9 +63,10 @@ acceptances = sa.Table(
     "acceptances", meta, _key("id"), _text("merchant"), _text("hash"), _text("by"), _text("record"), _time("at"),
 )  # fmt: skip
 
-# digest: SHA-256 of the secret. merchant, terminal: of a till.
+# digest: SHA-256 of the secret. merchant, terminal: of a till. party: of one to whom its statements are told.
 credentials = sa.Table(
     "credentials", meta, _key("id"), _text("scope"), _text("merchant", null=True), _text("terminal", null=True),
+    _text("party", null=True),
     sa.Column("digest", sa.Text, nullable=False, unique=True), _time("made_at"), _time("revoked_at", null=True),
 )  # fmt: skip
 

@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("merchant", sa.Text(), nullable=True),
         sa.Column("terminal", sa.Text(), nullable=True),
+        sa.Column("party", sa.Text(), nullable=True),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("made_at", sa.Double(), nullable=False),
         sa.Column("revoked_at", sa.Double(), nullable=True),
