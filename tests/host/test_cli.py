@@ -38,7 +38,8 @@ def test_help_imports_nothing_big():
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("new",), ("build",), ("sim",), ("hub",), ("ota",), ("explain",), ("demo",), ("dev", "get"), ("dev", "set")],
+    [(), ("new",), ("build",), ("sim",), ("hub",), ("ota",), ("tokens",), ("explain",), ("demo",)]
+    + [("dev", "get"), ("dev", "set")],
 )
 def test_help_teaches_with_examples(tos, command):
     done = tos(*command, "--help")

@@ -7,7 +7,7 @@ import click
 from .errors import HostError
 
 _MAKE = ("new", "board", "build", "flash", "sim", "hil")
-_COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "explain")
+_COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "tokens", "explain")
 
 
 class _Commands(click.Group):

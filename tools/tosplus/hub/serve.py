@@ -74,7 +74,7 @@ async def serving(
         raise UsageFault("--plain is for loopback: in the clear anybody could be anybody; pair the devices instead")
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_locked(options.folder))
-        listening = stack.enter_context(_listening(options.host, options.port))
+        listening = stack.enter_context(listening_on(options.host, options.port))
         hub = await stack.enter_async_context(Hub(options.folder, say, options.bench, options.coap_port))
         parts = [part for part in PARTS if part.wanted(hub)]
         hub.pages = [{"name": p.name, "title": p.title, "module": p.module} for p in parts if p.module]
@@ -121,7 +121,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening_on(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as e:

@@ -32,10 +32,14 @@ class Credential(NamedTuple):
 def add_merchant(connection: sa.Connection, who: str, id: str, code: str, now: float) -> None:
     """Raises UsageFault, Refused."""
     _named(id, _MERCHANT)
-    if connection.scalar(sa.select(tables.merchants.c.id).where(tables.merchants.c.id == id)) is not None:
+    if has_merchant(connection, id):
         raise Refused(f"there is a merchant {id} already")
     connection.execute(tables.merchants.insert().values(id=id, currency=currency(code).code, terms=None, made_at=now))
     audit(connection, now, who, "add merchant", id)
+
+
+def has_merchant(connection: sa.Connection, id: str) -> bool:
+    return connection.scalar(sa.select(tables.merchants.c.id).where(tables.merchants.c.id == id)) is not None
 
 
 def put_terms(connection: sa.Connection, who: str, about: Terms, now: float) -> str:
@@ -62,7 +66,7 @@ def accept(connection: sa.Connection, who: str, merchant: str, hash: str, by: st
 def add_till(connection: sa.Connection, who: str, merchant: str, terminal: str, now: float) -> tuple[str, str]:
     """-> the credential's id, and its secret, which is told once. Raises UsageFault, Missing."""
     _named(terminal, _TERMINAL)
-    if connection.scalar(sa.select(tables.merchants.c.id).where(tables.merchants.c.id == merchant)) is None:
+    if not has_merchant(connection, merchant):
         raise Missing(f"no merchant {merchant}")
     return _add(connection, who, TILL, now, merchant=merchant, terminal=terminal)
 

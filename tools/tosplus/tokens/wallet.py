@@ -60,9 +60,7 @@ def open_holder(connection: sa.Connection, who: str, id: str, code: str, credit:
 
 def topup(connection: sa.Connection, who: str, id: str, amount: int, note: str, now: float) -> int:
     """The holder pays in, or with a negative amount out; -> what the account has. Raises Missing, Refused."""
-    row = connection.execute(sa.select(tables.holders).where(tables.holders.c.id == id).with_for_update()).first()
-    if row is None:
-        raise Missing(f"no account {id}")
+    row = holder(connection, id)
     if amount < 0 and row.posted + row.held + amount < 0:
         raise Refused("there is not so much in the account")
     if row.posted + amount > MOST:
@@ -73,13 +71,20 @@ def topup(connection: sa.Connection, who: str, id: str, amount: int, note: str, 
     return int(row.posted + amount)
 
 
-def issue(connection: sa.Connection, who: str, holder: str, device: str | None, limits: Limits, now: float) -> Any:
+def holder(connection: sa.Connection, id: str) -> Any:
+    """Its row, locked. Raises Missing."""
+    row = connection.execute(sa.select(tables.holders).where(tables.holders.c.id == id).with_for_update()).first()
+    if row is None:
+        raise Missing(f"no account {id}")
+    return row
+
+
+def issue(connection: sa.Connection, who: str, account: str, device: str | None, limits: Limits, now: float) -> Any:
     """-> the token's row, REQUESTED. Raises Missing."""
-    if connection.scalar(sa.select(tables.holders.c.id).where(tables.holders.c.id == holder)) is None:
-        raise Missing(f"no account {holder}")
+    holder(connection, account)
     year = time.gmtime(now).tm_year + _TOKEN_YEARS
     expires = calendar.timegm((year, 12, 31, 23, 59, 59))
-    id, about = secrets.token_hex(8), {"holder": holder, "device": device, "state": state.REQUESTED, "made_at": now}
+    id, about = secrets.token_hex(8), {"holder": account, "device": device, "state": state.REQUESTED, "made_at": now}
     row = {"number": _number(), "id": id, "psn": 1, "expires": float(expires), **about, **limits._asdict()}
     connection.execute(tables.tokens.insert().values(**row))
     audit(connection, now, who, "issue", id)

@@ -1,0 +1,273 @@
+"""`tos tokens`: the token service, and what its operator does on this machine, by the same database."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..tokens.serve import Options
+    from ..tokens.service import Service
+
+About = tuple[Path, str | None, Path | None]  # --state, --database, --master
+_WHO = "operator here"
+_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+_json = click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
+
+
+@click.group("tokens", short_help="Payment tokens: issue, authorise, settle, share.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".tos/tokens"),
+    show_default=True,
+    help="Its database and its master key.",
+)
+@click.option("--database", metavar="URL", help="postgresql://USER@HOST/NAME, shared by several.  [default: SQLite]")
+@click.option("--master", type=click.Path(path_type=Path), help="The master key's file.  [default: in --state]")
+@click.pass_context
+def command(context: click.Context, state: Path, database: str | None, master: Path | None) -> None:
+    """The token service, a process of its own, and its operator's commands. docs/token-service.md has all of it.
+
+    The master key, under which all other keys are encrypted, is in a file that is made at the first start, or in the
+    environment: TOS_TOKENS_MASTER, 64 hex digits.
+
+    \b
+      tos tokens serve
+      tos tokens issue ann --amount 20.00
+      tos tokens suspend 5f2c9a6be1d40377
+      tos tokens settle CAMPUS
+      tos tokens statement developer --format csv >share.csv
+      tos tokens recompute share.csv
+    """
+    context.obj = state, database, master
+
+
+@command.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another one wants a certificate.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8689, show_default=True, help="0 is any free one.")
+@click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
+@click.option("--key", type=_file, help="HTTPS: its key.")
+@_json
+@click.pass_obj
+def serve(about: About, host: str, port: int, certificate: Path | None, key: Path | None, as_json: bool) -> None:
+    """Run the service until Ctrl-C. Its API describes itself: /openapi.json."""
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--certificate and --key go together")
+    from ..tokens.serve import Options
+
+    options = Options(*about, host=host, port=port, certificate=certificate, key=key)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options, as_json))
+
+
+@command.command("issue")
+@click.argument("account")
+@click.option("--currency", default="EUR", show_default=True, help="Of a new account.")
+@click.option("--amount", help="Pay so much into the account, such as 20.00.")
+@click.option("--device", help="Id of the device that it is for.")
+@_json
+@click.pass_obj
+def issue(
+    about: About, account: str, currency: str, amount: str | None, device: str | None, as_json: bool
+) -> None:
+    """Issue a token of ACCOUNT, which is opened when there is none."""
+    from ..tokens import money, wallet
+    from ..tokens.rows import Missing
+
+    with _service(about) as service:
+
+        def work(connection: Any, now: float) -> Any:
+            try:
+                code = wallet.holder(connection, account).currency
+            except Missing:
+                code = currency
+                wallet.open_holder(connection, _WHO, account, currency, 0, now)
+            if amount is not None:
+                minor = money.minor(amount, money.currency(code))
+                wallet.topup(connection, _WHO, account, minor, "by tos tokens issue", now)
+            return wallet.issue(connection, _WHO, account, device, wallet.Limits(), now)
+
+        row = service.write(work)
+    told = {"id": row.id, "account": account, "device": device, "state": row.state}
+    click.echo(json.dumps(told) if as_json else f"{row.id}  {row.state}")
+
+
+def _change(name: str, words: str) -> None:
+    @command.command(name, help=words)
+    @click.argument("token")
+    @click.pass_obj
+    def change(about: About, token: str) -> None:
+        from ..tokens import wallet
+
+        work = {"suspend": wallet.suspend, "resume": wallet.resume, "revoke": wallet.revoke}[name]
+        with _service(about) as service:
+            service.write(lambda connection, now: work(connection, _WHO, token, now))
+
+
+_change("suspend", "Suspend TOKEN at once: its next tap is declined.")
+_change("resume", "Resume TOKEN, which was suspended.")
+_change("revoke", "Revoke TOKEN for ever.")
+
+
+@command.command("ledger")
+@click.option("--transfers", type=click.IntRange(0, 1000), default=10, show_default=True, help="The latest.")
+@_json
+@click.pass_obj
+def ledger(about: About, transfers: int, as_json: bool) -> None:
+    """Balances of all accounts and the latest transfers. Exit code 1: the ledger does not sum up."""
+    from ..errors import HostError
+    from ..tokens import money, schema, views
+
+    with _service(about) as service:
+        told = service.read(lambda connection: views.ledger(connection, transfers))
+        faults = service.read(views.faults)
+    if as_json:
+        click.echo(json.dumps(schema.plain(told)))
+    else:
+        for line in told.balances:
+            amount = money.words(line.amount, money.currency(line.currency))
+            click.echo(f"{line.account:32} {line.layer:6} {amount:>14} {line.currency}")
+        for transfer in told.transfers:
+            at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(transfer.at))
+            click.echo(f"{at}  {transfer.kind:8} {transfer.auth or transfer.id}")
+    if faults:
+        raise HostError(f"the ledger does not sum up: {faults}")
+
+
+@command.command("settle")
+@click.argument("merchant")
+@click.pass_obj
+def settle(about: About, merchant: str) -> None:
+    """Capture all that MERCHANT holds, and share it."""
+    from ..tokens import sales
+
+    count = 0
+    with _service(about) as service:
+        while captured := service.write(lambda connection, now: sales.settle(connection, _WHO, merchant, now)):
+            count += len(captured)
+    click.echo(f"{count} captured")
+
+
+@command.command("statement")
+@click.argument("party")
+@click.option("--format", "kind", type=click.Choice(["json", "csv", "beancount"]), default="json", show_default=True)
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on, UTC.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Before this day, UTC.")
+@click.pass_obj
+def statement(about: About, party: str, kind: str, since: Any, until: Any) -> None:
+    """What PARTY has of each sale and refund, with all that is needed to recompute it."""
+    import calendar
+
+    from ..tokens import statement as made
+
+    first, last = (calendar.timegm(day.timetuple()) if day else none for day, none in ((since, 0.0), (until, 1e11)))
+    with _service(about) as service:
+        told = service.read(lambda connection: made.statement(connection, party, first, last))
+    click.echo(made.FORMATS[kind][1](told), nl=False)
+
+
+@command.command("recompute")
+@click.argument("file", type=_file)
+def recompute(file: Path) -> None:
+    """Check a statement, JSON or CSV, by its terms alone. Exit code 1: it does not hold, and where."""
+    from ..tokens.recompute import read, recomputed
+
+    totals = recomputed(read(file))
+    for total in totals:
+        click.echo(str(total))
+    click.echo("it holds" if totals else "it has no lines")
+
+
+@command.command("credential")
+@click.argument("scope", type=click.Choice(["operator", "till", "party"]))
+@click.argument("name", required=False)
+@click.option("--terminal", help="Of a till, whose NAME is that of its merchant.")
+@click.pass_obj
+def credential(about: About, scope: str, name: str | None, terminal: str | None) -> None:
+    """Make a credential for the API. Its secret is told once.
+
+    \b
+      tos tokens credential operator
+      tos tokens credential till CAMPUS --terminal TILL-1
+      tos tokens credential party developer
+    """
+    if (name is None) != (scope == "operator") or (terminal is None) == (scope == "till"):
+        raise click.UsageError("an operator has no name, a till a merchant's and --terminal, a party its own")
+    from ..tokens import parties
+
+    def work(connection: Any, now: float) -> tuple[str, str]:
+        if scope == "till":
+            return parties.add_till(connection, _WHO, str(name), str(terminal), now)
+        if scope == "party":
+            return parties.add_party(connection, _WHO, str(name), now)
+        return parties.add_operator(connection, _WHO, now)
+
+    with _service(about) as service:
+        id, secret = service.write(work)
+    click.echo(f"{secret}", nl=True)
+    click.echo(f"{id}: keep it, it is told this once", err=True)
+
+
+@command.command("merchant")
+@click.argument("merchant")
+@click.argument("terms", type=_file)
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--by", required=True, help="Who has accepted the terms.")
+@click.option("--record", required=True, help="Where the acceptance is written down.")
+@click.pass_obj
+def merchant(about: About, merchant: str, terms: Path, currency: str, by: str, record: str) -> None:
+    """Add MERCHANT, or change its terms. TERMS: a file, {"id": "canteen", "shares": [["developer", 9000], ...]}, in
+    basis points."""
+    from ..errors import UsageFault
+    from ..tokens import parties, shares
+
+    try:
+        told = json.loads(terms.read_text())
+        agreed = shares.terms(told["id"], told["shares"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise UsageFault(f"{terms} has no terms: {e}") from None
+
+    def work(connection: Any, now: float) -> str:
+        if not parties.has_merchant(connection, merchant):
+            parties.add_merchant(connection, _WHO, merchant, currency, now)
+        hash = parties.put_terms(connection, _WHO, agreed, now)
+        parties.accept(connection, _WHO, merchant, hash, by, record, now)
+        return hash
+
+    with _service(about) as service:
+        click.echo(service.write(work))
+
+
+@command.command("rotate")
+@click.pass_obj
+def rotate(about: About) -> None:
+    """Another issuer key, for keys that are given out from now on; and all secrets under the newest master key."""
+    with _service(about) as service:
+        click.echo(f"DKI {service.rotate(_WHO)}")
+        service.rewrap()
+
+
+@contextlib.contextmanager
+def _service(about: About) -> Iterator["Service"]:
+    from ..tokens.serve import Options, opened
+
+    service = opened(Options(*about))
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+async def _serve(options: "Options", as_json: bool) -> None:
+    from ..tokens.serve import serving
+
+    async with serving(options) as (_, address, web):
+        about = f"{address}  describes itself at /openapi.json; state in {options.folder}; Ctrl-C ends it"
+        click.echo(json.dumps({"address": address}) if as_json else about)
+        await web
