@@ -7,6 +7,7 @@ import sys
 
 import peers
 import pytest
+from postgres import emptied, running
 from xdist.scheduler import LoadScopeScheduling
 
 collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
@@ -20,6 +21,23 @@ os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.enviro
 
 # A shell ignores SIGINT for what it starts in the background, and so would the processes that tests end by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The url of a PostgreSQL of our own."""
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """Of an empty database of the token service. That of PostgreSQL is the same for all, emptied before each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tokens.db"
+    server = request.getfixturevalue("postgres")
+    emptied(server)
+    return server
 
 
 def pytest_addoption(parser):

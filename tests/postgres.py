@@ -11,6 +11,18 @@ from pathlib import Path
 import peers
 
 
+def emptied(url):
+    """With the tables of the token service, and nothing in them."""
+    from tosplus.tokens import tables
+    from tosplus.tokens.database import Database
+
+    made = Database(url)
+    with made.write() as connection:
+        for table in tables.meta.tables.values():
+            connection.execute(table.delete())
+    made.close()
+
+
 def _programs():
     """Debian keeps them beside, one folder a version."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

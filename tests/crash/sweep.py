@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crash import nonces, paid, trusted, updated
+from crash import nonces, paid, payments, trusted, updated
 from crash.checks import sweep
 from crash.lab import Lab, Scenario, copied
 
@@ -89,23 +89,44 @@ def main():
                     print(f"    {fate}: {what}")
                 points += trust.points
                 faults += len(trust.faults)
-        more = updates(folder, args.only, args.full)
-        points += more[0]
-        faults += more[1]
-        for do in paid.DO:
-            name = f"pay-{do}"
-            if args.only in name:
-                then = ("half",) if args.full and do in TWICE else ()
-                start = time.monotonic()
-                pay = paid.sweep(f"{folder}/{name}", do, then, every=1 if args.full else 4)
-                counts = f"{pay.ops:10} {'':6} {pay.points:7} {'':7} {len(pay.faults):7}"
-                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}  {pay.given} cryptograms", flush=True)
-                for fate, what in pay.faults[:10]:
-                    print(f"    {fate}: {what}")
-                points += pay.points
-                faults += len(pay.faults)
+        for more in (updates, taps, killed):
+            found = more(folder, args.only, args.full)
+            points += found[0]
+            faults += found[1]
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
+
+
+def taps(folder, only, full):
+    """Prints what became of devices that are given a token, and that pay -> (cuts, faults)."""
+    points = faults = 0
+    for do in paid.DO:
+        name = f"pay-{do}"
+        if only in name:
+            began = time.monotonic()
+            end = paid.sweep(f"{folder}/{name}", do, ("half",) if full and do in TWICE else (), every=1 if full else 4)
+            counts = f"{end.ops:10} {'':6} {end.points:7} {'':7} {len(end.faults):7}"
+            print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {end.given} cryptograms", flush=True)
+            for fate, what in end.faults[:10]:
+                print(f"    {fate}: {what}")
+            points += end.points
+            faults += len(end.faults)
+    return points, faults
+
+
+def killed(folder, only, full):
+    """Prints what became of token services that were killed -> (kills, faults)."""
+    points = faults = 0
+    for name, url in payments.databases(folder, only):
+        began = time.monotonic()
+        end = payments.sweep(url, 50 if full else 3)
+        counts = f"{'':10} {'':6} {end.kills:7} {'':7} {len(end.faults):7}"
+        print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {end.answered} answered", flush=True)
+        for kill, what in end.faults[:10]:
+            print(f"    {kill}: {what}")
+        points += end.kills
+        faults += len(end.faults)
+    return points, faults
 
 
 def updates(folder, only, full):

@@ -1,5 +1,6 @@
 """A token service for tests: a merchant with terms, tills, holders with money, cards with keys, a clock by hand."""
 
+import secrets
 from collections import Counter
 
 import sqlalchemy as sa
@@ -38,16 +39,29 @@ class Bank(Service):
 
     def card(self, money=100_000, limits=GENEROUS, holder=None, credit=0):
         """A token of a new account, or of the one given, and its key in use."""
-        if holder is None:
-            holder = f"h{self.count(tables.holders)}"
-            self.write(lambda c, now: wallet.open_holder(c, "test", holder, "EUR", credit, now))
-            if money:
-                self.write(lambda c, now: wallet.topup(c, "test", holder, money, "", now))
-        row = self.write(lambda c, now: wallet.issue(c, "test", holder, None, limits, now))
-        card = Card(row.number, b"")
-        card.id, card.holder = row.id, holder
-        self.replenish(card)
-        return card
+        return self.cards(1, money, limits, holder, credit)[0]
+
+    def cards(self, count, money=100_000, limits=GENEROUS, holder=None, credit=0):
+        dki = self.dki()
+
+        def make(c, now):
+            made = []
+            for _ in range(count):
+                account = holder or f"h{secrets.token_hex(6)}"
+                if holder is None:
+                    wallet.open_holder(c, "test", account, "EUR", credit, now)
+                    if money:
+                        wallet.topup(c, "test", account, money, "", now)
+                row = wallet.issue(c, "test", account, None, limits, now)
+                key = wallet.offer(c, self.keys, dki, row.id, now)
+                wallet.delivered(c, row.id, key.ki, now)
+                wallet.confirmed(c, row.id, key.ki, 0, now)
+                card = Card(row.number, key.luk, key.ki, key.dki)
+                card.id, card.holder = row.id, account
+                made.append(card)
+            return made
+
+        return self.write(make)
 
     def offer(self, card):
         return self.write(lambda c, now: wallet.offer(c, self.keys, self.dki(), card.id, now))
