@@ -68,7 +68,7 @@ class App:
         self.announce = None  # of a device that sleeps
         self.wifi = None
         self.ota = None  # only once there is an update
-        self.told = None  # what GET /o says, a list, see update.py; stays so where there are no updates
+        self.told = None  # what GET /o says, a list, see ota.py; stays so where there are no updates
         self.rules = None  # what is stored of the owner's rules
         self.remote = None  # what they set on other devices; only once one does
         self.declared = []  # what they are as long as nothing is

@@ -1,15 +1,28 @@
-"""Updates, `/o` of the link: what takes one is loaded for it and goes again, see docs/updates.md. MicroPython; loaded
-with the first."""
+"""Updates, `/o` of the link, see docs/updates.md. A service while there is one. MicroPython; loaded with the first.
+
+What an update takes is loaded step by step, and each step's code goes before the next one's comes:
+
+    update.py     what somebody orders, and whether a manifest is for this device
+    download.py   its bytes into the slot that does not run: pull.py fetches, writer.py writes
+    finish.py     from bytes to a slot that can be started
+    trial.py      after the restart: does it stay
+"""
+
+import asyncio
 
 from micropython import const
 from tos import drop
-from toscore.errors import Busy
+from toscore.errors import Busy, TosError
 
+_STORE_FAILED = const(407)
 _OTA_ROLLED_BACK = const(434)
 _OTA_MEMORY = const(441)
 
-_LOADED = ("update", "pull", "trial", "writer", "slots")
-_BELOW = ("ota", "fetch", "patch")
+IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)
+
+_SETTLE_MS = const(1000)  # until whoever watches has heard of it
+_STEPS = ("update", "download", "pull", "room", "writer", "finish", "trial", "slots")
+_BELOW = ("ota", "ota_blocks", "ota_manifest", "ota_sign", "ecdsa", "fetch", "patch", "cbor")
 
 
 def begin(app, is_news, is_busy):
@@ -22,49 +35,112 @@ def begin(app, is_news, is_busy):
 
 
 def ask(app, code, value, peer, name):
-    """What a peer orders, see Update.ask. Raises TosError."""
+    """What a peer orders, see update.py. Raises TosError."""
     if app.ota is None:
         app.ota = Ota(app)
     app.ota.ask(code, value, peer, name)
 
 
 class Ota:
-    """A service while there is something to do."""
+    """told: [sequence that runs, state, sequence of the update, bytes that have come, of how many, code of the reason,
+    slot that runs], kept up to date. job: [Manifest, where its bytes are, its message until that is stored] of what is
+    fetched, or None. is_ordered: to start anew."""
 
     def __init__(self, app):
-        self._app = app
-        self._update = None
+        self.app = app
+        self.told = app.told
+        self.job = None
+        self.is_ordered = False
         self._is_used = False
+        self._wake = asyncio.Event()
 
     def use(self):
         self._is_used = True
-        self._app.use(self)
+        self.app.use(self)
+
+    def is_due(self):
+        return self.job is not None or self.is_ordered
+
+    def tell(self, state, reason=0):
+        self.told[1] = state
+        self.told[5] = reason
+        self.app.link.changed("o")
 
     def ask(self, code, value, peer, name):
+        is_due = self.is_due()
         try:
-            self._load().ask(code, value, peer, name)
-            if not self._is_used:
-                self.use()
+            from tos.update import obey
+
+            obey(self, code, value, peer, name)
         except MemoryError:
             raise Busy(_OTA_MEMORY)
         finally:
-            if not self._is_used:
-                self._drop()
+            obey = None
+            if not is_due and self.told[1] != TRIAL:  # else a step is under way
+                drop_steps()
+        self._wake.set()
+        if self.is_due() and not self._is_used:
+            self.use()
 
     async def run(self, app):
         try:
-            await self._load().run(app)
+            if not self.is_due():
+                from tos.trial import proceed
+
+                await proceed(self)
+            while self.is_due():
+                if self.is_ordered:
+                    await self.restart()
+                await self._update(app)
             self._is_used = False
         finally:
-            self._drop()
+            proceed = self.job = None  # what has crashed goes on as after a restart
+            drop_steps()
 
-    def _load(self):
-        if self._update is None:
-            from tos.update import Update
+    async def _update(self, app):
+        code = 0
+        try:
+            drop_steps()
+            from tos.download import download
 
-            self._update = Update(self._app)
-        return self._update
+            await download(self)
+            drop_steps()
+            if self.job:
+                from tos.finish import ready
 
-    def _drop(self):
-        self._update = None
-        drop(*["tos." + name for name in _LOADED], *["toscore." + name for name in _BELOW])
+                ready(self)
+                await self.restart()
+        except TosError as e:
+            code = e.code
+            app.log.event(code, e.detail)
+        except OSError as e:
+            code = _STORE_FAILED
+            app.log.event(code, e.errno)
+        except MemoryError:
+            code = _OTA_MEMORY
+            app.log.event(code)
+        drop_steps()
+        if self.job:
+            from tos.finish import failed
+
+            failed(self, code)
+
+    async def pause(self, ms):
+        """Shorter when somebody asks for something."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for_ms(self._wake.wait(), ms)
+        except asyncio.TimeoutError:
+            pass
+
+    async def restart(self):
+        """Outputs are safe before, as they are at each start."""
+        app = self.app
+        await app.clock.sleep_ms(_SETTLE_MS)
+        app.state.save()
+        app.make_safe()
+        app.board.restart()
+
+
+def drop_steps():
+    drop(*["tos." + name for name in _STEPS], *["toscore." + name for name in _BELOW])

@@ -1,4 +1,4 @@
-"""Where the bytes of an update come from: a peer of the link, or any CoAP server. MicroPython; only during updates."""
+"""Where the bytes of an update come from: a peer of the link, or any CoAP server. MicroPython; see ota.py."""
 
 import asyncio
 
@@ -8,23 +8,6 @@ from toscore.errors import WireError
 from toscore.fetch import Fetch
 
 _OTA_SOURCE = const(438)
-_OTA_ORDER = const(439)
-
-_PORT = const(5683)
-
-
-def source(url, name, host, port, sequence):
-    """What is kept of where a bundle is: [name of a peer or None, host, port, path]. The rest is of who asks."""
-    if url is None:
-        return [name, host, port, "o/%d" % sequence]
-    try:
-        if url[:7] != "coap://":
-            raise ValueError
-        where, path = url[7:].split("/", 1)
-        host, port = where.split(":") if ":" in where else (where, _PORT)
-        return [name, host, int(port), path]
-    except (ValueError, TypeError, AttributeError):
-        raise WireError(_OTA_ORDER, 1)
 
 
 async def pull(app, where, offset, sink, is_wanted):
@@ -32,7 +15,7 @@ async def pull(app, where, offset, sink, is_wanted):
 
     WireError when they are not to be had there; what sink raises.
     """
-    name, host, port, path = where
+    name, _, host, port, path = where
     try:
         peer = app.board.radio.address(host, port)
     except (OSError, ValueError):
@@ -41,7 +24,7 @@ async def pull(app, where, offset, sink, is_wanted):
     heard = asyncio.Event()
     fetch = Fetch(_Asker(app.link.asker(name), heard), peer, options, sink, offset=offset)
     try:
-        while is_wanted():
+        while is_wanted() and app.link.port is not None:
             heard.clear()
             wait_ms = fetch.step(app.clock.ms())
             app.link.flush()

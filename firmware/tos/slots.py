@@ -8,7 +8,8 @@ What is known is in /boot.rec, written beside and renamed: a CRC, and then JSON 
     keys: of those, what was confirmed and is not yet in the keystore
     why: [sequence, code] of the update that came to nothing last   source: where the one that is written comes from
 
-A slot's own ~slot, JSON too, is written last: {sequence, content: SHA-256, files: [[path, length], ...]}.
+A slot's own ~slot, JSON too, is written last: {sequence, content: SHA-256, names, lengths}. The last two are of its
+files, as those of Files in toscore/ota_blocks.py; no module of toscore is at hand here at boot.
 """
 
 import binascii
@@ -20,7 +21,7 @@ EMPTY, WRITING, TRIAL, GOOD, BAD = range(5)
 TRIES = 3
 ABOUT = "~slot"  # no file of an update can have this name
 RECORD = "/boot.rec"
-_IDLE, _ON_TRIAL, _ROLLED_BACK = 0, 3, 6  # states of update.py
+_IDLE, _ON_TRIAL, _ROLLED_BACK = 0, 3, 6  # states of ota.py
 _OTA_CRASHED = 435
 _OTA_SLOT_DAMAGED = 436
 
@@ -42,17 +43,29 @@ def is_whole(name):
     view = memoryview(buffer)
     try:
         told = about(name)
-        for path, _ in told["files"]:
+        for path in _paths(told["names"]):
             with open("/%s/%s" % (name, path), "rb") as f:
                 while True:
                     n = f.readinto(buffer)
                     if not n:
                         break
                     digest.update(view[:n])
-        told["files"].clear()  # 11 KB that a stale pointer on the stack would keep as long as the app runs
         return binascii.hexlify(digest.digest()).decode() == told["content"]
     except Exception:  # damage can look like anything
         return False
+
+
+def _paths(names):
+    folder = ""
+    p = 0
+    while p < len(names):
+        end = names.index("\n", p)
+        name = names[p:end]
+        p = end + 1
+        if name.endswith("/"):
+            folder = "" if name == "/" else name
+        else:
+            yield folder + name
 
 
 def load():
@@ -67,9 +80,7 @@ def load():
     record = {"active": "a", "a": [EMPTY, 0], "b": [EMPTY, 0], "floor": 0, "boots": 0}
     for name in "ab":
         if is_whole(name):
-            told = about(name)
-            told["files"].clear()  # as in is_whole
-            record[name] = [GOOD, told["sequence"]]
+            record[name] = [GOOD, about(name)["sequence"]]
     if record["b"][1] > record["a"][1] or record["a"][0] == EMPTY:
         record["active"] = "b"
     newer = record["active"]
@@ -86,6 +97,11 @@ def save(record):
         f.write("%08x" % binascii.crc32(text.encode()))
         f.write(text)
     os.rename(RECORD + ".new", RECORD)
+
+
+def spare(record, name):
+    """The slot where an update goes when this one runs."""
+    return other(name) if name in "ab" else "b" if record["b"][0] != GOOD else "a"
 
 
 def trial(record):

@@ -1,39 +1,53 @@
-"""Whether a version stays: its trial, what is confirmed then, and the way back. MicroPython; only during updates."""
+"""After a start: does the version that is on trial stay, and what else a restart has interrupted. MicroPython; see
+ota.py."""
 
 import binascii
 
 from micropython import const
 from tos import slots
-from tos.update import CONFIRMED, ROLLED_BACK, save
-from toscore.errors import Busy
+from tos.ota import CONFIRMED, TRIAL
+from toscore.errors import StoreError
+from toscore.ota import risen
 
 _HUB_ANSWERS = const(207)
 _OTA_TRIAL = const(232)
 _OTA_CONFIRMED = const(233)
 _SERVICE_CRASHED = const(401)
+_STORE_FAILED = const(407)
 _OTA_SELF_TEST = const(437)
-_OTA_ORDER = const(439)
-_OTA_ASKED = const(440)
 
 _SELF_TEST_MS = const(60000)
 _LOOK_MS = const(1000)
 
 
-async def prove(update):
+async def proceed(ota):
+    if "keys" in slots.load():
+        _rotate(ota.app)
+    if ota.told[1] == TRIAL:
+        await _prove(ota)
+    else:
+        from tos.update import resume
+
+        resume(ota)
+        while ota.app.link.port is None:
+            await ota.pause(_LOOK_MS)
+
+
+async def _prove(ota):
     """Until the version has shown that it works. A restart is one more trial that came to nothing."""
-    app = update.app
-    app.log.event(_OTA_TRIAL, update.told[0])
+    app = ota.app
+    app.log.event(_OTA_TRIAL, ota.told[0])
     await app.clock.sleep_ms(_SELF_TEST_MS)
     while True:
         if not _passes(app):
             app.log.event(_OTA_SELF_TEST)
-            await update.restart()
-        if update.is_ordered:
+            await ota.restart()
+        if ota.is_ordered:
             return
         if not app.config.get("hub") or _HUB_ANSWERS in app.log.counts:
             break
-        await update.pause(_LOOK_MS)
-    _confirm(update)
+        await ota.pause(_LOOK_MS)
+    _confirm(ota)
 
 
 def _passes(app):
@@ -41,43 +55,35 @@ def _passes(app):
     return not silent and app.link.port is not None and _SERVICE_CRASHED not in app.log.counts
 
 
-def _confirm(update):
+def _confirm(ota):
     record = slots.load()
-    floor, keys = record.pop("next", [0, {}])
-    sequence, name = update.told[0], update.told[6]
-    fallback = record[update.spare][1] if record[update.spare][0] == slots.GOOD else sequence
+    wanted, keys = record.pop("next", [0, {}])
+    sequence, name = ota.told[0], ota.told[6]
+    fallback = record[slots.spare(record, name)]
     record["active"] = name
     record[name][0] = slots.GOOD
-    record["floor"] = max(record["floor"], min(floor, fallback))
+    record["floor"] = risen(record["floor"], wanted, fallback[1] if fallback[0] == slots.GOOD else sequence)
     record["boots"] = 0
     record.pop("why", None)
     if keys:
         record["keys"] = keys
-    save(record)
+    _save(record)
     if keys:
-        rotate(update.app)
-    update.app.log.event(_OTA_CONFIRMED, sequence)
-    update.tell(CONFIRMED)
+        _rotate(ota.app)
+    ota.app.log.event(_OTA_CONFIRMED, sequence)
+    ota.tell(CONFIRMED)
 
 
-def rotate(app):
+def _rotate(app):
     """The keys that were confirmed into the keystore: again after a cut, until the record says that it is done."""
     record = slots.load()
     for n, key in record.pop("keys").items():
         app.board.keystore.put("ota" + n, binascii.unhexlify(key) if key else b"")
-    save(record)
+    _save(record)
 
 
-def back(update):
-    """The version before is to run again. Busy when there is none."""
-    record = slots.load()
-    sequence, name = update.told[0], update.told[6]
-    if name not in "ab" or record[update.spare][0] != slots.GOOD:
-        raise Busy(_OTA_ORDER)
-    record[name][0] = slots.BAD
-    record["active"] = update.spare
-    record["why"] = [sequence, _OTA_ASKED]
-    record["boots"] = 0
-    record.pop("next", None)
-    save(record)
-    update.tell(ROLLED_BACK, _OTA_ASKED)
+def _save(record):
+    try:
+        slots.save(record)
+    except OSError as e:
+        raise StoreError(_STORE_FAILED, e.errno)

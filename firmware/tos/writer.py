@@ -1,50 +1,28 @@
-"""The app part of an update into the folder of a slot, as it comes and after a cut. MicroPython; only during updates.
+"""The app part of an update into the folder of a slot, as it comes and after a cut. MicroPython; see ota.py.
 
 Whoever reads a block back later knows by its hash whether it is the right one; no progress is kept anywhere else.
 """
 
-import binascii
-import json
 import os
 
 from micropython import const
-from tos import slots
-from toscore import ota
-from toscore.errors import StoreError, WireError
-from toscore.ota import FILE
+from tos import drop
+from toscore.errors import WireError
+from toscore.ota_blocks import FILE, Blocks, Files, Spread
 
-_OTA_ROOM = const(427)
-_OTA_CONTENT = const(428)
-
-_PATCH = "~patch"  # no file of an update can have this name
-_SECTOR_B = const(4096)
+PATCH = "~patch"  # no file of an update can have this name
 _CHUNK_B = const(512)
-_SPARE = const(8)  # sectors that a file system wants besides
-_FOLDER = const(0x4000)
-_RAW_WINDOW = const(10)
 
 
 class Writer:
-    """name: of the slot, which no start may choose now. base: the slot that a delta is to. Errors of the file system
-    are OSErrors."""
+    """name: of the slot, which no start may choose now. Errors of the file system are OSErrors."""
 
-    def __init__(self, name, part, base):
-        self.name = name
-        self.part = part
-        self._base = base
+    def __init__(self, name, part):
         self._root = "/" + name
-        self._files = part.files if part.base is None else [[_PATCH, part.length]]
+        self._files = transported(part)
+        self._spread = Spread(self._files)
         self._file = self._path = None
-        self.blocks = ota.Blocks(part)
-
-    def check_room(self):
-        """StoreError when the slot could not hold it, with nothing touched."""
-        files = self.part.files if self._files is self.part.files else self.part.files + self._files
-        want = _SPARE + sum([_sectors(length) for _, length in files])
-        want += 2 * len({path[: path.rfind("/")] for path, _ in files if "/" in path})
-        have = os.statvfs("/")[3] + sum([_sectors(size or 0) for _, size in _below(self._root)])
-        if want > have:
-            raise StoreError(_OTA_ROOM, want)
+        self.blocks = Blocks(part)
 
     def begin(self, message):
         """Go on with what is there if it is of this very manifest; else empty the slot."""
@@ -56,8 +34,12 @@ class Writer:
         if is_same:
             self._find()
             return
+        from tos.room import empty
+
         empty(self._root)
-        with open(_made(self._root + "/" + FILE), "wb") as f:
+        empty = None
+        drop("tos.room")
+        with open(made(self._root + "/" + FILE), "wb") as f:
             f.write(message)
 
     def _find(self):
@@ -84,7 +66,7 @@ class Writer:
         view = memoryview(data)
         good = self.blocks.good
         p = 0
-        for path, offset, n in ota.spread(self._files, self.blocks.at, len(view)):
+        for path, offset, n in self._spread.find(self.blocks.at, len(view)):
             self._seek(path, offset)
             self._file.write(view[p : p + n])
             p += n
@@ -104,7 +86,7 @@ class Writer:
     def _seek(self, path, offset):
         if self._path != path:
             self.close()
-            self._file = open(_made(self._root + "/" + path), "r+b" if offset else "wb")
+            self._file = open(made(self._root + "/" + path), "r+b" if offset else "wb")
             self._path = path
             self._file.seek(offset)
 
@@ -113,114 +95,13 @@ class Writer:
             self._file.close()
         self._file = self._path = None
 
-    def finish(self, sequence):
-        """All of it is there: make the slot what can be started. WireError when its content is not the one signed."""
-        self.close()
-        if self.part.base is not None:
-            self._apply()
-        for path, length in self.part.files:
-            if not length:
-                open(_made(self._root + "/" + path), "wb").close()
-        content = binascii.hexlify(self.part.content).decode()
-        with open(self._root + "/" + slots.ABOUT, "w") as f:
-            json.dump({"sequence": sequence, "content": content, "files": self.part.files}, f)
-        if not slots.is_whole(self.name):
-            empty(self._root)
-            raise WireError(_OTA_CONTENT)
 
-    def _apply(self):
-        import deflate
-        from toscore.patch import Patch
-
-        old = _Content("/" + self._base, slots.about(self._base)["files"])
-        new = [0]
-        files = self.part.files
-
-        def write(data):
-            p = 0
-            for path, offset, n in ota.spread(files, new[0], len(data)):
-                self._seek(path, offset)
-                self._file.write(data[p : p + n])
-                p += n
-            new[0] += len(data)
-
-        patch = Patch(old.read, write, old.length, sum([length for _, length in files]))
-        try:
-            with open(self._root + "/" + _PATCH, "rb") as f:
-                stream = deflate.DeflateIO(f, deflate.RAW, _RAW_WINDOW)
-                view = memoryview(bytearray(_CHUNK_B))
-                while True:
-                    n = stream.readinto(view)
-                    if not n:
-                        break
-                    patch.feed(view[:n])
-            patch.finish()
-        finally:
-            self.close()
-            old.close()
-        os.remove(self._root + "/" + _PATCH)
+def transported(part):
+    """The files in which its bytes are, as they come."""
+    return part.files if part.base is None else Files(PATCH + "\n", [part.length])
 
 
-class _Content:
-    """The content of a slot, as if it were one file."""
-
-    def __init__(self, root, files):
-        self._root = root
-        self._files = files
-        self.length = sum([length for _, length in files])
-        self._path = self._file = None
-
-    def read(self, offset, n):
-        out = b""
-        for path, at, many in ota.spread(self._files, offset, n):
-            if self._path != path:
-                self.close()
-                self._file = open(self._root + "/" + path, "rb")
-                self._path = path
-            self._file.seek(at)
-            out += self._file.read(many)
-        return out
-
-    def close(self):
-        if self._file:
-            self._file.close()
-        self._file = self._path = None
-
-
-def empty(root):
-    """Remove all that is in a folder, the manifest first: without it nobody goes on with what is left."""
-    for path in (root + "/" + FILE, root + "/" + slots.ABOUT):
-        try:
-            os.remove(path)
-        except OSError:
-            pass
-    for path, size in _below(root):
-        if size is None:  # an empty folder could hide a module of the next version
-            os.rmdir(path)
-        else:
-            os.remove(path)
-
-
-def _below(root):
-    """(path, bytes) of each file below a folder, and (path, None) of each folder behind what is in it."""
-    try:
-        rows = list(os.ilistdir(root))
-    except OSError:
-        return
-    for row in rows:
-        path = root + "/" + row[0]
-        if row[1] & _FOLDER:
-            yield from _below(path)
-            yield path, None
-        else:
-            yield path, row[3]
-
-
-def _sectors(length):
-    return (length + _SECTOR_B - 1) // _SECTOR_B
-
-
-def _made(path):
+def made(path):
     """The path, whose folders are there now."""
     at = path.find("/", 1)
     while at > 0:

@@ -22,12 +22,12 @@ def imported(name):
     return gc.mem_alloc() - before
 
 
-names = ("errors", "p256", "ecdsa", "cbor_viper", "ota_manifest", "ota", "patch")
+names = ("errors", "p256", "ecdsa", "cbor_viper", "ota_sign", "ota_blocks", "ota_manifest", "ota", "patch")
 import_b = {name: imported("toscore." + name) for name in names}
 
 import deflate  # noqa: E402
 from helpers import inflate  # noqa: E402
-from toscore import cbor_viper, ota, ota_manifest  # noqa: E402
+from toscore import cbor_viper, ota_blocks, ota_manifest  # noqa: E402
 from toscore.patch import Patch  # noqa: E402
 
 
@@ -57,7 +57,7 @@ part = manifest.parts[0]
 
 buf = bytearray(512)
 began = time.ticks_us()
-blocks = ota.Blocks(part)
+blocks = ota_blocks.Blocks(part)
 with open(folder + "data", "rb") as f:
     while n := f.readinto(buf):
         blocks.write(memoryview(buf)[:n])

@@ -70,7 +70,7 @@ class Mutant:
         return self.name.replace(" ", "-")
 
 
-_FLOOR = '        record["boots"] = 0\n        record.pop("source", None)\n'
+_FLOOR = '    record["boots"] = 0\n    record.pop("source", None)\n'
 
 MUTANTS = [
     Mutant(
@@ -79,21 +79,21 @@ MUTANTS = [
         '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"',
     ),
     Mutant(
-        "has a single slot", "update", "update.py", "",
-        "self.spare = slots.other(name) if", "self.spare = name if", 1000,
+        "has a single slot", "update", "slots.py", "",
+        "    return other(name) if", "    return name if", 1000,
     ),
     Mutant(
         "counts a trial when it is over", "broken", "slots.py", "does not rest",
         "            save(record)  # first", "            name or save(record)  # first", 1000,
     ),
     Mutant(
-        "raises the floor before the confirmation", "update", "update.py", "the floor rose",
-        _FLOOR, '        record["floor"] = manifest.floor\n' + _FLOOR, 1000,
+        "raises the floor before the confirmation", "update", "finish.py", "the floor rose",
+        _FLOOR, '    record["floor"] = manifest.floor\n' + _FLOOR, 1000,
     ),
     Mutant(
         "forgets the keys that were confirmed", "update", "trial.py", "keys:",
         '    for n, key in record.pop("keys").items():\n',
-        '    keys = record.pop("keys")\n    save(record)\n    for n, key in keys.items():\n',
+        '    keys = record.pop("keys")\n    _save(record)\n    for n, key in keys.items():\n',
     ),
     Mutant(
         "keeps a block until its file is closed", "update", "writer.py", "came again",

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from littlefs import LittleFSError, UserContext
 from tosplus import image
 from tosplus.ota import bundle, keys, pack
+from tosplus.ota.listed import listed
 from tosplus.sim.process import micropython
 
 from .checks import TEARS, WORKERS
@@ -77,7 +78,8 @@ def flashed(files, firmware):
     about = {
         "sequence": 1,
         "content": hashlib.sha256(b"".join(files.values())).hexdigest(),
-        "files": [[path, len(data)] for path, data in files.items()],
+        "names": listed(files),
+        "lengths": [len(data) for data in files.values()],
     }
     starts = {name: (ROOT / "firmware" / name).read_bytes() for name in ("boot.py", "main.py")}
     slots = (firmware / "tos/slots.py").read_bytes()

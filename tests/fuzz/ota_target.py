@@ -13,7 +13,7 @@ from binascii import hexlify, unhexlify
 
 from helpers import inflate
 from mutate import mutated
-from toscore import cbor_viper, ecdsa, ota, ota_manifest
+from toscore import cbor_viper, ecdsa, ota, ota_blocks, ota_manifest
 from toscore.errors import TosError
 from toscore.patch import Patch
 
@@ -74,13 +74,13 @@ def manifest(message):
     for part in found.parts:
         ensure(32 * ((part.length + 4095) // 4096) == len(part.hashes) and len(part.content) == 32, "hashes")
         names = [path for path, _ in part.files or ()]
-        ensure(len(set(names)) == len(names) and ota.FILE not in names, "names")
+        ensure(len(set(names)) == len(names) and ota_blocks.FILE not in names, "names")
         for path in names:
             ensure(path and path[0] != "/" and not {"..", "", "."} & set(path.split("/")), "path")
         if part.files and part.base is None:
             ensure(sum([length for _, length in part.files]) == part.length, "length")
         try:
-            ota.Blocks(part).write(message)
+            ota_blocks.Blocks(part).write(message)
         except TosError:
             pass
     after = ota.rotated(KEYS, found)

@@ -7,6 +7,7 @@ import json
 import pytest
 from tosplus import board, build, manifest
 from tosplus.errors import HostError, UsageFault
+from tosplus.ota.listed import unlisted
 
 TOS = {
     "flash": {"size": 4194304, "vfs_offset": 2097152, "vfs_size": 2097152},
@@ -70,7 +71,8 @@ def test_the_tree_is_what_the_flash_will_hold(project):
         "tree",
     ]
     about = json.loads(tree["a/~slot"])
-    assert about["files"] == [[name, len(tree[f"a/{name}"])] for name in SLOT] and about["sequence"] == 0
+    assert about["lengths"] == [len(tree[f"a/{name}"]) for name in SLOT] and about["sequence"] == 0
+    assert unlisted(about["names"]) == SLOT
     assert about["content"] == hashlib.sha256(b"".join(tree[f"a/{name}"] for name in SLOT)).hexdigest()
     assert tree["main.py"] == (project / "firmware/main.py").read_bytes()  # stock firmware starts text only
     assert tree["a/app.mpy"][:1] == b"M"

@@ -7,36 +7,38 @@ OTA = "test_ota.py::"
 PATCH = "test_patch.py::"
 HOST = "host/test_ota.py::"
 MANIFEST = "ota_manifest.py"
+SIGN = "ota_sign.py"
+BLOCKS = "ota_blocks.py"
 BUNDLE = "tools/tosplus/ota/bundle.py"
 
 MUTANTS = [
     Mutant(
-        "the signature is not checked", MANIFEST, OTA + "test_an_unsigned_bundle_is_refused",
+        "the signature is not checked", SIGN, OTA + "test_an_unsigned_bundle_is_refused",
         "if not ecdsa.verify(", "if False and ecdsa.verify(",
     ),
     Mutant(
-        "what is signed has no context string", MANIFEST, OTA + "test_what_pycose_signed_is_read",
+        "what is signed has no context string", SIGN, OTA + "test_what_pycose_signed_is_read",
         r'sha256(b"\x84\x6aSignature1")', r'sha256(b"\x83")',
     ),
     Mutant(
-        "the protected header is not signed", MANIFEST, OTA + "test_what_pycose_signed_is_read",
+        "the protected header is not signed", SIGN, OTA + "test_what_pycose_signed_is_read",
         "    digest.update(view[_PROTECTED:_KID_END])\n", "",
     ),
     Mutant(
-        "a revoked key still signs", MANIFEST, OTA + "test_a_key_that_is_unknown_or_revoked_signs_nothing",
+        "a revoked key still signs", SIGN, OTA + "test_a_key_that_is_unknown_or_revoked_signs_nothing",
         "        raise AuthError(_OTA_KEY)\n", "        signer = 1\n",
     ),
     Mutant(
-        "a message may be of any length", MANIFEST, OTA + "test_a_megabyte_is_refused_before_anything_is_made_of_it",
+        "a message may be of any length", SIGN, OTA + "test_a_megabyte_is_refused_before_anything_is_made_of_it",
         'if len(message) > MESSAGE_B:\n        raise _bad("length")', "if False:\n        pass",
     ),
     Mutant(
-        "bytes may follow the signature", MANIFEST, OTA + "test_every_truncation_is_refused_and_every_byte_more",
+        "bytes may follow the signature", SIGN, OTA + "test_every_truncation_is_refused_and_every_byte_more",
         "len(message) != p + n + _TAIL_B", "len(message) < p + n + _TAIL_B",
     ),
     Mutant(
         "files may inflate to anything", MANIFEST, OTA + "test_every_bad_manifest_is_refused_for_its_reason",
-        "if len(data) > MESSAGE_B:", "if False:",
+        "if not 0 < len(data) <= NAMES_B or data[-1] != 10:", "if not data or data[-1] != 10:",
     ),
     Mutant(
         "a path may lead upwards", MANIFEST, OTA + "test_every_bad_manifest_is_refused_for_its_reason",
@@ -88,11 +90,11 @@ MUTANTS = [
     ),
     Mutant(
         "the floor rises above the fallback", "ota.py", OTA + "test_the_floor_rises_to_the_fallback_and_no_further",
-        "min(manifest.floor, fallback)", "manifest.floor",
+        "min(wanted, fallback)", "wanted",
     ),
     Mutant(
         "the floor sinks", "ota.py", OTA + "test_the_floor_rises_to_the_fallback_and_no_further",
-        "max(floor, min(manifest.floor, fallback))", "min(manifest.floor, fallback)",
+        "max(floor, min(wanted, fallback))", "min(wanted, fallback)",
     ),
     Mutant(
         "a delta is for anything", "ota.py", OTA + "test_a_delta_is_for_what_runs",
@@ -107,26 +109,26 @@ MUTANTS = [
         " or (key is not None and key == keys[manifest.signer])", "",
     ),
     Mutant(
-        "the hash of a block is skipped", "ota.py",
+        "the hash of a block is skipped", BLOCKS,
         OTA + "test_a_byte_that_is_wrong_is_found_by_the_end_of_its_block",
         "if self._digest.digest() != right:", "if block == 1 and self._digest.digest() != right:",
     ),
     Mutant(
-        "the last block, which is short, is not hashed", "ota.py",
+        "the last block, which is short, is not hashed", BLOCKS,
         OTA + "test_pieces_of_any_size_are_blocks",
         "self.at % BLOCK_B == 0 or self.at == length:", "self.at % BLOCK_B == 0:",
     ),
     Mutant(
-        "each block is compared with the first hash", "ota.py", OTA + "test_pieces_of_any_size_are_blocks",
+        "each block is compared with the first hash", BLOCKS, OTA + "test_pieces_of_any_size_are_blocks",
         "hashes[HASH_B * block : HASH_B * (block + 1)]", "hashes[:HASH_B]",
     ),
     Mutant(
-        "a part may be longer than it says", "ota.py", OTA + "test_bytes_behind_the_last_are_too_many",
+        "a part may be longer than it says", BLOCKS, OTA + "test_bytes_behind_the_last_are_too_many",
         "            if n == 0:\n                raise WireError(_OTA_DAMAGED, self.at // BLOCK_B)\n",
         "            if n == 0:\n                break\n",
     ),
     Mutant(
-        "a rewind goes on with the old hash", "ota.py",
+        "a rewind goes on with the old hash", BLOCKS,
         OTA + "test_after_a_cut_at_any_byte_less_than_a_block_is_fetched_again",
         "        self.at = self.good\n        self._digest = sha256()\n",
         "        if self.good == 0 and not hasattr(self, '_digest') or self.at == self.good:\n"

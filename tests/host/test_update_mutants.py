@@ -10,13 +10,13 @@ REFUSED = "host/test_update.py::test_what_is_not_for_it_is_refused_with_its_reas
 MUTANTS = [
     Mutant(
         "writes before it looks at the signature", UPDATE, REFUSED,
-        "        manifest = self._manifest(value[0])\n        host",
-        "        save(slots.load())\n        manifest = self._manifest(value[0])\n        host",
+        "    manifest = _manifest(ota, value[0])\n",
+        "    slots.save(slots.load())\n    manifest = _manifest(ota, value[0])\n",
     ),
     Mutant(
         "takes an update during another's trial", UPDATE,
         "host/test_update.py::test_a_new_version_is_fetched_tried_and_confirmed",
-        "if self._job or self.told[1] in (READY, TRIAL):", "if self._job or self.told[1] == READY:",
+        "if ota.job or ota.told[1] in (READY, TRIAL):", "if ota.job or ota.told[1] == READY:",
     ),
     Mutant(
         "confirms without an answer of the hub", TRIAL,
@@ -29,7 +29,7 @@ MUTANTS = [
         "if not _passes(app):", "if False:",
     ),
     Mutant(
-        "does not hash the last block, which is short", "ota.py",
+        "does not hash the last block, which is short", "ota_blocks.py",
         "host/test_update.py::test_the_last_block_is_looked_at_as_the_others",
         "if self._digest.digest() != right:", "if self._digest.digest() != right and self.at % BLOCK_B == 0:",
     ),

@@ -5,9 +5,10 @@ from binascii import unhexlify
 from hashlib import sha256
 
 from helpers import inflate, raises
-from toscore import cbor, ecdsa, ota, ota_manifest
+from toscore import cbor, ecdsa, ota, ota_blocks, ota_manifest
 from toscore.errors import AuthError, Denied, TosError, WireError
-from toscore.ota_manifest import APP, FIRMWARE, MESSAGE_B
+from toscore.ota_blocks import APP, FIRMWARE
+from toscore.ota_sign import MESSAGE_B
 
 with open("tests/vectors/ota.json") as f:
     VECTORS = json.load(f)
@@ -44,7 +45,7 @@ def test_what_pycose_signed_is_read():
     assert (found.sequence, found.floor, found.version, found.keys, found.signer) == (7, 5, "1.2.0", {}, 0)
     part = found.parts[0]
     assert (part.kind, part.length, part.base) == (APP, 9192, None) and part.content == sha256(DATA).digest()
-    assert part.files == [["app.mpy", 5000], ["lib/tos/app.mpy", 4192], ["lib/empty.mpy", 0]]
+    assert list(part.files) == [("app.mpy", 5000), ("lib/tos/app.mpy", 4192), ("lib/empty.mpy", 0)]
     assert part.hashes[64:] == sha256(DATA[8192:]).digest() and len(part.hashes) == 96
 
 
@@ -55,7 +56,7 @@ def test_every_good_manifest_is_read_from_any_kind_of_bytes():
             found = ota_manifest.read(kind(message), KEYS, cbor, inflate)
             assert found.signer == (name == "by the second key"), name
     assert [part.kind for part in manifest("with firmware").parts] == [APP, FIRMWARE]
-    assert manifest("back in the folder of all").parts[0].files == [["lib/a", 9000], ["z", 192]]
+    assert list(manifest("back in the folder of all").parts[0].files) == [("lib/a", 9000), ("z", 192)]
     assert manifest("a delta").parts[0].base == content(32, 3)
     assert manifest("gives a key").keys == {1: THIRD} and manifest("revokes a key").keys == {1: None}
 
@@ -154,8 +155,8 @@ def test_a_delta_is_for_what_runs():
 def test_the_floor_rises_to_the_fallback_and_no_further():
     found = manifest()
     assert found.floor == 5
-    assert [ota.risen(0, found, fallback) for fallback in (0, 3, 5, 6)] == [0, 3, 5, 5]
-    assert ota.risen(4, found, 3) == 4 and ota.risen(6, found, 9) == 6
+    assert [ota.risen(0, found.floor, fallback) for fallback in (0, 3, 5, 6)] == [0, 3, 5, 5]
+    assert ota.risen(4, 5, 3) == 4 and ota.risen(6, 5, 9) == 6
 
 
 # Keys
@@ -191,7 +192,7 @@ def test_a_device_always_keeps_the_key_that_signed():
 
 
 def blocks():
-    return ota.Blocks(manifest().parts[0])
+    return ota_blocks.Blocks(manifest().parts[0])
 
 
 def test_pieces_of_any_size_are_blocks():
@@ -255,10 +256,11 @@ def test_what_a_cut_tore_is_fetched_again():
 def test_where_a_content_is_among_files():
     files = [["a", 10], ["none", 0], ["b", 1], ["c", 5]]
     whole = [(path, i) for path, length in files for i in range(length)]
+    spread = ota_blocks.Spread(files)
     for offset in range(17):
         for n in range(20):
             found = []
-            for path, at, here in ota.spread(files, offset, n):
+            for path, at, here in spread.find(offset, n):
                 assert here > 0
                 found += [(path, at + i) for i in range(here)]
             assert found == whole[offset : offset + n]

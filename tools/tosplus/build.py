@@ -20,6 +20,7 @@ from . import board_source, image, manifest
 from .board import Board
 from .errors import HostError, UsageFault
 from .manifest import Source
+from .ota.listed import listed
 from .paths import FIRMWARE, WORK, shown
 
 # Measured on an emulated ESP32 with stock MicroPython 1.25: what a module costs the heap, per byte of .mpy.
@@ -200,9 +201,10 @@ def _alone() -> Iterator[None]:
 
 def _about(files: dict[str, bytes]) -> bytes:
     """What a slot holds, as firmware/slots.py compares it. It was flashed, not updated: its sequence is 0."""
-    lengths = [[path, len(files[path])] for path in sorted(files)]
-    content = _digest(b"".join(files[path] for path in sorted(files)))
-    return json.dumps({"sequence": 0, "content": content, "files": lengths}, separators=(",", ":")).encode()
+    paths = sorted(files)
+    content = _digest(b"".join(files[path] for path in paths))
+    about = {"sequence": 0, "content": content, "names": listed(paths), "lengths": [len(files[path]) for path in paths]}
+    return json.dumps(about, separators=(",", ":")).encode()
 
 
 def _digest(data: bytes) -> str:

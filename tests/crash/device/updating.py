@@ -9,11 +9,37 @@ import os
 import sys
 
 import chip
+import tos
 import vfs
-from tos import pull, slots, trial, writer  # noqa: F401  # all of it while the host's files are in reach
 from tos.ports.unix import Keystore
-from tos.update import IDLE, TRIAL, Update
-from toscore import cbor, coap, ecdsa, ota, ota_manifest, p256, patch  # noqa: F401
+
+tos.drop = lambda *names: None  # all of it is loaded while the host's files are in reach
+
+
+class Pull:
+    """In place of tos/pull.py: what the peer has is in a file."""
+
+    async def pull(self, app, where, offset, sink, is_wanted):
+        bundle.seek(offset)
+        while True:
+            piece = bundle.read(_PIECE_B)
+            if not piece:
+                return
+            fetched.write("%d\n" % len(piece))
+            fetched.flush()
+            sink(0, piece)
+
+
+sys.modules["tos.pull"] = Pull()
+
+import tos.download  # noqa: E402
+import tos.finish  # noqa: E402
+import tos.room  # noqa: E402
+import tos.trial  # noqa: E402
+import tos.update  # noqa: E402
+from tos import slots  # noqa: E402
+from tos.ota import IDLE, TRIAL, Ota  # noqa: E402
+from toscore import coap, ecdsa, ota, ota_manifest, ota_sign, p256, patch  # noqa: E402, F401
 
 _PIECE_B = 1024
 
@@ -48,7 +74,7 @@ class Time:
 
 
 class Nothing:
-    """What an Update calls of an app, and nothing comes of it here."""
+    """What an Ota calls of an app, and nothing comes of it here."""
 
     rows = ()
     port = 5683
@@ -89,30 +115,17 @@ class App:
     def make_safe(self):
         pass
 
-
-class Stored(Update):
-    """What the peer has is in a file."""
-
-    async def _pull(self, job, into, source, begins):
-        at = begins + into.blocks.good
-        bundle.seek(at)
-        while True:
-            piece = bundle.read(_PIECE_B)
-            if not piece:
-                return
-            fetched.write("%d\n" % len(piece))
-            fetched.flush()
-            into.write(piece)
+    def use(self, service):
+        pass
 
 
-sys.modules["tos.update"].drop = lambda *names: None
 codes = []
 order = json.loads(sys.stdin.readline())
 
 
 def run(board, version):
     """What the app of every slot does."""
-    update = Stored(App(board))
+    update = Ota(App(board))
     is_trial = update.told[1] == TRIAL
     told = {"slot": board.slot, "version": version, "whole": board.slot == "r" or slots.is_whole(board.slot)}
     told["trial"] = is_trial

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..errors import HostError
 from . import delta, keys
+from .listed import listed, unlisted
 
 BLOCK_B = 4096
 MESSAGE_B = 4096
@@ -40,10 +41,12 @@ class Part:
         """Its map in the manifest."""
         fields: dict[int, object] = {0: self.kind, 1: len(self.data), 2: hashes(self.data)}
         if self.files:
-            fields[3] = delta.deflate(cbor2.dumps(_listed(self.files)))
+            fields[3] = delta.deflate(listed(path for path, _ in self.files).encode())
         fields[4] = self.content
         if self.base is not None:
             fields[5] = self.base
+        if self.files:
+            fields[6] = b"".join(_number(length) for _, length in self.files)
         return fields
 
 
@@ -150,7 +153,8 @@ def hashes(data: bytes) -> bytes:
 def _part(fields: dict[int, Any], stream: io.BytesIO) -> Part:
     length = fields[1]
     data = stream.read(length)
-    files = _paths(cbor2.loads(delta.inflate(fields[3]))) if 3 in fields else ()
+    paths = unlisted(delta.inflate(fields[3]).decode("ascii")) if 3 in fields else []
+    files = tuple(zip(paths, _lengths(fields.get(6, b"")), strict=True))
     part = Part(fields[0], data, files, fields[4], fields.get(5))
     name = KINDS[part.kind]
     if len(data) != length:
@@ -164,30 +168,22 @@ def _part(fields: dict[int, Any], stream: io.BytesIO) -> Part:
     return part
 
 
-def _listed(files: tuple[tuple[str, int], ...]) -> list[str | int]:
-    """As the manifest has them: each folder once for the names behind it."""
-    found: list[str | int] = []
-    folder = ""
-    for path, length in files:
-        parent, _, name = path.rpartition("/")
-        if parent != folder:
-            found.append(f"{parent}/")
-        folder = parent
-        found += [name, length]
-    return found
+def _number(n: int) -> bytes:
+    """7 bits in each byte, lowest first."""
+    return bytes((n,)) if n < 128 else bytes((n & 127 | 128,)) + _number(n >> 7)
 
 
-def _paths(listed: list[Any]) -> tuple[tuple[str, int], ...]:
-    """The opposite. What is in no order of _listed comes out as something else: see loads."""
-    found = []
-    folder = ""
-    entries = iter(listed)
-    for entry in entries:
-        if entry.endswith("/"):
-            folder = entry.removeprefix("/")
-        else:
-            found.append((folder + entry, next(entries, -1)))
-    return tuple(found)
+def _lengths(numbers: bytes) -> list[int]:
+    """The opposite, of several."""
+    lengths = []
+    n = shift = 0
+    for byte in numbers:
+        n |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            lengths.append(n)
+            n = shift = 0
+    return lengths
 
 
 def _protected(kid: bytes) -> bytes:

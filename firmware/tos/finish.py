@@ -1,0 +1,135 @@
+"""From the bytes of an update to a slot that can be started; or the end of one that failed. MicroPython; see ota.py."""
+
+import binascii
+import json
+import os
+
+from micropython import const
+from tos import slots
+from tos.ota import FAILED, IDLE, READY
+from tos.room import empty
+from tos.writer import PATCH, made
+from toscore.errors import StoreError, WireError
+from toscore.ota_blocks import Files, Spread
+
+_OTA_READY = const(231)
+_STORE_FAILED = const(407)
+_OTA_CONTENT = const(428)
+
+_CHUNK_B = const(512)
+_RAW_WINDOW = const(10)
+
+
+def ready(ota):
+    """All of its bytes are there: make the slot what the next start tries. WireError when its content is not the one
+    signed; OSError."""
+    manifest = ota.job[0]
+    part = manifest.parts[0]
+    record = slots.load()
+    spare = slots.spare(record, ota.told[6])
+    root = "/" + spare
+    if part.base is not None:
+        _apply(part, root, "/" + ota.told[6])
+    for path, length in part.files:
+        if not length:
+            open(made(root + "/" + path), "wb").close()
+    content = binascii.hexlify(part.content).decode()
+    about = {"sequence": manifest.sequence, "content": content}
+    about["names"], about["lengths"] = part.files.names, part.files.lengths
+    with open(root + "/" + slots.ABOUT, "w") as f:
+        json.dump(about, f)
+    if not slots.is_whole(spare):
+        empty(root)
+        raise WireError(_OTA_CONTENT)
+    record[spare] = [slots.TRIAL, manifest.sequence]
+    keys = {str(n): key and binascii.hexlify(key).decode() for n, key in manifest.keys.items()}
+    record["next"] = [manifest.floor, keys]
+    record["boots"] = 0
+    record.pop("source", None)
+    try:
+        slots.save(record)
+    except OSError as e:
+        raise StoreError(_STORE_FAILED, e.errno)
+    ota.app.log.event(_OTA_READY, manifest.sequence)
+    ota.tell(READY)
+
+
+def failed(ota, code):
+    """It came to nothing. code: the reason, 0 when somebody wanted that."""
+    ota.job = None
+    record = slots.load()
+    spare = slots.spare(record, ota.told[6])
+    if record[spare][0] == slots.WRITING:
+        record[spare] = [slots.EMPTY, 0]
+        record.pop("source", None)
+        try:
+            slots.save(record)
+        except OSError as e:
+            ota.app.log.event(_STORE_FAILED, e.errno)
+    ota.tell(FAILED if code else IDLE, code)
+
+
+def _apply(part, root, base):
+    import deflate
+    from toscore.patch import Patch
+
+    told = slots.about(base[1:])
+    old = _Content(base, Files(told["names"], told["lengths"]))
+    told = None
+    spread = Spread(part.files)
+    state = [0, None, None]  # bytes written, path, file
+
+    def write(data):
+        p = 0
+        for path, _, n in spread.find(state[0], len(data)):
+            if state[1] != path:
+                if state[2]:
+                    state[2].close()
+                state[2] = open(made(root + "/" + path), "wb")
+                state[1] = path
+            state[2].write(data[p : p + n])
+            p += n
+        state[0] += len(data)
+
+    patch = Patch(old.read, write, sum(old.files.lengths), sum(part.files.lengths))
+    try:
+        with open(root + "/" + PATCH, "rb") as f:
+            stream = deflate.DeflateIO(f, deflate.RAW, _RAW_WINDOW)
+            view = memoryview(bytearray(_CHUNK_B))
+            while True:
+                n = stream.readinto(view)
+                if not n:
+                    break
+                patch.feed(view[:n])
+        patch.finish()
+    finally:
+        if state[2]:
+            state[2].close()
+        old.close()
+    os.remove(root + "/" + PATCH)
+
+
+class _Content:
+    """The content of a slot, as if it were one file."""
+
+    def __init__(self, root, files):
+        self.files = files
+        self._root = root
+        self._spread = Spread(files)
+        self._path = self._file = None
+
+    def read(self, offset, n):
+        out = b""
+        for path, at, many in self._spread.find(offset, n):
+            if self._path != path:
+                self.close()
+                self._file = open(self._root + "/" + path, "rb")
+                self._path = path
+            self._file.seek(at)
+            out += self._file.read(many)
+        return out
+
+    def close(self):
+        if self._file:
+            self._file.close()
+        self._file = self._path = None
