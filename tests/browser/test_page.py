@@ -4,7 +4,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 MOST_KB = 150  # of a first visit
-LAST_OF = {"": ".card", "device": ".log", "events": ".event", "part": ".levers, .pairing, .wall, .page > .empty"}  # what a view shows last
+# What a view shows last.
+LAST_OF = {"": ".card", "device": ".log", "events": ".event", "part": ".levers, .pairing, .wall, .page > .empty"}
 
 
 def test_a_first_visit_is_small(person, record_property):

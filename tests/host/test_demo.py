@@ -50,7 +50,7 @@ def test_the_story_holds(tmp_path):
     story = ["tos", "demo", "--once", "--json"]
     done = subprocess.run(story, capture_output=True, text=True, cwd=tmp_path, timeout=100)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and len(steps) == 10, done.stdout + done.stderr
+    assert done.returncode == 0 and len(steps) == 12, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)
 
 

@@ -27,8 +27,8 @@ def command(once: bool, as_json: bool) -> None:
     """Five simulated devices and a hub, whose page opens in the browser. Ctrl-C ends all.
 
     With --once: a kettle boils, a fridge is left open, the hub is killed, a thermometer breaks, the power fails in the
-    middle of a write; each step is played through the hub, and checked there. It begins with new devices and a new
-    hub: what an earlier demo has kept is lost.
+    middle of a write, an update is rolled out, and a broken one rolls back; each step is played through the hub, and
+    checked there. It begins with new devices and a new hub: what an earlier demo has kept is lost.
 
     \b
       tos demo
@@ -99,8 +99,12 @@ def _welcome(stage: "Stage") -> None:
     from rich.console import Console
     from rich.panel import Panel
 
+    from ..demo.releases import BROKEN, GOOD
+    from ..ota.at_hub import URL
     from ..paths import shown
 
+    good, broken = (shown(stage.releases.folder / name) for name in (GOOD, BROKEN))
+    hub = "" if stage.hub.url == URL else f" --hub {stage.hub.url}"
     tos = "tos" if shutil.which("tos") else shown(Path(sys.argv[0]))
     Console().print(Panel(f"[bold]{stage.hub.url}[/bold]", title="the page", title_align="left", padding=(1, 4)))
     click.echo(
@@ -108,9 +112,12 @@ def _welcome(stage: "Stage") -> None:
         "  switch the kettle on: it boils, and switches itself off\n"
         "  in The world: open the fridge, break its probe, pull a plug, kill -9 a device\n"
         "  a rule on the fridge, that also holds while the hub is away\n"
+        "  in Updates: how far the two rollouts are that you begin below\n"
         "and in another terminal, in this directory:\n"
         f"  {tos} dev set kettle power on\n"
         f"  {tos} dev repl kettle      (Ctrl-C there stops the app, Ctrl-D starts it again)\n"
+        f"  {tos} ota rollout {good}{hub}\n"
+        f"  {tos} ota rollout {broken}{hub}      (a broken one after that: it rolls back by itself)\n"
         f"  kill -9 {stage.hub.pid}             the hub itself, which comes back\n"
         "What happens is told here; Ctrl-C ends it."
     )

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,28 +11,16 @@ import httpx
 from ..errors import HostError
 from ..link.client import Client, LinkError
 from ..link.schema import Value
+from . import releases
+from .checks import Failed, Step, check_history, expect
 from .stage import Stage
 
 _RATE = 30  # a litre boils in 6 s
 _FOOD_C, _COLD_C, _NEARLY_C = 4, 40, 97
 _RULE_C = 60
 _SENSOR_SILENT, _UNSECURED = 336, 356
-_SILENCE_S = 2.0  # between readings of water that heats, on a busy machine
 _OUTAGE_S = 1.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """title: what happened; checked: what was seen, or what should have been."""
-
-    title: str
-    ok: bool
-    checked: str
-    seconds: float
-
-
-class _Failed(HostError):
-    """A check that did not hold."""
+_UPDATE_S = 30.0
 
 
 class Story:
@@ -56,6 +42,8 @@ class Story:
             self._cut,
             self._press,
             self._together,
+            self._update,
+            self._come_back,
         )
         async with contextlib.AsyncExitStack() as self._stack:
             for step in steps:
@@ -74,25 +62,25 @@ class Story:
         await self._stack.enter_async_context(self._stage)
         self._page = self._stage.page
         names = sorted(device["name"] for device in self._page.devices.values())
-        _expect("devices on the hub", sorted(self._stage.plan.devices), names)
+        expect("devices on the hub", sorted(self._stage.plan.devices), names)
         return f"{', '.join(names)}: all live at {self._stage.hub.url}"
 
     async def _paired(self) -> str:
         """Each showed a code on its console and was paired by it; in the clear they answer nobody"""
         devices = self._page.devices
         for id, device in devices.items():
-            _expect(f"whether {device['name']} is paired", True, device["paired"])
+            expect(f"whether {device['name']} is paired", True, device["paired"])
             if device["link"] != "asleep":
                 peers = [(p["name"], p["role"]) for p in (await self._ask("GET", f"devices/{id}/peers"))["peers"]]
-                _expect(f"who is paired with {device['name']}", [("hub", "owner")], peers)
+                expect(f"who is paired with {device['name']}", [("hub", "owner")], peers)
         kettle = self._stage.house.devices["kettle"]
         try:
             async with Client(*kettle.link) as stranger:
                 await stranger.set("power", True)
-            raise _Failed("expected the kettle to refuse a stranger, and it did not")
+            raise Failed("expected the kettle to refuse a stranger, and it did not")
         except LinkError as e:
-            _expect("what the kettle answers a stranger", ("4.01", _UNSECURED), (e.answer, e.code))
-        _expect("the relay", False, (await kettle.control("get"))["signals"]["relay"])
+            expect("what the kettle answers a stranger", ("4.01", _UNSECURED), (e.answer, e.code))
+        expect("the relay", False, (await kettle.control("get"))["signals"]["relay"])
         return f"the hub is the owner of {len(devices)} devices; a stranger's power on is refused"
 
     async def _boil(self) -> str:
@@ -134,9 +122,9 @@ class Story:
         await self._becomes("kettle", "power", "off", lambda now: now is False)
         await self._becomes("kettle", "temp", f"about {_RULE_C}", lambda now: now > _RULE_C - 10)  # it cools already
         points = await self._history("kettle", "temp", began)
-        _check_history(points, down, up)
+        check_history(points, down, up)
         await self._page.until("the press during the outage", lambda: self._happened("tv", "ok"))
-        _expect("that press in the history", 1, len(await self._told("tv", "ok")))
+        expect("that press in the history", 1, len(await self._told("tv", "ok")))
         await self._rules([])
         return (
             f"power off at {self._number('kettle', 'temp')} °C without the hub, away for {up - down:.1f} s; "
@@ -151,7 +139,7 @@ class Story:
         await self._becomes("kettle", "temp", "unknown", lambda now: now is None)
         await self._becomes("kettle", "power", "off", lambda now: now is False)
         status, told = await self._page.ask("PUT", self._path("kettle", "s/power"), {"value": True})
-        _expect("the answer to power on", (409, _SENSOR_SILENT, "5.03"), (status, told["code"], told["answer"]))
+        expect("the answer to power on", (409, _SENSOR_SILENT, "5.03"), (status, told["code"], told["answer"]))
         await self._move("kettle", "probe", False)
         await self._becomes("kettle", "temp", "known", lambda now: now is not None)
         words = told["error"].partition("\n")[0]
@@ -165,7 +153,7 @@ class Story:
         await self._move("kettle", "kill")
         told = await self._comes_back("kettle", starts)
         await self._becomes("kettle", "power", "off", lambda now: now is False)
-        _expect("boils after the restart", 1, self._page.value("kettle", "boils"))
+        expect("boils after the restart", 1, self._page.value("kettle", "boils"))
         temp = await self._becomes("kettle", "temp", f"still {_COLD_C - 1}", lambda now: now and now >= _COLD_C - 1)
         return f"the hub tells: {told}; power off, boils 1, the water still at {temp} °C"
 
@@ -204,12 +192,45 @@ class Story:
         await watch.press("button_b", 6000)
         while (await tv.control("get"))["signals"]["relay"] is was:
             if time.monotonic() > began + 5:
-                raise _Failed("expected the watch's button to switch the TV")
+                raise Failed("expected the watch's button to switch the TV")
             await asyncio.sleep(0.02)
         self._stage.hub.plug()
         return f"the TV is {'off' if was else 'on'} after {(time.monotonic() - began) * 1000:.0f} ms, with no hub"
 
+    async def _update(self) -> str:
+        """A new version of the kettle is signed and rolled out; the kettle tries it and keeps it"""
+        await self._page.until("the hub to come back", lambda: self._page.is_live("kettle"), 10)
+        boils = self._page.value("kettle", "boils")
+        row = await self._rolled_out(releases.GOOD, "done")
+        expect("what became of it", "confirmed", row["state"])
+        await self._page.until("the new version", lambda: self._page.device("kettle")["version"] == releases.VERSION)
+        await self._becomes("kettle", "descale", "off", lambda now: now is False)
+        expect("boils after the update", boils, self._page.value("kettle", "boils"))
+        return f"{row['total_b']} B that changed, confirmed; boils {boils}, and something new: descale"
+
+    async def _come_back(self) -> str:
+        """A broken version is rolled out; the kettle comes back by itself, and the rollout is halted"""
+        row = await self._rolled_out(releases.BROKEN, "halted")
+        expect("what became of it", "rolled back", row["state"])
+        await self._page.until("the kettle to be back", lambda: self._page.is_live("kettle"), 10)
+        expect("its version", releases.VERSION, self._page.device("kettle")["version"])
+        return f"{row['text']}; {releases.VERSION} runs again"
+
     # What a person does
+
+    async def _rolled_out(self, name: str, end: str) -> dict[str, Any]:
+        """Once the rollout has ended so -> what became of the kettle."""
+        await self._stage.released
+        hub = self._stage.hub.url
+        id = await asyncio.to_thread(self._stage.releases.roll_out, hub, name)
+        deadline = time.monotonic() + _UPDATE_S
+        while True:
+            state, row = await asyncio.to_thread(releases.row, hub, id)
+            if state == end:
+                return row
+            if time.monotonic() > deadline or state not in ("running", end):
+                raise Failed(f"expected the rollout to be {end} within {_UPDATE_S:g} s, saw {state}: {row}")
+            await asyncio.sleep(0.1)
 
     async def _set(self, model: str, path: str, value: Value) -> None:
         await self._ask("PUT", self._path(model, f"s/{path}"), {"value": value})
@@ -240,7 +261,7 @@ class Story:
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         status, told = await self._page.ask(method, path, body)
         if not 200 <= status < 300:
-            raise _Failed(f"the hub answers {method} {path} with {status}: {told}")
+            raise Failed(f"the hub answers {method} {path} with {status}: {told}")
         return told
 
     # What is seen
@@ -251,7 +272,7 @@ class Story:
     def _number(self, model: str, path: str) -> float:
         value = self._page.value(model, path)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _Failed(f"expected {model} {path} to be a number, saw {value}")
+            raise Failed(f"expected {model} {path} to be a number, saw {value}")
         return value
 
     async def _becomes(
@@ -262,7 +283,7 @@ class Story:
             await self._page.until("", lambda: holds(self._page.value(model, path)), within_s)
         except HostError:
             seen = self._page.value(model, path)
-            raise _Failed(f"expected {model} {path} to be {words} within {within_s:g} s, saw {seen}") from None
+            raise Failed(f"expected {model} {path} to be {words} within {within_s:g} s, saw {seen}") from None
         return self._page.value(model, path)
 
     async def _switched_off_by_rule(self) -> None:
@@ -271,7 +292,7 @@ class Story:
         while signals["relay"]:
             signals = (await self._stage.house.devices["kettle"].control("get"))["signals"]
             if signals["water_c"] > _RULE_C + 20:
-                raise _Failed(f"expected the rule to switch power off above {_RULE_C} °C, saw {signals}")
+                raise Failed(f"expected the rule to switch power off above {_RULE_C} °C, saw {signals}")
             await asyncio.sleep(0.02)
 
     async def _comes_back(self, model: str, starts: int) -> str:
@@ -285,7 +306,7 @@ class Story:
         id = self._page.device(model)["id"]
         told = [e["kind"] for e in self._page.events if e["device"] == id and e["at"] > since and e["kind"] != "event"]
         if not {"away", "restarted"} & set(told):
-            raise _Failed(f"expected the hub to tell that {model} was away or restarted, saw {told}")
+            raise Failed(f"expected the hub to tell that {model} was away or restarted, saw {told}")
         return ", ".join(told)
 
     def _happened(self, model: str, value: Value) -> bool:
@@ -301,21 +322,3 @@ class Story:
     async def _history(self, model: str, path: str, since: float) -> list[tuple[float, Value]]:
         told = await self._ask("GET", self._path(model, f"history/{path}?since={since}&points=1000"))
         return [(at, value) for at, value in told["points"] if at >= since]
-
-
-def _check_history(points: list[tuple[float, Value]], down: float, up: float) -> None:
-    """Readings of water that heats: no silence but while the hub was down, and none twice."""
-    times = [at for at, value in points]
-    if times != sorted(set(times)) or any(a[1] == b[1] for a, b in itertools.pairwise(points)):
-        raise _Failed(f"expected each reading once, saw {points}")
-    before, after = [at for at in times if at <= down], [at for at in times if at > down]
-    if not before or not after:
-        raise _Failed(f"expected readings before {down:.1f} and after, saw {points}")
-    silences = [b - a for a, b in zip(before, [*before[1:], down], strict=True)]
-    if max(silences) > _SILENCE_S or after[0] > up + _SILENCE_S:
-        raise _Failed(f"expected readings until {down:.1f} and from {up:.1f} on, saw {points}")
-
-
-def _expect(what: str, expected: object, seen: object) -> None:
-    if seen != expected:
-        raise _Failed(f"expected {what} to be {expected}, saw {seen}")

@@ -50,9 +50,12 @@ class Progress:
         """The device says this, and is to have that sequence -> whether to order it to, now."""
         mine = told.target == sequence
         if told.state in (_DOWNLOADING, _READY, _TRIAL):
-            if mine:
-                self._set(DOWNLOADING if told.state == _DOWNLOADING else TRIAL)
+            if mine and told.state == _DOWNLOADING:
+                self._set(DOWNLOADING)
                 self.done_b, self.total_b = told.done_b, told.total_b
+            elif mine:
+                self._set(TRIAL)
+                self.done_b = self.total_b
             else:
                 self.text = f"it takes update {told.target} now"
             return False

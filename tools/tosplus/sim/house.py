@@ -45,7 +45,7 @@ class Plan:
 class House:
     """All devices of a plan, running while the context is entered.
 
-    hub: where they report; plain: whether they answer in the clear: see Device.
+    hub: where they report; plain: whether they answer in the clear; keys: of their updates: see Device.
     say: called with (device, what, details) for each thing that happens.
     identities: {device: what /d of it says, in CBOR}, asked before a sleeper has fallen asleep.
     """
@@ -57,6 +57,7 @@ class House:
         say: Say = lambda device, what, details: None,
         hub: str | None = None,
         plain: bool = False,
+        keys: tuple[bytes, ...] = (),
     ) -> None:
         self.rate = plan.rate
         self._folder = tempfile.TemporaryDirectory()  # a socket's path has to be short
@@ -72,7 +73,11 @@ class House:
                 fresh=fresh,
                 hub=hub,
                 plain=plain,
+<<<<<<< HEAD
                 air=self._air.path,
+=======
+                keys=keys,
+>>>>>>> af5bfa0 (The demo updates its kettle, signed with a key of its own, and a broken version rolls back)
                 say=functools.partial(say, name),
             )
             for name, app in plan.devices.items()
