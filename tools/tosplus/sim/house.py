@@ -73,11 +73,8 @@ class House:
                 fresh=fresh,
                 hub=hub,
                 plain=plain,
-<<<<<<< HEAD
                 air=self._air.path,
-=======
                 keys=keys,
->>>>>>> af5bfa0 (The demo updates its kettle, signed with a key of its own, and a broken version rolls back)
                 say=functools.partial(say, name),
             )
             for name, app in plan.devices.items()
