@@ -12,8 +12,9 @@ from pathlib import Path
 
 from crash import nonces, paid, payments, trusted, updated
 from crash.checks import sweep
-from crash.lab import Lab, Scenario, copied
+from crash.lab import ROOT, Lab, Scenario, copied
 
+_MARK = "<!-- `make crash` writes this table -->"
 KINDS = ("record", "config", "keystore", "state", "rules")
 
 QUICK = [
@@ -48,6 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="minutes instead of seconds")
     parser.add_argument("--only", default="", metavar="WORD", help="scenarios with this in their names")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="of updates, cut each Nth operation only")
     args = parser.parse_args()
     table = FULL if args.full else [(scenario, False) for scenario in QUICK]
     table = [row for row in table if args.only in str(row[0])]
@@ -89,7 +91,10 @@ def main():
                     print(f"    {fate}: {what}")
                 points += trust.points
                 faults += len(trust.faults)
-        for more in (updates, taps, killed):
+        found = updates(folder, args.only, args.full, args.every)
+        points += found[0]
+        faults += found[1]
+        for more in (taps, killed):
             found = more(folder, args.only, args.full)
             points += found[0]
             faults += found[1]
@@ -129,19 +134,22 @@ def killed(folder, only, full):
     return points, faults
 
 
-def updates(folder, only, full):
-    """Prints what became of devices that updated themselves -> (cuts and flips, faults)."""
+def updates(folder, only, full, every=1):
+    """Prints what became of devices that updated themselves -> (cuts and flips, faults). A full one is also the table
+    of docs/updates.md. every: only each so-manieth operation."""
     firmware = copied(Path(folder) / "updates")
     rows = updated.scenarios(66000 if full else 20000, firmware)
     device = updated.Device(f"{folder}/before", firmware)
     flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
     points = faults = 0
+    table = []
     for scenario, start in rows:
         name = f"ota-{scenario.name}"
         if only in name:
             began = time.monotonic()
             tears = updated.TEARS if full else updated.TEARS[1:2]
-            end = updated.sweep(folder, scenario, start or flash, tears, 1 if full else 29, 2 if full else 0, firmware)
+            each = every if full else 29
+            end = updated.sweep(folder, scenario, start or flash, tears, each, 2 if full else 0, firmware)
             counts = f"{sum(end.ops):10} {'':6} {end.points:7} {'':7} {len(end.faults):7}"
             again = f"{end.refetched_b} B again at most"
             print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {again}", flush=True)
@@ -149,16 +157,31 @@ def updates(folder, only, full):
                 print(f"    {point}: {what}")
             points += end.points
             faults += len(end.faults)
+            row = (scenario.words, sum(end.ops), each, end.points, end.twice, len(end.faults), end.refetched_b)
+            table.append(row)
     if only in "ota-flips":
         idle = updated.Scenario("idle", rows[1][0].made, (), do="nothing")
         counts, wrong = updated.flips(folder, idle, flash, 1 if full else 4, firmware)
         for where, (many, lost) in sorted(counts.items()):
             print(f"{'ota-flips in ' + where:32} {many:10} flips, {lost} do not start")
             points += many
+            table.append((f"a bit flips in {where}", "", "", many, "", lost, ""))
         for at, what in wrong:
             print(f"    {at}: {what}")
         faults += len(wrong)
+    if full and only in ("", "ota"):
+        write(table)
     return points, faults
+
+
+def write(table):
+    """Puts the rows where docs/updates.md has the last ones."""
+    head = "| | operations | cut: each so-manieth | cuts | of them twice | faults | B fetched again, at most |"
+    lines = [head, "|---" * 7 + "|", *("| " + " | ".join(map(str, row)) + " |" for row in table)]
+    page = ROOT / "docs/updates.md"
+    before, after = page.read_text().split(_MARK + "\n")
+    after = after[after.index("\n\n") :]
+    page.write_text(before + _MARK + "\n" + "\n".join(lines) + after)
 
 
 if __name__ == "__main__":

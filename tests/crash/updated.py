@@ -102,6 +102,7 @@ class Scenario:
     name: str
     made: bundle.Bundle
     ends: tuple
+    words: str = ""
     do: str = "update"
     to: int = 2
     floor: int = 1
@@ -110,10 +111,12 @@ class Scenario:
 
 @dataclass
 class Sweep:
-    """ops: of each life, uncut. points: cuts. refetched_b: at most, after a cut."""
+    """ops: of each life, uncut. points: cuts, twice: of them in the life after a cut. refetched_b: at most, after a
+    cut."""
 
     ops: list
     points: int = 0
+    twice: int = 0
     refetched_b: int = 0
     faults: list = field(default_factory=list)
 
@@ -226,6 +229,7 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
     with ThreadPoolExecutor(WORKERS) as pool:
         for point, again_b, what in pool.map(come, points):
             result.points += 1 + (point in seconds)
+            result.twice += point in seconds
             result.refetched_b = max(result.refetched_b, again_b)
             result.faults += [(point, each) for each in what]
     return result
@@ -304,8 +308,10 @@ def scenarios(size_b, firmware):
     """[(scenario, flash)] of what an update is: whole and with a new key, as a delta, broken, and taken back."""
     old, new = release(1, size_b), release(2, size_b)
     flash = flashed(old, firmware)
-    full = Scenario("update", bundled(new, 2, keys={1: FOLLOWING}), ("b", 2), keys=(None, FOLLOWING.hex()))
-    delta = Scenario("delta", bundled(new, 2, bundled(old, 1).parts[0]), ("b", 2))
-    broken = Scenario("broken", bundled(release(2, size_b, broken=True), 2), ("a", 1))
-    back = Scenario("rollback", delta.made, ("a", 1), do="rollback")
+    words = "an update, with a new key"
+    made = bundled(new, 2, keys={1: FOLLOWING})
+    full = Scenario("update", made, ("b", 2), words, keys=(None, FOLLOWING.hex()))
+    delta = Scenario("delta", bundled(new, 2, bundled(old, 1).parts[0]), ("b", 2), "a delta")
+    broken = Scenario("broken", bundled(release(2, size_b, broken=True), 2), ("a", 1), "a version that crashes")
+    back = Scenario("rollback", delta.made, ("a", 1), "back to the version before", do="rollback")
     return [(full, flash), (delta, flash), (broken, flash), (back, None)]
