@@ -40,7 +40,7 @@ _LOOK_S = 0.01
 _SUPPLY_BACK_S = 0.2  # doubled after each start that did not last _LASTED_S
 _LASTED_S = 5.0
 _LONGEST_BACK_OFF_S = 10.0
-_WATCHDOG_AT_LEAST_S = 1.0  # in time-lapse a busy host must not look like a hung device
+_WATCHDOG_AT_LEAST_S = 3.0  # in time-lapse a busy host must not look like a hung device
 
 Say = Callable[[str, str], None]
 
