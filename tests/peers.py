@@ -5,11 +5,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 WEB = Path(__file__).parent / "web"
+REQUIREMENTS = Path(__file__).parents[1] / "requirements"
+VPCD = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 
 # What Debian calls a program otherwise.
 ALSO = {"coap-client": "coap-client-notls"}
@@ -43,3 +46,25 @@ def need_web():
             subprocess.run(install, cwd=WEB, check=True, capture_output=True, timeout=100)
             ready.write_text(lock.read_text())
     return WEB / "node_modules"
+
+
+def need_smartcards():
+    """A virtual PC/SC reader -> the command of a Python that has pyscard, and emv as its environment.
+
+    pcscd can be had once on a machine, and only by root."""
+    need("pcscd")
+    python = "/usr/bin/python3"
+    present = not subprocess.run([python, "-c", "import smartcard"], capture_output=True).returncode
+    if not (present and VPCD.exists() and os.geteuid() == 0):
+        missing.add("vpcd")
+        absent = pytest.fail if os.environ.get("TOS_REQUIRE_PEERS") == "1" else pytest.skip
+        absent("no python3-pyscard, or no vpcd, or not root on this machine")
+    lock, folder = REQUIREMENTS / "emv.txt", Path(sys.prefix) / "emv"
+    ready = folder / ".ready"
+    if not ready.exists() or ready.read_text() != lock.read_text():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip += ["--require-hashes", "--only-binary", ":all:", "--target", str(folder), "--upgrade", "-r", str(lock)]
+        subprocess.run(pip, check=True, capture_output=True, timeout=180)
+        ready.write_text(lock.read_text())
+    used.update(("pyscard", "emv"))
+    return python, folder

@@ -29,7 +29,7 @@ rtc = unix.Rtc(bytes.fromhex(chip.args.get("rtc", "")))
 def _nfc():
     from tos.ports.unix.nfc import Nfc
 
-    return Nfc(chip.serial)
+    return Nfc(chip.serial, chip.args.get("contacts", False))
 
 
 features = {

@@ -1,9 +1,13 @@
-"""Watch: two buttons, a line of text, a battery, a motor that taps the wrist. It sleeps when nobody uses it."""
+"""Watch: two buttons, a line of text, a battery, a motor that taps the wrist. Button b arms it to pay, and confirms.
+
+It sleeps when nobody uses it.
+"""
 
 from tos import App
+from tos.pay import Pay
 from tos.sleep import Sleep
 
-app = App("watch", needs=("button_a", "button_b", "display", "battery", "vibration"))
+app = App("watch", needs=("button_a", "button_b", "display", "battery", "vibration", "nfc"))
 app.use(Sleep(after_ms=60000, every_ms=600000, wake=("button_a", "button_b")))
 app.event("pressed", options=("a", "b"), device_class="button")
 
@@ -41,3 +45,8 @@ def pressed_a(dev, value):
 @app.when("b", equals=True)
 def pressed_b(dev, value):
     app.emit("pressed", "b")
+    pay.press()
+
+
+# Last, so that what was declared before keeps its place.
+pay = app.use(Pay(screen="text", buzz="vibration"))

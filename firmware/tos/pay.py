@@ -12,7 +12,6 @@ from tos.pin import Pin
 from tos.ports import FieldLost
 from tos.taps import AC, OUTCOME, Taps
 from tos.wallet import Wallet
-from toscore import emv
 from toscore.card import Card
 from toscore.errors import Busy, Denied, StoreError, TosError
 
@@ -26,6 +25,7 @@ _ARMED_MS = const(30000)
 _CHECK_MS = const(300000)  # so long a cardholder check counts, unless a sleep or a reset ends it
 _BUZZ_MS = const(150)
 _OUT_B = const(258)
+_NOTED = (0,)
 
 # What the device shows; the value of `payment`.
 _WORDS = {
@@ -53,7 +53,7 @@ class Pay:
         self.currency = bytes((currency // 100, currency % 100 // 10 << 4 | currency % 10))
         self._until = None  # of the arming
         self._checked_at = None
-        self._given = None  # the tap that is to be written down
+        self._given = None  # what the tap that is not over has given; _NOTED once it is in the list
         self._told = ""
         self._buzzing = None
         self._wake = asyncio.Event()
@@ -227,6 +227,7 @@ class Pay:
                         n = card.step(await nfc.receive(), self._out)
                         await nfc.send(out[:n])
                         if self._told:
+                            self._note()
                             self._tell(self._told)
                             self._told = ""
                 except FieldLost:
@@ -235,15 +236,20 @@ class Pay:
             self._wake.set()
 
     def _keep(self):
-        atc, ac, pdol = self._given
+        """The tap is over."""
+        self._note()
         self._given = None
-        currency = int(pdol[emv.CURRENCY : emv.CURRENCY + 2].hex())
-        merchant = bytes([b if 32 <= b < 127 else 63 for b in pdol[emv.MERCHANT : emv.MERCHANT + 15]]).decode().strip()
-        wall = self._app.clock.wall() or 0
-        self._taps.add(self.wallet.key()[0], atc, ac, emv.amount(pdol), currency, merchant, wall)
         self._taps.save()
-        self._app.log.event(_PAY_SENT, atc)
         self._count()
+
+    def _note(self):
+        """What a reader was given, in memory: its result may come before the tap is over."""
+        if self._given in (None, _NOTED):
+            return
+        atc, ac, pdol = self._given
+        self._given = _NOTED
+        self._taps.add(self.wallet.key()[0], atc, ac, pdol, self._app.clock.wall() or 0)
+        self._app.log.event(_PAY_SENT, atc)
 
     def _can_arm(self, value):
         """Busy, and shown, where it cannot pay now."""

@@ -6,12 +6,13 @@ They are written when a tap is over, never on its way. What a power cut takes of
 from micropython import const
 from tos.state import load
 from tos.store import Record
+from toscore import emv
 from toscore.errors import StoreError
 
 # Of a tap.
 ATC = const(0)
 AMOUNT = const(1)  # minor units
-CURRENCY = const(2)
+CURRENCY = const(2)  # as the terminal said it, in hex
 MERCHANT = const(3)
 WALL = const(4)  # s since 1970 UTC; 0 when nobody knew
 _KI = const(5)
@@ -20,6 +21,7 @@ OUTCOME = const(7)  # None: sent. 0: approved. Else the reason why not
 
 _MOST = const(8)
 _NO_REASON = const(255)
+_MERCHANT_B = const(15)
 
 
 class Taps:
@@ -37,12 +39,16 @@ class Taps:
         """How many cryptograms were made with this key, without those that were declined."""
         return self._used if ki == self._ki else 0
 
-    def add(self, ki, atc, ac, amount, currency, merchant, wall):
+    def add(self, ki, atc, ac, pdol, wall):
+        """pdol: what the terminal said. In memory; `save` keeps it."""
+        currency = pdol[emv.CURRENCY : emv.CURRENCY + 2].hex()
+        merchant = pdol[emv.MERCHANT : emv.MERCHANT + _MERCHANT_B]
+        merchant = bytes([b if 32 <= b < 127 else 63 for b in merchant]).decode().strip()
         if ki != self._ki:
             self._ki = ki
             self._used = 0
         self._used += 1
-        self.all = self.all[1 - _MOST :] + [[atc, amount, currency, merchant, wall, ki, ac, None]]
+        self.all = self.all[1 - _MOST :] + [[atc, emv.amount(pdol), currency, merchant, wall, ki, ac, None]]
 
     def find(self, ki, atc):
         """The tap, or None."""

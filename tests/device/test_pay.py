@@ -202,8 +202,8 @@ def test_a_tap_from_the_button_to_the_result():
     assert watch.app.get("pay_left") == 9
     assert watch.pay.result(*watch.result(1, ac))
     assert words == ["armed", "sent", "approved"] and watch.screen.told[-3:] == ["Hold to reader", "Sent", "Approved"]
-    assert watch.pay._taps.all == [[1, 1250, 978, "CANTEEN", 0, 1, ac, 0]]
-    assert watch.restart().pay._taps.all == [[1, 1250, 978, "CANTEEN", 0, 1, ac, 0]]
+    assert watch.pay._taps.all == [[1, 1250, "0978", "CANTEEN", 0, 1, ac, 0]]
+    assert watch.restart().pay._taps.all == [[1, 1250, "0978", "CANTEEN", 0, 1, ac, 0]]
 
 
 def test_a_device_that_is_not_armed_emulates_no_card():
@@ -555,6 +555,16 @@ def test_above_the_limit_it_asks_and_a_press_confirms():
     assert [status for status, _ in watch.nfc.answers] == [0x9000, 0x6986, 0x9000, 0x9000] and seen == ["confirm"]
     assert watch.app.get("payment") == "sent"
     assert tlv.find(watch.nfc.answers[3][1], 0x9F6C) == b"\x00\x80"
+
+
+def test_whatever_a_terminal_calls_itself_is_written_down():
+    watch = Watch().provisioned()
+    watch.pay._check()
+    value = bytearray(pdol(1, b"\xab\xcd"))
+    value[33:48] = bytes(range(120, 135))
+    watch.nfc.taps = [(SELECT, apdu.command(0x80, 0xA8, 0, 0, tlv.put(0x83, value), 256))]
+    watch.runs((0, lambda: watch.app.set("arm", True)))
+    assert watch.pay._taps.all[0][2:4] == ["abcd", "xyz{|}~????????"] and watch.codes() == []
 
 
 def test_a_check_counts_for_five_minutes_and_not_over_a_restart():

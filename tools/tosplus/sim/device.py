@@ -65,6 +65,7 @@ class Device:
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
     keys: public ones, x and y, of who may sign its updates.
     air: the field of devices near by, see sim/pn532/air.py, for one with NFC; None is one of its own. Its chip: `nfc`.
+    contacts: its card has the profile of a contact card besides, for tools that know no other.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
     "reset", "access point".
@@ -90,6 +91,7 @@ class Device:
         bluetooth: int | None = None,
         keys: tuple[bytes, ...] = (),
         air: Path | None = None,
+        contacts: bool = False,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -114,6 +116,7 @@ class Device:
         self._bluetooth = bluetooth
         self._keys = keys
         self._air = air
+        self._contacts = contacts
         self.nfc: Pn532 | None = None
         self._rom: Rom | None = None
         self._line: Line | None = None
@@ -444,6 +447,7 @@ class Device:
             "plain": self._plain,
             "bluetooth": self._bluetooth,
             "nfc": self.nfc and self.nfc.path,
+            "contacts": self._contacts,
             "cut": None,
         }
         if self._vfs:

@@ -18,10 +18,11 @@ _VMIN = const(6)
 
 
 class Nfc(Pn532):
-    """file: of the terminal."""
+    """file: of the terminal. has_contacts: tools take it for a contact card."""
 
-    def __init__(self, file):
+    def __init__(self, file, has_contacts=False):
         super().__init__(Hsu(Uart(file)), os.urandom)
+        self.has_contacts = has_contacts
 
 
 class Uart:

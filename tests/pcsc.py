@@ -1,0 +1,44 @@
+"""pcscd with a virtual reader, for one test at a time on this machine."""
+
+import asyncio
+import contextlib
+import fcntl
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import peers
+
+_RUN = Path("/run/pcscd")
+
+
+def _free_port():
+    """vpcd takes two, one behind the other."""
+    with contextlib.closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def reader():
+    """-> (port of vpcd, command of a Python with pyscard, folder with emv). Skips the test where there is no pcscd."""
+    python, emv = peers.need_smartcards()
+    _RUN.mkdir(exist_ok=True)
+    with open("/run/lock/tos-pcscd", "w") as lock, tempfile.TemporaryDirectory() as folder:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        port = _free_port()
+        Path(folder, "vpcd").write_text(
+            f'FRIENDLYNAME "TOS+"\nDEVICENAME /dev/null:{port:#x}\nLIBPATH {peers.VPCD}\nCHANNELID {port:#x}\n'
+        )
+        command = ["pcscd", "-f", "-c", folder]
+        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
+                    break
+                await asyncio.sleep(0.05)
+            yield port, python, emv
+        finally:
+            daemon.terminate()
+            daemon.wait()
