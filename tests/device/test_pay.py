@@ -345,6 +345,13 @@ def test_what_a_role_may_not():
     assert peer.says(DELETE, "y/token") == ("2.02", None)
 
 
+def test_only_a_token_service_brings_a_token():
+    watch = Watch(linked)
+    for row in (GUEST, HUB, OWNER):
+        assert Asker(watch, row).says(PUT, "y/token", OFFER) == ("4.03", b"367 y/token")
+    assert Asker(watch, TOKENS).says(PUT, "y/token", OFFER)[0] == "2.04"
+
+
 def test_a_token_is_its_services_alone():
     watch = Watch(linked)
     watch.bench.link.peers.add("other", roles.TOKENS, b"of another one..", b"", b"\x01", b"\x07")

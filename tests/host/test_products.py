@@ -16,8 +16,8 @@ MINUTE_MS = 60_000
 # than one would like, but what it is today and a few per cent more: whoever adds a feature has to say what it costs.
 HEAP_B = 150 * 1024  # without Wi-Fi, peers and pairing
 PAIRED_B = 212 * 1024  # as on a chip: on Wi-Fi, with an owner, reporting to a hub
-# What it may cost besides to listen to game pads: code, one resource, one service; and to pay: the card, its wallet, four
-# resources, a PN532. The watch has PSRAM for that.
+# What it may cost besides to listen to game pads: code, one resource, one service; and to pay: the card, its wallet,
+# four resources, a PN532. The watch has PSRAM for that.
 MORE_B = {"tv": 6 * 1024, "watch": 42 * 1024}
 AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
 KEY = {"secret": "11" * 16, "salt": "22" * 8, "sender_id": "64"}

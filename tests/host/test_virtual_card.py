@@ -9,19 +9,14 @@ import os
 import subprocess
 
 import aiocoap
-import cbor2
 import issuer
 import peers
-from aiocoap import Context, Message
+from payer import watch
 from pcsc import reader
 from test_card import pdol
 from toscore import apdu, emv, tlv
-from tosplus.link.client import Client
 from tosplus.sim import vpcd
-from tosplus.sim.device import Device
-from tosplus.sim.pn532.air import Air
 
-ID = b"a token of tests"
 # What is asked on stdin, in hex, one a line, is answered on stdout; "connect" first.
 PYSCARD = """
 import sys
@@ -41,48 +36,11 @@ for line in sys.stdin:
 """
 
 
-class Watch:
-    """device: plain, with a token. Waits are for other processes."""
-
-    def __init__(self, device, client, context):
-        self.device = device
-        self.client = client
-        self._context = context
-
-    async def tell(self, code, path, value):
-        uri = f"{self.device.address}/{path}"
-        message = Message(code=code, uri=uri, payload=cbor2.dumps(value), content_format=60)
-        answer = await self._context.request(message).response
-        assert answer.code.is_successful(), answer.payload
-
-    async def provision(self):
-        luk = issuer.luk(1)
-        token = {0: ID, 1: issuer.NUMBER, 2: issuer.PSN, 3: "311231", 4: "12345678901", 5: 1, 6: 1, 7: luk, 8: 10}
-        await self.tell(aiocoap.PUT, "y/token", {**token, 9: 4_000_000_000})
-        await self.tell(aiocoap.POST, "y/token", {0: ID, 6: 1})
-
-    async def until(self, path, value):
-        for _ in range(200):
-            if await self.client.get(path) == value:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{path} is {await self.client.get(path)!r}, not {value!r}")
-
-
 @contextlib.asynccontextmanager
-async def watch(folder, port, contacts=False):
+async def in_reader(folder, port, contacts=False):
     """-> a Watch, whose card is in vpcd's reader while it is armed."""
-    async with contextlib.AsyncExitStack() as stack:
-        air = await stack.enter_async_context(Air(folder / "air"))
-        about = {"state_dir": folder / "watch", "plain": True, "air": air.path, "contacts": contacts}
-        device = await stack.enter_async_context(Device("watch", **about))
-        await device.ready()
-        client = await stack.enter_async_context(Client(*device.link))
-        context = await Context.create_client_context()
-        stack.push_async_callback(context.shutdown)
-        made = Watch(device, client, context)
-        await made.provision()
-        serving = asyncio.create_task(vpcd.serve(air.path, port=port))
+    async with watch(folder, contacts) as (made, air):
+        serving = asyncio.create_task(vpcd.serve(air, port=port))
         try:
             yield made
         finally:
@@ -127,7 +85,7 @@ def select(name):
 
 def test_a_tap_by_pyscard_writes_nothing_to_flash_and_its_cryptogram_verifies(tmp_path):
     async def main():
-        async with reader() as (port, python, _), watch(tmp_path, port) as device, pyscard(python) as card:
+        async with reader() as (port, python, _), in_reader(tmp_path, port) as device, pyscard(python) as card:
             assert await card.connect() == "error NoCardException"  # it is not armed: there is no card
             await device.device.press("button_b", 200)
             await device.until("payment", "armed")
@@ -160,7 +118,7 @@ def test_a_tap_by_pyscard_writes_nothing_to_flash_and_its_cryptogram_verifies(tm
 
 def test_above_the_limit_the_card_asks_and_after_a_press_it_pays(tmp_path):
     async def main():
-        async with reader() as (port, python, _), watch(tmp_path, port) as device, pyscard(python) as card:
+        async with reader() as (port, python, _), in_reader(tmp_path, port) as device, pyscard(python) as card:
             await device.device.press("button_b", 200)
             assert await card.connect(50) == "3b00"
             await card.send(select(emv.AID))
@@ -186,7 +144,7 @@ async def told(*command, env=None):
 
 def test_emvtool_reads_the_contact_profile(tmp_path):
     async def main():
-        async with reader() as (port, python, emv_folder), watch(tmp_path, port, contacts=True) as device:
+        async with reader() as (port, python, emv_folder), in_reader(tmp_path, port, contacts=True) as device:
             await device.device.press("button_b", 200)
             await device.until("payment", "armed")
             async with pyscard(python) as card:
@@ -206,7 +164,7 @@ def test_emvtool_reads_the_contact_profile(tmp_path):
 def test_opensc_tool_sees_a_card_and_selects_it(tmp_path):
     async def main():
         tool = peers.need("opensc-tool")
-        async with reader() as (port, python, _), watch(tmp_path, port) as device:
+        async with reader() as (port, python, _), in_reader(tmp_path, port) as device:
             await device.device.press("button_b", 200)
             async with pyscard(python) as card:
                 assert await card.connect(50) == "3b00"

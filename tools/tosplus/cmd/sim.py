@@ -26,6 +26,12 @@ from . import complete
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
 @click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
 @click.option("--chip", type=click.Choice(["esp32", "esp32s3", "esp32c3"]), help="A new board, to be flashed first.")
+@click.option(
+    "--vpcd",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Its card, while it is armed, is in pcscd's virtual reader; TCP port of vpcd, on Debian 35963.",
+)
 @click.option("--plain", is_flag=True, help="Answer in the clear too, to anybody here; for tests.")
 def command(
     app: str | None,
@@ -39,6 +45,7 @@ def command(
     fresh: bool,
     hub: str,
     chip: str | None,
+    vpcd: int | None,
     plain: bool,
 ) -> None:
     """Run APP as a simulated device until Ctrl-C.
@@ -67,12 +74,12 @@ def command(
             _refuse_options_of_one_device()
             asyncio.run(_run_house(house, fresh, hub, plain, bench))
         elif app:
-            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain, chip))
+            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain, chip, vpcd))
 
 
 def _refuse_options_of_one_device() -> None:
     context = click.get_current_context()
-    for option in ("name", "board", "rate", "port", "state", "chip"):
+    for option in ("name", "board", "rate", "port", "state", "chip", "vpcd"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} is for one device; a house says such things in its file")
 
@@ -88,6 +95,7 @@ async def _run(
     hub: str,
     plain: bool,
     chip: str | None,
+    vpcd: int | None,
 ) -> None:
     from ..errors import HostError
     from ..sim.device import Device
@@ -95,8 +103,13 @@ async def _run(
     def say(what: str, details: str) -> None:
         _say(device.name, what, details)
 
-    device = Device(app, name, folder, board, rate, port, fresh=fresh, hub=hub, plain=plain, chip=chip, say=say)
-    async with device:
+    async with contextlib.AsyncExitStack() as stack:
+        air = await _reader(vpcd, stack) if vpcd else None
+        device = Device(
+            app, name, folder, board, rate, port,
+            fresh=fresh, hub=hub, plain=plain, chip=chip, air=air, contacts=bool(vpcd), say=say,
+        )  # fmt: skip
+        await stack.enter_async_context(device)
         if chip:
             click.echo(f"{device.name}  {chip}  tos flash IMAGE --port {device.serial}")
         else:
@@ -106,6 +119,20 @@ async def _run(
             with contextlib.suppress(HostError):  # it has an owner, or is plain
                 click.echo(f"Pairing code: {await device.code()}")
         await asyncio.Event().wait()
+
+
+async def _reader(port: int, stack: contextlib.AsyncExitStack) -> Path:
+    """A field with vpcd's reader in it -> its path."""
+    import tempfile
+
+    from ..sim.pn532.air import Air
+    from ..sim.vpcd import serve
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    air = await stack.enter_async_context(Air(Path(folder) / "air"))
+    serving = asyncio.create_task(serve(air.path, port=port))
+    stack.callback(serving.cancel)
+    return air.path
 
 
 async def _run_house(file: Path, fresh: bool, hub: str, plain: bool, bench: Path | None) -> None:
