@@ -3,7 +3,7 @@
 import asyncio
 
 import cryptolib
-from helpers import raises
+from helpers import Random, raises
 from rig import Keystore, Output, bound, fresh
 from test_link import DELETE, GET, POST, PUT, Bench
 from test_peers import Paired, Peer
@@ -448,6 +448,26 @@ def test_what_is_deleted_is_gone_and_its_counter_is_not():
     watch.restart().provisioned()
     assert watch.pay.wallet.status()[2] > 1
     assert ac_of(watch.pays())[0] != b"\x00\x01"
+
+
+def test_whatever_comes_to_y_is_answered_and_nothing_is_kept_of_what_is_wrong():
+    watch = Watch(linked).provisioned(by="tokens")
+    service, owner = Asker(watch, TOKENS), Asker(watch, OWNER)
+    rng = Random(3)
+    values = [None, True, -1, 0, 1, 1 << 40, 1.5, "", "1234", b"", ID, bytes(8), bytes(16), bytes(17), [], {}, {0: 1}]
+    right = (
+        (PUT, "y/token", with_(OFFER, k6=2)), (POST, "y/token", {0: ID, 6: 2}), (PUT, "y/state", {0: ID, 1: False}),
+        (PUT, "y/result", {0: 1, 1: bytes(8), 2: bytes(4), 3: b""}), (PUT, "y/pin", {0: "1234", 1: "5678"}),
+    )  # fmt: skip
+    for _ in range(400):
+        code, path, value = right[rng.below(len(right))]
+        value = dict(value)
+        for _ in range(1 + rng.below(2)):
+            value[rng.below(12)] = values[rng.below(len(values))]
+        answer, text = (owner if path == "y/pin" else service).says(code, path, value)
+        assert answer[:2] in ("2.", "4.") or (answer, text) == ("5.03", b"359"), (path, value, answer, text)
+    assert watch.app.log.crash is None and watch.pay.state() in (2, 3, 4)
+    assert cbor.loads(watch.board.keystore.get("pay"))[7] == LUK and watch.board.keystore.get("pay_next") is None
 
 
 # The counter
