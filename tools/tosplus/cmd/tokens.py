@@ -53,17 +53,43 @@ def command(context: click.Context, state: Path, database: str | None, master: P
 @click.option("--port", type=click.IntRange(0, 65535), default=8689, show_default=True, help="0 is any free one.")
 @click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
 @click.option("--key", type=_file, help="HTTPS: its key.")
+@click.option("--hub", metavar="HOST:PORT", help="Where devices report, such as 127.0.0.1:5685: keys go that way.")
 @_json
 @click.pass_obj
-def serve(about: About, host: str, port: int, certificate: Path | None, key: Path | None, as_json: bool) -> None:
+def serve(
+    about: About, host: str, port: int, certificate: Path | None, key: Path | None, hub: str | None, as_json: bool
+) -> None:
     """Run the service until Ctrl-C. Its API describes itself: /openapi.json."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key go together")
     from ..tokens.serve import Options
 
-    options = Options(*about, host=host, port=port, certificate=certificate, key=key)
+    options = Options(*about, host=host, port=port, certificate=certificate, key=key, hub=hub)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, as_json))
+
+
+@command.command("pair")
+@click.argument("code")
+@click.option("--hub", default="127.0.0.1:5685", show_default=True, help="HOST:PORT where the device reports.")
+@click.pass_obj
+def pair(about: About, code: str, hub: str) -> None:
+    """Pair with the device that shows CODE, through its hub, which owns it and does not learn the key.
+
+    Press the device's pairing button first."""
+    from ..link.find import address
+    from ..link.pairing_code import parse
+    from ..tokens.device import Devices
+
+    device = parse(code)
+
+    async def pairing(service: "Service") -> None:
+        async with Devices(service, address(hub)) as devices:
+            await devices.pair(device)
+
+    with _service(about) as service:
+        asyncio.run(pairing(service))
+    click.echo(f"{device.device_id} is paired; `tos tokens issue ACCOUNT --device {device.device_id}`")
 
 
 @command.command("issue")

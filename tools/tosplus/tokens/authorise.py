@@ -110,6 +110,7 @@ class Batch:
         self._reversed = {row.id for row in self._rows(reading.REVERSALS, reversals)}
         merchants = sorted({one.till.merchant for one in asked})
         self._merchants = {row.id: row for row in self._rows(reading.MERCHANTS, merchants)}
+        self._begun: list[dict[str, str]] = []
         self._auths: list[dict[str, Any]] = []
         self._transfers: list[dict[str, Any]] = []
         self._postings: list[dict[str, Any]] = []
@@ -210,6 +211,7 @@ class Batch:
         luk.accepted += reason is Reason.APPROVED
         if luk.state == state.DELIVERED:
             luk.state = state.ACTIVE
+            self._begun.append({"b_number": tap.number})
             for other in self._luks.values():
                 if other.number == tap.number and other.ki < tap.ki and other.state != state.RETIRED:
                     other.state, other.last, other.changed = state.RETIRED, tap.counter - 1, True
@@ -223,6 +225,7 @@ class Batch:
 
     def save(self) -> None:
         """Into the transaction; nothing is answered before it is committed."""
+        self._many(reading.BEGIN, self._begun)
         self._many(reading.SPEND, [luk.row() for luk in self._luks.values() if luk.changed])
         self._many(reading.HOLD, [{"b_id": id, "b_held": held} for id, held in sorted(self._held.items())])
         self._many(tables.auths.insert(), self._auths)

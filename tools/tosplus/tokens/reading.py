@@ -20,6 +20,11 @@ HOLDERS = sa.select(tables.holders).where(_h.id.in_(_AMONG)).order_by(_h.id).wit
 REVERSALS = sa.select(tables.reversals).where(_r.id.in_(_AMONG))
 MERCHANTS = sa.select(tables.merchants).where(_m.id.in_(_AMONG))
 
+BEGIN = (
+    tables.tokens.update()
+    .where(_t.number == sa.bindparam("b_number"), _t.state == state.PROVISIONED)
+    .values(state=state.ACTIVE)
+)
 SPEND = (
     tables.luks.update()
     .where(_k.number == sa.bindparam("b_number"), _k.ki == sa.bindparam("b_ki"))

@@ -12,8 +12,11 @@ import uvicorn
 from ..errors import UsageFault
 from ..hub.guard import is_loopback
 from ..hub.serve import listening_on
+from ..link.find import address
 from .api import application
+from .courier import Courier
 from .database import Database
+from .device import Devices
 from .service import Service
 from .vault import Vault
 
@@ -23,7 +26,8 @@ PORT = 8689
 
 @dataclass(frozen=True)
 class Options:
-    """As of `tos tokens`. database: None is SQLite in the folder. master: None is a file there, or the environment."""
+    """As of `tos tokens`. database: None is SQLite in the folder. master: None is a file there, or the environment.
+    hub: HOST:PORT of its CoAP, by which devices are reached."""
 
     folder: Path
     database: str | None = None
@@ -32,6 +36,7 @@ class Options:
     port: int = PORT
     certificate: Path | None = None
     key: Path | None = None
+    hub: str | None = None
 
 
 def opened(options: Options) -> Service:
@@ -65,12 +70,20 @@ async def serving(options: Options) -> AsyncIterator[tuple[Service, str, "asynci
                 )
             )
             web = asyncio.create_task(server.serve([listening]))
+            riding = asyncio.create_task(_riding(service, address(options.hub))) if options.hub else None
             try:
                 scheme = "https" if options.certificate else "http"
                 host = f"[{options.host}]" if ":" in options.host else options.host
                 yield service, f"{scheme}://{host}:{listening.getsockname()[1]}", web
             finally:
                 server.should_exit = True
-                await asyncio.gather(web, return_exceptions=True)
+                if riding:
+                    riding.cancel()
+                await asyncio.gather(web, *filter(None, [riding]), return_exceptions=True)
     finally:
         await asyncio.to_thread(service.close)
+
+
+async def _riding(service: Service, hub: tuple[str, int]) -> None:
+    async with Devices(service, hub) as devices:
+        await Courier(service, devices).run()

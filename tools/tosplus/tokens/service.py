@@ -33,10 +33,11 @@ class Service:
     """Any thread may use it, and other processes the same database. clock: the machine's, but in tests."""
 
     def __init__(self, database: Database, vault: Vault, clock: Callable[[], float] = time.time) -> None:
-        self._database, self._vault = database, vault
+        self._database, self.vault = database, vault
         self.clock = Clock(self._latest(), self._set_back, clock)
         self.rotate("service", first=True)
         self.keys = Keys(self._imks)  # of the thread that authorises
+        self.offering = Keys(self._imks)
         self._group: Group[Asked, Answer | Conflict] = Group(self._authorise)
 
     def close(self) -> None:
@@ -117,7 +118,7 @@ class Service:
             if latest == 255:
                 raise Refused("there are 255 keys, and no number for another")
             dki = latest + 1
-            sealed = self._vault.seal(f"imk {dki}", secrets.token_bytes(16))
+            sealed = self.vault.seal(f"imk {dki}", secrets.token_bytes(16))
             connection.execute(tables.imks.insert().values(dki=dki, sealed=sealed, made_at=now))
             audit(connection, now, who, "rotate", f"DKI {dki}")
             return dki
@@ -134,7 +135,7 @@ class Service:
         def rewrapping(connection: sa.Connection, now: float) -> None:
             for table, key, label in ((tables.imks, "dki", "imk"), (tables.devices, "id", "device")):
                 for row in connection.execute(sa.select(table)).mappings().all():
-                    sealed = self._vault.rewrapped(f"{label} {row[key]}", row["sealed"])
+                    sealed = self.vault.rewrapped(f"{label} {row[key]}", row["sealed"])
                     connection.execute(table.update().where(table.c[key] == row[key]).values(sealed=sealed))
             audit(connection, now, "service", "rewrap", "secrets")
 
@@ -142,7 +143,7 @@ class Service:
 
     def _imks(self) -> dict[int, bytes]:
         rows = self.read(lambda connection: connection.execute(sa.select(tables.imks)).all())
-        return {row.dki: self._vault.open(f"imk {row.dki}", row.sealed) for row in rows}
+        return {row.dki: self.vault.open(f"imk {row.dki}", row.sealed) for row in rows}
 
     def _latest(self) -> float:
         """The last time that the database knows of."""

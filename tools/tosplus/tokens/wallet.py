@@ -146,6 +146,18 @@ def offer(connection: sa.Connection, keys: Keys, dki: int, id: str, now: float) 
     return Offer(bytes.fromhex(id), row.number, row.psn, expiry, dki, found.ki, luk, USES, int(found.until))
 
 
+def waiting(connection: sa.Connection, id: str) -> int | None:
+    """The KI of a key that the device has and was not told to use, as far as we know. Raises Missing, Refused."""
+    row = token(connection, id)
+    _is_open(row)
+    return next((luk.ki for luk in _luks(connection, row.number) if luk.state == state.DELIVERED), None)
+
+
+def lost(connection: sa.Connection, id: str, ki: int) -> None:
+    """The device does not have it any more. Raises Missing."""
+    _to(connection, token(connection, id), ki, state.DELIVERED, state.OFFERED)
+
+
 def delivered(connection: sa.Connection, id: str, ki: int, now: float) -> None:
     """The device has it, and will use it when it is told to. Raises Missing, Refused: it has to be forgotten there."""
     row = token(connection, id)

@@ -1,0 +1,337 @@
+"""Keys on their way to a device, through a real hub that reads nothing of it: two phases, each of which may be cut."""
+
+import asyncio
+import contextlib
+
+import aiocoap
+import cbor2
+import pytest
+import sqlalchemy as sa
+from aiocoap import resource
+from host.hub.running import hub
+from host.hub.secure_fake import SecureFake
+from host.hub.test_trust import add, run, settled
+from tosplus.errors import Unreachable
+from tosplus.hub import relay
+from tosplus.link.pairing_code import parse
+from tosplus.tokens import tables, wallet
+from tosplus.tokens.courier import Courier, bring
+from tosplus.tokens.device import Declined, Devices
+from tosplus.tokens.reasons import Reason
+from tosplus.tokens.rows import Missing, Refused
+
+from .bank import GENEROUS, Bank
+from .taps import Card
+
+
+class Wallet(resource.Resource):
+    """/y/token of a device, by its contract. asleep_after: so many requests are done and not answered."""
+
+    def __init__(self):
+        super().__init__()
+        self.id = self.pending = self.used = None
+        self.is_checked, self.loses, self.states, self.atc, self.log = True, None, [], 1, []
+
+    def _heard(self, what):
+        self.log.append(what)
+        if self.loses == what:
+            self.loses = None
+            raise _Silence
+
+    async def render_put(self, request):
+        told = cbor2.loads(request.payload)
+        assert sorted(told) == list(range(10)) and request.opt.content_format == 60
+        if self.used and not self.is_checked:
+            return _refused(aiocoap.SERVICE_UNAVAILABLE, 359)
+        if self.used and told[0] == self.id and told[6] < self.used[6]:
+            return _refused(aiocoap.BAD_REQUEST, 350)
+        self.pending = told
+        self._heard("put")
+        return aiocoap.Message(code=aiocoap.CHANGED)
+
+    async def render_post(self, request):
+        told = cbor2.loads(request.payload)
+        if self.pending and (self.pending[0], self.pending[6]) == (told[0], told[6]):
+            self.id, self.used, self.pending = told[0], self.pending, None
+        if not self.used or (self.id, self.used[6]) != (told[0], told[6]):
+            return _refused(aiocoap.BAD_REQUEST, 350)
+        self._heard("post")
+        return aiocoap.Message(code=aiocoap.CHANGED)
+
+    async def render_get(self, request):
+        told = {0: self.id, 1: 2 if self.used else 0, 2: self.atc, 3: self.used and self.used[6]}
+        self._heard("get")
+        return aiocoap.Message(payload=cbor2.dumps(told), content_format=60)
+
+    async def render_delete(self, request):
+        self.id = self.pending = self.used = None
+        return aiocoap.Message(code=aiocoap.DELETED)
+
+    def card(self):
+        told = self.used
+        return Card(told[1], told[7], told[6], told[5], told[2], self.atc - 1)
+
+
+class _Silence(aiocoap.error.ConstructionRenderableError):
+    """Done, but the answer is lost: the service hears a fault instead."""
+
+    code = aiocoap.INTERNAL_SERVER_ERROR
+    message = "lost"
+
+
+class _State(resource.Resource):
+    def __init__(self, wallet):
+        super().__init__()
+        self.wallet = wallet
+
+    async def render_put(self, request):
+        self.wallet.states.append(cbor2.loads(request.payload)[1])
+        return aiocoap.Message(code=aiocoap.CHANGED)
+
+
+def _refused(code, number):
+    return aiocoap.Message(code=code, payload=b"%d" % number)
+
+
+class House:
+    """A hub, a device that pays, a token service that is paired with it through the hub."""
+
+    def __init__(self, bank, devices, fake, wallet, hub):
+        self.bank, self.devices, self.fake, self.wallet, self.hub = bank, devices, fake, wallet, hub
+
+    def issue(self, money=10_000):
+        holder = f"h{self.bank.count(tables.holders)}"
+        self.bank.write(lambda c, now: wallet.open_holder(c, "test", holder, "EUR", 0, now))
+        self.bank.write(lambda c, now: wallet.topup(c, "test", holder, money, "", now))
+        return self.bank.write(lambda c, now: wallet.issue(c, "test", holder, "fake-1", GENEROUS, now)).id
+
+    def bring(self, id):
+        return bring(self.bank, self.devices, "fake-1", id)
+
+    def state(self, id):
+        return self.bank.write(lambda c, now: wallet.token(c, id)).state
+
+    def luks(self):
+        k = tables.luks.c
+        return self.bank.read(lambda c: c.execute(sa.select(k.ki, k.state).order_by(k.ki)).all())
+
+    def tap(self, amount=1):
+        card = self.wallet.card()
+        tap = card.tap(amount)
+        self.wallet.atc += 1
+        return self.bank.authorise(self.bank.main, f"{card.ki}-{card.atc}", tap)
+
+
+@contextlib.asynccontextmanager
+async def house(folder, pair=True):
+    bank = Bank(f"sqlite:///{folder}/tokens.db")
+    bank.main = bank.set_up()
+    try:
+        async with hub(folder / "hub", plain=False) as it, SecureFake() as fake:
+            await add(it, fake)
+            await settled(it, fake)
+            fake.opened, wallet = True, Wallet()
+            site = fake.context.serversite._inner_site
+            site.add_resource(["y", "token"], wallet)
+            site.add_resource(["y", "state"], _State(wallet))
+            async with Devices(bank, ("127.0.0.1", it.coap)) as devices:
+                if pair:
+                    await devices.pair(parse(fake.code))
+                yield House(bank, devices, fake, wallet, it)
+                bank.check()
+    finally:
+        bank.close()
+
+
+def test_a_token_is_delivered_used_and_replenished_and_the_hub_holds_none_of_its_keys(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            assert await h.bring(id)
+            assert h.state(id) == "active" and h.wallet.log == ["get", "put", "post", "get"]
+            answers = [h.tap() for _ in range(7)]
+            assert all(answer.approved for answer in answers)
+            assert h.bank.read(lambda c: wallet.due(c, h.bank.now)) == [("fake-1", id)]
+            assert await h.bring(id) and h.luks() == [(1, "retired"), (2, "active")]
+            assert h.tap().approved and h.bank.read(lambda c: wallet.due(c, h.bank.now)) == []
+            secrets = [h.wallet.used[7], h.fake.peers["token service"][1].secret]
+            files = [file for file in tmp_path.rglob("*") if file.is_file()]
+            assert len(files) > 4
+            for file in files:
+                data = file.read_bytes()
+                assert not any(secret in data or secret.hex().encode() in data for secret in secrets), file
+
+    run(test())
+
+
+@pytest.mark.parametrize("lost", ["put", "post", "get"])
+def test_whatever_answer_is_lost_the_next_attempt_ends_with_one_key_in_use(tmp_path, lost):
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            h.wallet.loses = lost
+            with pytest.raises(Declined):
+                await h.bring(id)
+            if lost != "put":
+                assert h.tap().approved  # the device has it, and the service knew that it may
+            if h.bank.read(lambda c: wallet.due(c, h.bank.now)):
+                assert await h.bring(id)
+            assert h.luks() == [(1, "active")] and h.state(id) == "active"
+            assert h.wallet.used[6] == 1 and h.tap().approved
+
+    run(test())
+
+
+def test_a_device_that_has_lost_its_pending_key_is_offered_it_again(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            h.wallet.loses = "post"
+            with pytest.raises(Declined):
+                await h.bring(id)
+            h.wallet.pending = h.wallet.used = None
+            with pytest.raises(Declined):
+                await h.bring(id)
+            assert await h.bring(id) and h.tap().approved
+
+    run(test())
+
+
+def test_suspended_while_a_key_is_on_its_way_it_is_never_told_to_use_it(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            ask = h.devices.ask
+
+            async def racing(device, code, path, told=None, unproven=False):
+                answer = await ask(device, code, path, told, unproven)
+                if code is aiocoap.PUT:
+                    h.bank.write(lambda c, now: wallet.suspend(c, "test", id, now))
+                return answer
+
+            h.devices.ask = racing
+            with pytest.raises(Refused, match="suspended"):
+                await h.bring(id)
+            assert h.wallet.used is None and h.luks() == [(1, "offered")]
+            h.wallet.used, h.wallet.id = h.wallet.pending, h.wallet.pending[0]  # one that does not wait to be told
+            assert h.tap().reason is Reason.CRYPTOGRAM
+            with pytest.raises(Refused):
+                await h.bring(id)
+            h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
+            h.devices.ask = ask
+            assert await h.bring(id) and h.tap().approved
+
+    run(test())
+
+
+def test_no_more_than_six_keys_a_day_and_none_without_a_check_of_the_cardholder(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay, "_BURST", 200.0)
+
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            for _ in range(6):
+                assert await h.bring(id)
+            with pytest.raises(Refused, match="enough"):
+                await h.bring(id)
+            h.bank.now += 86401
+            h.wallet.is_checked = False
+            with pytest.raises(Declined) as refused:
+                await h.bring(id)
+            assert refused.value.code is aiocoap.SERVICE_UNAVAILABLE and refused.value.payload == b"359"
+            h.wallet.is_checked = True
+            assert await h.bring(id) and h.luks()[-1] == (7, "active")
+
+    run(test())
+
+
+def test_the_courier_brings_what_is_due_tells_of_a_suspension_and_deletes_what_was_revoked(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id, rider = h.issue(), Courier(h.bank, h.devices)
+
+            async def ride():
+                await rider.round()
+                await rider.settled()
+
+            await ride()
+            assert h.state(id) == "active"
+            log = len(h.wallet.log)
+            await ride()
+            assert len(h.wallet.log) == log
+            h.bank.write(lambda c, now: wallet.suspend(c, "test", id, now))
+            await ride()
+            h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
+            await ride()
+            await ride()
+            assert h.wallet.states == [True, False]
+            h.bank.write(lambda c, now: wallet.revoke(c, "test", id, now))
+            await ride()
+            assert h.wallet.used is None
+
+    run(test())
+
+
+def test_one_that_cannot_be_reached_is_left_alone_for_a_while(tmp_path, monkeypatch):
+    async def test():
+        async with house(tmp_path) as h:
+            h.issue()
+            asked = []
+
+            async def nobody(self, id, message):
+                asked.append(id)
+                raise Unreachable("nobody")
+
+            monkeypatch.setattr(Devices, "_send", nobody)
+            now = 0.0
+            rider = Courier(h.bank, h.devices, lambda: now)
+            for _ in range(3):
+                await rider.round()
+                await rider.settled()
+            assert asked == ["fake-1"]
+            now = 6.0
+            await rider.round()
+            await rider.settled()
+            assert len(asked) == 2
+
+    run(test())
+
+
+def test_without_a_pairing_there_is_no_way_to_a_device_and_a_wrong_code_pairs_nothing(tmp_path):
+    async def test():
+        async with house(tmp_path, pair=False) as h:
+            id = h.issue()
+            with pytest.raises(Missing, match="pair"):
+                await h.bring(id)
+            with pytest.raises(Exception, match="code is of another"):
+                await h.devices.pair(parse(SecureFake("fake-1").code))
+            await asyncio.sleep(0)
+            await h.devices.pair(parse(h.fake.code))
+            await h.devices.pair(parse(h.fake.code))
+            assert await h.bring(id)
+            assert [device for device in h.bank.audited("pair")] == ["done"]
+
+    run(test())
+
+
+def test_a_key_that_the_device_has_though_nobody_heard_is_found_by_the_next_attempt(tmp_path, monkeypatch):
+    async def test():
+        async with house(tmp_path, pair=False) as h:
+            send, count = Devices._send, 0
+
+            async def cut(self, id, message):
+                nonlocal count
+                count += 1
+                answer = await send(self, id, message)
+                if count == 2:  # m3 was taken
+                    raise Unreachable("cut")
+                return answer
+
+            monkeypatch.setattr(Devices, "_send", cut)
+            with pytest.raises(Unreachable):
+                await h.devices.pair(parse(h.fake.code))
+            h.fake.opened = False  # nobody may pair any more
+            await h.devices.pair(parse(h.fake.code))
+            assert await h.bring(h.issue())
+
+    run(test())

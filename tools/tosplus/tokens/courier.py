@@ -1,0 +1,133 @@
+"""Brings keys to devices in two phases, and tells them what became of their token. It begins again where it was cut."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from aiocoap.numbers import codes
+
+from ..errors import HostError, Unreachable
+from . import state, tables, wallet
+from .device import Asleep, Declined, Devices
+from .rows import Missing, Refused, audit
+from .service import Service
+
+_log = logging.getLogger(__name__)
+_EACH_S = 2.0
+_AGAIN_S, _AGAIN_MOST_S = 5.0, 600.0
+_PATH, _STATE = "y/token", "y/state"
+
+# Keys of the maps on the wire.
+_ID, _NUMBER, _PSN, _EXPIRY, _REQUESTOR, _DKI, _KI, _LUK, _USES, _UNTIL = range(10)
+_NEXT_ATC = 2  # of the answer to GET
+
+
+async def bring(service: Service, devices: Devices, device: str, id: str) -> bool:
+    """-> whether its next key is in use. Raises Unreachable, Declined, Missing, Refused: the token is not open."""
+    ki = await _write(service, lambda connection, now: wallet.waiting(connection, id))
+    if ki is None:
+        dki = await asyncio.to_thread(service.dki)
+        offer = await _write(service, lambda connection, now: wallet.offer(connection, service.offering, dki, id, now))
+        await devices.ask(device, codes.PUT, _PATH, _told(offer))
+        ki = offer.ki
+        await _write(service, lambda connection, now: wallet.delivered(connection, id, ki, now))
+    try:
+        await devices.ask(device, codes.POST, _PATH, {_ID: bytes.fromhex(id), _KI: ki})
+    except Declined as e:
+        if e.code is codes.BAD_REQUEST:  # it has lost it: offered again
+            await _write(service, lambda connection, now: wallet.lost(connection, id, ki))
+        raise
+    found = await devices.ask(device, codes.GET, _PATH)
+    last = max(0, int(found.told[_NEXT_ATC]) - 1)
+    await _write(service, lambda connection, now: wallet.confirmed(connection, id, ki, last, now))
+    return True
+
+
+async def tell(service: Service, devices: Devices, device: str, id: str) -> None:
+    """What the host holds of the token, for the screen; that it counts is the host's own business."""
+    row = await _write(service, lambda connection, now: wallet.token(connection, id))
+    if row.state == state.REVOKED:
+        await devices.ask(device, codes.DELETE, _PATH)
+    else:
+        await devices.ask(device, codes.PUT, _STATE, {_ID: bytes.fromhex(id), 1: row.state == state.SUSPENDED})
+
+
+class Courier:
+    """For all devices, until it is cancelled. One that cannot be reached is asked later, and holds up no other."""
+
+    def __init__(self, service: Service, devices: Devices, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service, self._devices, self._clock = service, devices, clock
+        self._not_before: dict[str, float] = {}
+        self._waits: dict[str, float] = {}
+        self._told: dict[str, str] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        while True:
+            await self.round()
+            await asyncio.sleep(_EACH_S)
+
+    async def round(self) -> None:
+        """Begins what is due and not under way."""
+        work = await asyncio.to_thread(self._service.write, self._due)
+        for device, id, is_due in work:
+            if device not in self._running and self._clock() >= self._not_before.get(device, 0):
+                self._running[device] = asyncio.create_task(self._one(device, id, is_due))
+
+    async def settled(self) -> None:
+        """What was begun has ended."""
+        await asyncio.gather(*self._running.values())
+
+    def _due(self, connection: sa.Connection, now: float) -> list[tuple[str, str, bool]]:
+        due = [(device, id, True) for device, id in wallet.due(connection, now)]
+        t = tables.tokens.c
+        closed = sa.select(t.device, t.id, t.state).where(t.device.is_not(None))
+        rows = connection.execute(closed).all()
+        for row in rows:
+            is_closed = row.state in (state.SUSPENDED, state.REVOKED)
+            known = self._told.get(row.id, state.ACTIVE)
+            if known != row.state and (is_closed or known == state.SUSPENDED):
+                due.append((row.device, row.id, False))
+        return due
+
+    async def _one(self, device: str, id: str, is_due: bool) -> None:
+        try:
+            if is_due:
+                await bring(self._service, self._devices, device, id)
+            else:
+                row = await _write(self._service, lambda connection, now: wallet.token(connection, id))
+                await tell(self._service, self._devices, device, id)
+                self._told[id] = row.state
+            self._waits.pop(device, None)
+            self._not_before.pop(device, None)
+        except Asleep as e:
+            self._later(device, e.wait_s)
+        except (Unreachable, Missing):
+            self._later(device, None)
+        except (Declined, Refused) as e:
+            words = str(e)
+            await _write(self._service, lambda connection, now: audit(connection, now, "service", "bring", id, words))
+            self._later(device, None)
+        except HostError as e:
+            _log.error("%s: %s", device, e)
+            self._later(device, None)
+        finally:
+            self._running.pop(device, None)
+
+    def _later(self, device: str, wait_s: float | None) -> None:
+        if wait_s is None:
+            wait_s = self._waits[device] = min(_AGAIN_MOST_S, 2 * self._waits.get(device, _AGAIN_S / 2))
+        self._not_before[device] = self._clock() + wait_s
+
+
+def _told(offer: wallet.Offer) -> dict[int, Any]:
+    told: dict[int, Any] = {_ID: offer.id, _NUMBER: offer.number, _PSN: offer.psn, _EXPIRY: offer.expiry}
+    told |= {_REQUESTOR: wallet.REQUESTOR, _DKI: offer.dki, _KI: offer.ki, _LUK: offer.luk}
+    return {**told, _USES: offer.uses, _UNTIL: offer.until}
+
+
+async def _write(service: Service, work: Any) -> Any:
+    return await asyncio.to_thread(service.write, work)
