@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import peers
 import pytest
 from crash.payments import sweep
 from host.tokens.bank import Bank
+from mutate import ROOT
 from tosplus.tokens.database import Database
 
 
@@ -61,14 +63,13 @@ def synced(trace):
     return answers, early
 
 
-def traced(tmp_path, environment=None):
-    """The calls of one writer that is alone."""
+def traced(tmp_path, tools=()):
+    """The calls of one writer that is alone. tools: a folder with a tosplus of its own."""
     strace = peers.need("strace")
     out = tmp_path / "trace"
     command = [strace, "-f", "-y", "-s", "64", "-o", out, "-e", "trace=pwrite64,write,fdatasync,fsync"]
     command += [sys.executable, "-m", "crash.payments_target", f"sqlite:///{tmp_path}/t.db", "1"]
-    paths = os.pathsep.join([*sys.path, "tests"])
-    about = {**os.environ, "PYTHONPATH": paths, **(environment or {})}
+    about = {**os.environ, "PYTHONPATH": os.pathsep.join([*tools, *sys.path])}
     done = subprocess.run(command, env=about, capture_output=True, text=True, timeout=50)
     if "ptrace" in done.stderr:
         pytest.skip("this machine lets nobody trace")
@@ -79,6 +80,17 @@ def traced(tmp_path, environment=None):
 def test_each_answer_leaves_after_the_sync_of_what_it_says(tmp_path):
     answers, early = synced(traced(tmp_path))
     assert (answers, early) == (30, 0)
+
+
+@pytest.mark.parametrize("mode", ["OFF", "NORMAL"])
+def test_the_trace_shows_a_service_that_does_not_sync(tmp_path, mode):
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    path = tmp_path / "tools/tosplus/tokens/database.py"
+    text = path.read_text()
+    assert text.count("synchronous=FULL") == 1
+    path.write_text(text.replace("synchronous=FULL", f"synchronous={mode}"))
+    answers, early = synced(traced(tmp_path, [str(tmp_path / "tools")]))
+    assert answers == 30 and early > 20
 
 
 def test_postgresql_syncs_each_commit(request):

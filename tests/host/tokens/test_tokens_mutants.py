@@ -1,0 +1,104 @@
+"""Mistakes that somebody could make in the token service, and the test that catches each."""
+
+import pytest
+from mutate import Mutant, some, survives
+
+HERE, CODE = "host/tokens/", "tools/tosplus/tokens/"
+AUTH, SALES = HERE + "test_authorise.py::", HERE + "test_sales.py::"
+
+MUTANTS = [
+    Mutant(
+        "a counter is not spent", CODE + "authorise.py",
+        AUTH + "test_the_same_tap_under_another_key_is_declined_as_used[sqlite]",
+        "        if tap.counter in luk.used:\n", "        if False:\n",
+    ),
+    Mutant(
+        "a till may use the terminal of another", CODE + "authorise.py",
+        AUTH + "test_a_till_that_uses_the_terminal_of_another_is_declined_and_audited_and_spends_nothing[sqlite]",
+        " or tap.terminal != till.terminal.ljust(8).encode():", ":",
+    ),
+    Mutant(
+        "a reversal that comes first is forgotten", CODE + "sales.py",
+        AUTH + "test_a_reversal_before_its_authorisation_counts[sqlite]",
+        "        connection.execute(tables.reversals.insert().values(id=id, at=now))\n", "        pass\n",
+    ),
+    Mutant(
+        "a key is good for ever so many taps", CODE + "authorise.py",
+        AUTH + "test_a_key_is_good_for_ten_approvals_and_seven_days[sqlite]",
+        "held and self.accepted < USES", "held",
+    ),
+    Mutant(
+        "a key never gets too old", CODE + "authorise.py",
+        AUTH + "test_a_key_is_good_for_ten_approvals_and_seven_days[sqlite]",
+        " and now < self.until", "",
+    ),
+    Mutant(
+        "the clock may go back", CODE + "clock.py",
+        AUTH + "test_a_key_is_not_good_again_because_the_clock_was_set_back[sqlite]",
+        "self._last = max(self._last, found)", "self._last = found",
+    ),
+    Mutant(
+        "what is held can be spent again", CODE + "authorise.py",
+        AUTH + "test_no_more_than_the_account_has_with_what_is_held[sqlite]",
+        "holder.posted + self._held.get(holder.id, holder.held) - tap.amount", "holder.posted - tap.amount",
+    ),
+    Mutant(
+        "any request has the answer of its key", CODE + "authorise.py",
+        AUTH + "test_a_key_of_another_request_is_a_conflict_and_nothing_else[sqlite]",
+        "return answer if digest == asked.digest else Conflict(asked.request)", "return answer",
+    ),
+    Mutant(
+        "a suspended token pays", CODE + "authorise.py",
+        AUTH + "test_suspended_at_once_resumed_and_revoked_for_ever[sqlite]",
+        "        if token.state == state.SUSPENDED:\n", "        if False:\n",
+    ),
+    Mutant(
+        "an earlier key stays in use", CODE + "wallet.py",
+        AUTH + "test_after_the_next_key_the_last_one_is_good_for_taps_from_before_only[sqlite]",
+        "    connection.execute(earlier.values(state=state.RETIRED, last=last))\n", "",
+    ),
+    Mutant(
+        "more is refunded than was captured", CODE + "sales.py",
+        SALES + "test_refunds_in_parts_up_to_what_was_captured[sqlite]",
+        "auth.captured - auth.refunded\n", "auth.captured\n",
+    ),
+    Mutant(
+        "a till refunds for others", CODE + "sales.py", SALES + "test_a_till_voids_and_refunds_its_own_only[sqlite]",
+        "(till is None or (auth.merchant, auth.terminal) == (till.merchant, till.terminal))", "True",
+    ),
+    Mutant(
+        "each sale is rounded by itself", CODE + "ledger.py",
+        SALES + "test_refunds_in_parts_up_to_what_was_captured[sqlite]",
+        "*_parties(terms, currency, net, net - amount)]", "*_parties(terms, currency, amount, 0)]",
+    ),
+    Mutant(
+        "the last of equal remainders wins", CODE + "shares.py",
+        HERE + "test_money.py::test_shares_sum_up_to_the_net_and_the_first_of_equal_remainders_wins",
+        "(-quotas[i][1], i)", "(-quotas[i][1], -i)",
+    ),
+    Mutant(
+        "a statement's terms are believed", CODE + "recompute.py",
+        SALES + "test_a_statement_that_was_altered_anywhere_does_not_hold[sqlite]",
+        "    if terms.hash != about[\"hash\"]:\n", "    if False:\n",
+    ),
+    Mutant(
+        "a suspension comes too late for a key on its way", CODE + "wallet.py",
+        HERE + "test_courier.py::test_suspended_while_a_key_is_on_its_way_it_is_never_told_to_use_it",
+        "    row = token(connection, id)\n    _is_open(row)\n    _to(", "    row = token(connection, id)\n    _to(",
+    ),
+    Mutant(
+        "secrets are kept as they are", CODE + "parties.py",
+        HERE + "test_api.py::test_secrets_are_in_no_table_and_no_answer_but_one[sqlite]",
+        'return hashlib.sha256(secret.encode(errors="replace")).hexdigest()', "return secret",
+    ),
+    Mutant(
+        "every credential may do everything", CODE + "api.py",
+        HERE + "test_api.py::test_each_operation_is_for_its_scopes_and_for_nobody_without_a_credential[sqlite]",
+        "        if who.scope not in one.scopes:\n", "        if False:\n",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", some(MUTANTS), ids=str)
+def test_a_mistake_in_the_token_service_is_found(mutant, tmp_path):
+    assert survives(mutant, tmp_path) == ""
