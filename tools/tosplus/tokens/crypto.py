@@ -4,19 +4,17 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 _MAC_B = 8
+_ZEROS = bytes(14)
 _CACHED = 20_000
 
 
-def _ecb(key: bytes) -> Cipher[modes.ECB]:
-    return Cipher(algorithms.AES(key), modes.ECB())  # a single block, of a key derivation
-
-
-def _block(cipher: Cipher[modes.ECB], block: bytes) -> bytes:
-    return cipher.encryptor().update(block)
+def _blocks(key: bytes) -> CipherContext:
+    """AES of one block at a time, as the derivation of keys wants it."""
+    return Cipher(algorithms.AES(key), modes.ECB()).encryptor()
 
 
 def cmac(key: bytes, message: bytes) -> bytes:
@@ -28,7 +26,7 @@ def cmac(key: bytes, message: bytes) -> bytes:
 
 def master_key(imk: bytes, number: str, psn: int) -> bytes:
     """MK, by EMV's option C: the digits of the token and two of the PSN, zeros to the left."""
-    return _block(_ecb(imk), bytes.fromhex(f"{number}{psn:02}".rjust(32, "0")))
+    return _blocks(imk).update(bytes.fromhex(f"{number}{psn:02}".rjust(32, "0")))
 
 
 def limited_key(mk: bytes, ki: int) -> bytes:
@@ -37,7 +35,7 @@ def limited_key(mk: bytes, ki: int) -> bytes:
 
 
 def session_key(luk: bytes, atc: int) -> bytes:
-    return _block(_ecb(luk), atc.to_bytes(2, "big") + bytes(14))
+    return _blocks(luk).update(atc.to_bytes(2, "big") + _ZEROS)
 
 
 def cryptogram(sk: bytes, bound: bytes) -> bytes:
@@ -55,7 +53,7 @@ class Keys:
     def __init__(self, read: Callable[[], dict[int, bytes]]) -> None:
         self._read = read
         self._imks = read()
-        self._derived: OrderedDict[tuple[int, str, int, int], Cipher[modes.ECB]] = OrderedDict()
+        self._derived: OrderedDict[tuple[int, str, int, int], CipherContext] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Keys {sorted(self._imks)}>"
@@ -69,12 +67,12 @@ class Keys:
     def session(self, dki: int, number: str, psn: int, ki: int, atc: int) -> bytes:
         """SK of a tap. KeyError: there is no such IMK."""
         what = dki, number, psn, ki
-        cipher = self._derived.get(what)
-        if cipher is None:
-            cipher = self._derived[what] = _ecb(self.luk(*what))
+        blocks = self._derived.get(what)
+        if blocks is None:
+            blocks = self._derived[what] = _blocks(self.luk(*what))
             if len(self._derived) > _CACHED:
                 self._derived.popitem(last=False)
-        return _block(cipher, atc.to_bytes(2, "big") + bytes(14))
+        return blocks.update(atc.to_bytes(2, "big") + _ZEROS)
 
 
 def right(sk: bytes, bound: bytes, ac: bytes) -> bool:
