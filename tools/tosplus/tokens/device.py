@@ -41,8 +41,12 @@ class Asleep(Unreachable):
         self.wait_s = wait_s
 
 
+class Stranger(Unreachable):
+    """Whoever answers has not our key, or does not show it: worth no more than no answer."""
+
+
 class Declined(HostError):
-    """The device's answer. code: of CoAP."""
+    """The device's answer, by our key but while we pair. code: of CoAP."""
 
     def __init__(self, code: Any, payload: bytes) -> None:
         super().__init__(f"the device answers {code}")
@@ -89,7 +93,7 @@ class Devices:
         await self._context.shutdown()
 
     async def ask(self, id: str, code: Any, path: str, told: Any = None, unproven: bool = False) -> Answer:
-        """Raises Unreachable, Asleep, Declined, Missing: there is no key with it."""
+        """Raises Unreachable, Stranger, Asleep, Declined, Missing: there is no key with it."""
         keys = await asyncio.to_thread(self._keys, id + _UNPROVEN * unproven)
         echo = None
         for _ in range(2):
@@ -101,7 +105,7 @@ class Devices:
             sealed, asked = await asyncio.to_thread(keys.protect, request)
             answer = await self._send(id, sealed)
             if answer.opt.oscore is None:
-                raise Declined(answer.code, answer.payload)  # of whoever: worth no more than no answer
+                raise Stranger(f"somebody without our key answers {answer.code}")
             try:
                 found, _ = keys.unprotect(answer, asked)
             except oscore.ProtectionInvalid:
@@ -143,8 +147,10 @@ class Devices:
         """Whether it answers under the key that is here."""
         try:
             await self.ask(id, codes.GET, "y/token", unproven=unproven)
-        except (Missing, Declined):
+        except (Missing, Stranger):
             return False
+        except Declined:  # it may not pay, but it is the one
+            pass
         return True
 
     async def _send(self, id: str, message: Message) -> Message:
