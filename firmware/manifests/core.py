@@ -14,7 +14,6 @@ package(
         "app.py",
         "resource.py",
         "rule.py",
-        "rules.py",
         "log.py",
         "store.py",
         "state.py",
@@ -36,6 +35,8 @@ package(
 include(
     (
         "start.py",
+        "about.py",
+        "rules.py",
         "wifi.py",
         "announce.py",
         "report.py",

@@ -74,12 +74,6 @@ class Resource:
             return _OUT_OF_RANGE
         return _OUT_OF_RANGE if self.maximum is not None and value > self.maximum else 0
 
-    def limit_fault(self, limit):
-        """What is wrong with a limit that values are compared to: a code, or 0."""
-        if self.type not in ("sensor", "number") or self.options is not None:
-            return _WRONG_TYPE
-        return 0 if isinstance(limit, (int, float)) and limit == limit else _WRONG_TYPE
-
     def check(self, value, origin):
         """Raise unless this origin ("link", or "link/PEER") may write this value: WireError or Denied."""
         kind = origin.split("/")[0]
@@ -90,19 +84,6 @@ class Resource:
         fault = self.fault(value)
         if fault:
             raise WireError(fault, self.path)
-
-    def row(self):
-        """The resource as it stands in `/d`: {key: value}, keys in docs/protocol.md."""
-        row = {0: self.index, 1: self.path, 2: self.type}
-        for key, value in (
-            (3, self.unit), (4, self.minimum), (5, self.maximum), (6, self.step), (7, self.options),
-            (8, self.writable), (9, self.type == "event"), (10, self.keep), (12, self.device_class), (13, self.origins),
-        ):  # fmt: skip
-            if value is not None and value is not False:
-                row[key] = value
-        if self.is_output:
-            row[11] = self.safe
-        return row
 
 
 class Table:

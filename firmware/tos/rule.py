@@ -1,11 +1,10 @@
 """Rules: a condition on one resource and what to do when it comes true; the engine that runs them. MicroPython."""
 
 from micropython import const
-from toscore.errors import TosError, WireError
+from toscore.errors import TosError
 
 _RULE = const(206)
 _OWNERS_RULE = const(211)
-_NOT_A_SWITCH = const(343)
 _RULE_REFUSED = const(344)
 _OWNERS_LOOP = const(345)
 _RULE_LOOP = const(408)
@@ -17,7 +16,7 @@ _MAX_FIRINGS = const(16)
 # The condition, as the key that it has in `/b`.
 _ABOVE = const(1)
 _BELOW = const(2)
-_EQUALS = const(3)
+EQUALS = 3
 
 
 class Rule:
@@ -59,22 +58,6 @@ class Rule:
         fires = true and not self._held
         self._held = true
         return fires
-
-    def check(self, table):
-        """Raise WireError or Denied unless a rule that is data fits these resources and may write its target."""
-        watched = table[self.path]
-        if self.condition == _EQUALS:
-            fault = watched.fault(self.operand)
-        else:
-            fault = watched.limit_fault(self.operand)
-        if fault:
-            raise WireError(fault, self.path)
-        if self.peer is not None:
-            return  # it is for the peer to say what may be written there
-        target = table[self.target]
-        if self.to is None and target.type != "switch":
-            raise WireError(_NOT_A_SWITCH, self.target)
-        target.check(False if self.to is None else self.to, "rule")
 
 
 class Engine:

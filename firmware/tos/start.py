@@ -3,6 +3,7 @@
 import gc
 
 from micropython import const
+from tos import lend
 from tos.app import Shown
 from tos.log import Log
 from toscore.errors import StoreError, TosError
@@ -34,7 +35,7 @@ def bind(app, board):
     for rule in app.engine.own:
         app.table[rule.path]
     for rule in app.declared:
-        rule.check(app.table)
+        lend("rules").check(rule, app.table)
     for r in app.table.rows:
         for path in app.depends(r):
             app.table[path]
@@ -52,8 +53,7 @@ def services(app):
     from tos.console import Console
     from tos.hub import Hub
     from tos.reader import Reader
-    from tos.rules import Rules
-    from tos.state import Config, State
+    from tos.state import Config, Rules, State
     from tos.wifi import Wifi
 
     gc.collect()

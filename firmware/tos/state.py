@@ -1,8 +1,11 @@
-"""What outlives a restart: the config that provisioning writes, and the state of resources with keep. MicroPython."""
+"""What outlives a restart: the config that provisioning writes, the state of resources with keep, and the owner's rules.
+MicroPython.
+"""
 
 import asyncio
 
 from micropython import const
+from tos import lend
 from tos.store import Record
 from toscore.errors import Busy, StoreError, TosError
 
@@ -99,3 +102,24 @@ class State:
             except StoreError as e:
                 self._app.log.event(e.code, e.detail)
         self._changed.clear()  # last: who crashes before, for want of memory, has still to write
+
+
+class Rules:
+    """The owner's rules, in /rules.rec; rules.py knows them."""
+
+    def __init__(self, app, path="/rules.rec"):
+        self.app = app
+        self.record = Record(path)
+        lend("rules").begin(self)
+
+    def rows(self):
+        """Those in force, as `/b` has them."""
+        return lend("rules").rows(self.app)
+
+    def replace(self, rows):
+        """Put others in their place, or with None the maker's. Durable when it returns.
+
+        Raises WireError or Denied, with the number of the rule that is wrong, counted from 1, or StoreError; all is as
+        it was then.
+        """
+        lend("rules").replace(self, rows)

@@ -5,9 +5,9 @@ from binascii import hexlify, unhexlify
 
 from helpers import raises
 from rig import Readings, bound, fresh, runs
-from tos import App
+from tos import App, about
 from tos.link import Link
-from tos.rules import Rules
+from tos.state import Rules
 from tos.state import Config
 from tos.wifi import Wifi
 from toscore import cbor, coap
@@ -371,7 +371,7 @@ def test_a_long_body_comes_in_blocks_of_one_body():
 
 def test_a_peer_chooses_smaller_blocks_and_every_body_has_them():
     bench = Bench()
-    body = bench.link._bodies.identity()
+    body = about.body(bench.app, "d")
     found = b""
     for number in range(20):
         _, (n, more, exponent), payload = block(bench, "d", number, 0)

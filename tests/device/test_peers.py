@@ -7,7 +7,7 @@ import cryptolib
 from helpers import raises
 from rig import Keystore, fresh
 from test_link import GET, PUT, Bench, kettle
-from tos import roles
+from tos import about, roles
 from tos.peers import MOST, Peers
 from tos.store import Record
 from toscore import coap
@@ -194,7 +194,7 @@ def test_blocks_both_ways_are_inside_and_of_one_context():
         body += payload
         if not coap.uint(coap.option(options, coap.BLOCK2)) & 8:
             break
-    assert body == bench.link._bodies.identity()
+    assert body == about.body(bench.app, "d")
     form = [(coap.CONTENT_FORMAT, b"\x3c")]
     path, second = [(coap.URI_PATH, b"b")] + form, [(coap.BLOCK1, b"\x10")]
     text = b"\x81\xa4\x00\x00\x01\xfb\x40\x58\x80\x00\x00\x00\x00\x00\x04\x01\x05\xf4"  # above 98.0: 18 bytes

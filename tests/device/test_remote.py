@@ -6,7 +6,7 @@ The device's own link stands in for the network; over the wire it is in tests/ho
 from helpers import raises
 from rig import Readings, bound, fresh
 from test_rules import DOOR, LIGHT, home
-from tos.rules import Rules
+from tos.state import Rules
 from toscore import cbor_viper as cbor
 from toscore.errors import AuthError, WireError
 

@@ -7,7 +7,7 @@ from helpers import raises
 from rig import Board, Readings, bound, fresh
 from test_link import CBOR, GET, OBSERVE, PUT, Bench
 from tos import App
-from tos.rules import Rules
+from tos.state import Rules
 from toscore import cbor_viper as cbor
 from toscore.errors import Denied, StoreError, TosError, WireError
 
@@ -297,7 +297,7 @@ def test_what_cannot_be_stored_is_not_followed():
     def full(rows):
         raise StoreError(406)
 
-    app.rules._record.save = full
+    app.rules.record.save = full
     raises(StoreError, app.rules.replace, [GOOD])
     app.set("door", True)
     assert app.rules.rows() == [] and app.get("light") is False

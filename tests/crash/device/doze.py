@@ -21,7 +21,7 @@ import cryptolib
 import vfs
 from on_flash import Medium
 from recorder import recording
-from tos import App, start, trust  # noqa: F401  # before the host's files go out of reach
+from tos import App, about, rules, start, trust  # noqa: F401  # before the host's files go out of reach
 from tos.asker import Asker  # noqa: F401
 from tos.carried import take  # noqa: F401
 from tos.commands import Commands  # noqa: F401

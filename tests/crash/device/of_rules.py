@@ -1,10 +1,10 @@
 """What is stored: the owner's rules. Unix port only."""
 
 import of_record
-from tos import remote  # noqa: F401  # in reach yet
+from tos import remote, rules  # noqa: F401  # in reach yet
 from tos.app import App
 from tos.log import Log
-from tos.rules import Rules
+from tos.state import Rules
 
 
 class Clock:

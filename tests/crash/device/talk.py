@@ -13,7 +13,7 @@ import cryptolib
 import vfs
 from on_flash import Medium
 from recorder import recording
-from tos import App, start, trust  # noqa: F401  # before the host's files go out of reach
+from tos import App, about, rules, start, trust  # noqa: F401  # before the host's files go out of reach
 from tos.link import Link
 from tos.peers import Peers  # noqa: F401
 from tos.ports.unix import Keystore

@@ -10,6 +10,8 @@ import vfs
 from on_flash import Medium
 from tos import (  # noqa: F401  # while the host's files are in reach
     App,
+    about,
+    about,
     announce,
     console,
     hub,
@@ -148,7 +150,7 @@ def told(app, board):
         "peers": [[p.name, p.role, p.paths, p.address, secrets[p.name]] for p in app.link.peers.all],
         "config": app.config.get("hub"),
         "power": app.get("power"),
-        "rules": app.rules._record.load(None),
+        "rules": app.rules.record.load(None),
         "mark": board.keystore.get("reset") is not None,
         "codes": [code for code in app.log.counts if code >= 300],
     }

@@ -3,7 +3,7 @@
 import sys
 
 import chip
-from tos.bodies import Bodies
+from tos import lend
 
 
 class Rare:
@@ -50,4 +50,4 @@ class Rare:
         self._app.link.secure().remove(name)
 
     async def op_identity(self):
-        return {"hex": bytes(Bodies(self._app).identity()).hex()}
+        return {"hex": bytes(lend("about").body(self._app, "d")).hex()}
