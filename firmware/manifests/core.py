@@ -2,7 +2,7 @@
 # This file: what each device loads when it starts. App, resources, rules, services, storage, the link and its security.
 package(
     "toscore",
-    ("__init__.py", "errors.py", "cbor_viper.py", "coap.py", "block.py", "exchange.py", "observe.py")
+    ("__init__.py", "errors.py", "cbor_viper.py", "coap.py", "exchange.py", "observe.py")
     + ("oscore.py", "oscore_wire.py", "oscore_server.py", "oscore_kernel_viper.py", "sequence.py", "ccm.py", "hkdf.py"),
     base_path="../../lib",
     opt=3,
@@ -36,6 +36,7 @@ include(
     (
         "start.py",
         "about.py",
+        "blocks.py",
         "rules.py",
         "wifi.py",
         "announce.py",

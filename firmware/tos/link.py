@@ -3,9 +3,10 @@
 import asyncio
 
 from micropython import const
+from tos import drop
 from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
-from toscore import block, coap
+from toscore import coap
 from toscore import cbor_viper as cbor
 from toscore.errors import Busy, StoreError, TosError, WireError
 from toscore.exchange import Exchange
@@ -21,6 +22,7 @@ _READ_ONLY = const(332)
 _WRONG_TYPE = const(334)
 _BODY_INCOMPLETE = const(346)
 _BODY_TOO_LONG = const(347)
+_PEER_NO_ROOM = const(358)
 _CANNOT_IDENTIFY = const(385)
 _PORT_TAKEN = const(410)
 _TOO_LONG_TO_SEND = const(411)
@@ -33,6 +35,8 @@ _PEERS = const(8)  # as in peers.py
 
 _OSCORE = const(9)
 _DETAIL_CHARS = const(64)
+_LARGEST = const(6)  # as in block.py
+_BODY_B = const(8192)
 _ITEMS = const(512)  # of a payload: a thousand empty arrays would take 74 KB
 _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))
 
@@ -50,8 +54,7 @@ class Link:
         self._udp = None
         self._observers = Observers()
         self._bodies = Bodies(app)
-        self._kept = block.Bodies()
-        self._uploads = block.Uploads()
+        self._transfers = None  # Bodies and Uploads of block.py, while there are any
         self._exchange = Exchange(self._answer, app.board.rng, self._reset)
         self._wake = asyncio.Event()
         app.watch(self._changed)
@@ -191,9 +194,11 @@ class Link:
     def _get(self, peer, token, path, options, produce, form, seal):
         now = self._app.clock.ms()
         who = _who(peer, seal)
-        asked = block.asked(options)
-        number, exponent = asked or (0, block.LARGEST)
-        body = self._kept.find(now, who, path) if number else None
+        number, exponent = 0, _LARGEST
+        in_blocks = coap.option(options, coap.BLOCK2) is not None
+        if in_blocks:
+            number, exponent = self._blocks().asked(options)
+        body = self._transfers[0].find(now, who, path) if number else None
         if body is None:
             body = self._make(produce)
         if body is None:
@@ -208,8 +213,9 @@ class Link:
                 form = self._observe_option() + form
             else:
                 self._app.log.event(_OBSERVERS_FULL)
-        if asked or len(body) > 16 << exponent:
-            return (coap.CONTENT,) + self._kept.cut(now, who, path, body, number, exponent, form)
+        if in_blocks or len(body) > 16 << exponent:
+            self._blocks()
+            return (coap.CONTENT,) + self._transfers[0].cut(now, who, path, body, number, exponent, form)
         return coap.CONTENT, form, body
 
     def _put(self, peer, method, token, path, target, options, payload, seal):
@@ -220,9 +226,12 @@ class Link:
         if path[:2] == "s/" and not target.writable:
             return refuse(coap.METHOD_NOT_ALLOWED, _READ_ONLY, target.path)
         now = self._app.clock.ms()
-        code, options, payload = self._uploads.take(now, _who(peer, seal), path, options, payload)
+        if coap.option(options, coap.BLOCK1) is None:
+            code, options = coap.CHANGED, ()
+        else:
+            self._blocks()
+            code, options, payload = self._transfers[1].take(now, _who(peer, seal), path, options, payload)
         if code == coap.CONTINUE:
-            self._wake.set()  # it has a time-out
             return code, options, b""
         if payload is None:
             word = _BODY_INCOMPLETE if code == coap.INCOMPLETE else _BODY_TOO_LONG
@@ -264,11 +273,26 @@ class Link:
         for _ in range(2):
             try:
                 body = produce()
-                if len(body) <= block.BODY_B:
+                if len(body) <= _BODY_B:
                     return body
             except MemoryError:
-                self._kept = block.Bodies()  # what is kept for others may be the room that is missing
+                self._end_transfers()  # what is kept for others may be the room that is missing
         self._app.log.event(_TOO_LONG_TO_SEND)
+
+    def _blocks(self):
+        """-> block.py, loaded now if it was not; the notifier drops it when no transfer is under way."""
+        try:
+            from toscore import block
+        except MemoryError:
+            raise Busy(_PEER_NO_ROOM)
+        if self._transfers is None:
+            self._transfers = block.Bodies(), block.Uploads()
+            self._wake.set()
+        return block
+
+    def _end_transfers(self):
+        self._transfers = None
+        drop("toscore.block")
 
     def respond(self, *answer):
         """(peer, code, token, options, payload): what was answered EMPTY is answered now, RFC 7252 section 5.2.2."""
@@ -281,8 +305,7 @@ class Link:
     def forget(self, wanted):
         """Of observers, all but the wanted(observer); and every transfer that is under way."""
         self._observers.keep(wanted)
-        self._kept = block.Bodies()
-        self._uploads = block.Uploads()
+        self._end_transfers()
 
     def changed(self, path):
         """Whoever observes this path is to hear of it."""
@@ -313,12 +336,18 @@ class Link:
         now = self._app.clock.ms()
         waits = []
         for observer in self._observers.due():
-            busy_ms = self._kept.busy_ms(now, _who(observer.peer, observer.seal), observer.path)
+            busy_ms = 0
+            if self._transfers:
+                busy_ms = self._transfers[0].busy_ms(now, _who(observer.peer, observer.seal), observer.path)
             if not busy_ms:
                 self._send_to(now, observer)
             waits.append(busy_ms)
         waits.append(self._exchange.tick(now))
-        waits.append(self._uploads.tick(now))
+        if self._transfers:
+            ends = [wait_ms for wait_ms in [machine.tick(now) for machine in self._transfers] if wait_ms]
+            waits += ends
+            if not ends:
+                self._end_transfers()
         self.flush()
         return min([wait_ms for wait_ms in waits if wait_ms], default=None)
 
@@ -333,7 +362,8 @@ class Link:
         options = self._observe_option() + form
         if len(body) > 16 << observer.exponent:
             who = _who(observer.peer, observer.seal)
-            options, body = self._kept.cut(now, who, observer.path, body, 0, observer.exponent, options)
+            self._blocks()
+            options, body = self._transfers[0].cut(now, who, observer.path, body, 0, observer.exponent, options)
 
         def settled(acknowledged):
             if not self._observers.settled(observer, acknowledged):

@@ -1,4 +1,4 @@
-"""What outlives a restart: the config that provisioning writes, the state of resources with keep, and the owner's rules.
+"""What outlives a restart: the config that provisioning writes, the state of resources with keep, the owner's rules.
 MicroPython.
 """
 

@@ -79,6 +79,11 @@ class Bodies:
         block = coap.uint_bytes(number << 4 | more << 3 | exponent)
         return ((coap.ETAG, etag),) + options + ((coap.BLOCK2, block),), body[at : at + size_b]
 
+    def tick(self, now):
+        """As Uploads.tick."""
+        self._kept = [kept for kept in self._kept if now - kept[3] < _LIFETIME_MS]
+        return min([kept[3] for kept in self._kept]) + _LIFETIME_MS - now if self._kept else None
+
     def _find(self, peer, path):
         for kept in self._kept:
             if kept[1] == path and kept[0] == peer:

@@ -7,8 +7,7 @@ from helpers import raises
 from rig import Readings, bound, fresh, runs
 from tos import App, about
 from tos.link import Link
-from tos.state import Rules
-from tos.state import Config
+from tos.state import Config, Rules
 from tos.wifi import Wifi
 from toscore import cbor, coap
 
@@ -607,7 +606,7 @@ def test_an_upload_that_rests_is_forgotten():
     bench.board.clock.now = 100
     assert bench.link._step() == 59900
     bench.board.clock.now = 60000
-    assert bench.link._step() is None and not bench.link._uploads._under_way
+    assert bench.link._step() is None and bench.link._transfers is None
 
 
 def test_it_listens_where_its_config_says():

@@ -11,7 +11,6 @@ from on_flash import Medium
 from tos import (  # noqa: F401  # while the host's files are in reach
     App,
     about,
-    about,
     announce,
     console,
     hub,
