@@ -6,8 +6,8 @@ from micropython import const
 from tos import drop
 from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
-from toscore import coap
 from toscore import cbor_viper as cbor
+from toscore import coap
 from toscore.errors import Busy, StoreError, TosError, WireError
 from toscore.exchange import Exchange
 from toscore.observe import Observers
