@@ -46,7 +46,7 @@ ERASED = b"\xff"
 RECORD_BAD = 405
 STORE_FULL = 406
 
-_LIFE_S = 50
+_LIFE_S = 100
 _PATHS = {
     "record": "/a.rec",
     "config": "/config.rec",

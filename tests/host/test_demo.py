@@ -1,6 +1,8 @@
 """`tos demo` as a person starts it: the story holds; live, it says where it is, brings the hub back, and ends clean."""
 
+import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -11,6 +13,9 @@ import time
 
 import httpx
 import pytest
+from tosplus.demo.stage import Stage
+from tosplus.errors import HostError
+from tosplus.sim.device import Device
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def test_the_story_holds(tmp_path):
     assert all(step["ok"] for step in steps)
 
 
-def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo):
+def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo, tmp_path):
     process = demo()
     told(process, "live after")
     url = told(process, r"http://\S+")[0]
@@ -72,8 +77,8 @@ def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo):
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
-    with pytest.raises(httpx.HTTPError):
-        httpx.get(f"{url}/api/health")
+    with open(tmp_path / ".tos/demo/hub/lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no hub has it
 
 
 def test_events_are_told_as_they_happen(demo):
@@ -133,3 +138,38 @@ def test_the_second_start_needs_no_code_and_keeps_its_keys(demo, tmp_path):
     assert len(keys[0]) == 5 and keys[0].keys() == keys[1].keys()
     for name, text in keys[0].items():
         assert json.loads(text)["secret"] == json.loads(keys[1][name])["secret"]
+
+
+class Hub:
+    """Pairs with no device that sleeps, as the watch does after a minute of its own. keeps_awake: it does not."""
+
+    devices = {}
+
+    def __init__(self, device, keeps_awake):
+        self.device, self._keeps_awake, self.asked = device, keeps_awake, 0
+
+    async def ask(self, method, path, body, timeout_s):
+        self.asked += 1
+        if self._keeps_awake and self.asked > 1:
+            return 201, {}
+        await self.device.control("advance", ms=61_000)
+        while not self.device.is_asleep:
+            await asyncio.sleep(0.01)
+        return 504, {"error": "no answer"}
+
+
+@pytest.mark.parametrize("keeps_awake", [True, False])
+def test_a_watch_that_has_fallen_asleep_before_it_was_paired_is_started_again(tmp_path, keeps_awake):
+    async def main():
+        stage = Stage()
+        async with Device("watch", state_dir=tmp_path / "watch", rate=0) as watch:
+            await watch.ready()
+            stage.page = Hub(watch, keeps_awake)
+            await stage._pair(watch)
+            assert stage.page.asked == 2 and watch.starts == 2
+
+    if keeps_awake:
+        asyncio.run(main())
+    else:
+        with pytest.raises(HostError, match="does not pair with watch: no answer"):
+            asyncio.run(main())

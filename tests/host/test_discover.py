@@ -187,8 +187,8 @@ def test_a_name_that_zeroconf_has_is_left_to_it(tmp_path):
 def test_of_two_devices_with_one_name_the_second_takes_another(tmp_path):
     async def main():
         async with (
-            plain("lamp", state_dir=tmp_path / "a" / "home" / "lamp") as one,
-            plain("lamp", state_dir=tmp_path / "b" / "home" / "lamp") as other,
+            plain("lamp", state_dir=tmp_path / "a" / tmp_path.name / "lamp") as one,
+            plain("lamp", state_dir=tmp_path / "b" / tmp_path.name / "lamp") as other,
         ):
             await asyncio.gather(one.ready(), other.ready())
             id = await identity(one)
@@ -318,7 +318,7 @@ def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, m
     async def main():
         async with (
             plain("kettle", state_dir=WORK / tmp_path.name / "kettle") as near,
-            plain("lamp", state_dir=tmp_path / "elsewhere" / "x" / "y" / "lamp") as far,
+            plain("lamp", state_dir=tmp_path / "elsewhere" / "x" / tmp_path.name / "lamp") as far,
         ):
             await asyncio.gather(near.ready(), far.ready())
             ids = [await identity(near), await identity(far)]
