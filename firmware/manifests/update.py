@@ -8,7 +8,7 @@ package(
 )
 package(
     "tos",
-    ("update.py", "download.py", "pull.py", "room.py", "writer.py", "finish.py", "trial.py", "slots.py"),
+    ("update.py", "download.py", "pull.py", "web.py", "room.py", "writer.py", "finish.py", "trial.py", "slots.py"),
     base_path="..",
     opt=3,
 )

@@ -1,11 +1,12 @@
 """The bytes of an update, from where they are into the slot that does not run. MicroPython; see ota.py."""
 
 from micropython import const
-from tos.pull import pull
+from tos.ota import DOWNLOADING
 from tos.writer import Writer
 from toscore.errors import TosError
 
 _OTA_DAMAGED = const(393)
+_OTA_STALLED = const(444)
 
 _BACK_OFF_MS = (5000, 300000)
 _TRIES = const(4)  # of one block
@@ -15,6 +16,10 @@ async def download(ota):
     """Until all of it is there, or ota.job is another one. Raises TosError and OSError when it is not to be had."""
     job = ota.job
     manifest, where, message = job
+    if where[1] == "http":
+        from tos.web import pull
+    else:
+        from tos.pull import pull
     begins = len(message)
     writer = Writer(_spare(ota), manifest.parts[0])
     writer.begin(message)
@@ -23,15 +28,18 @@ async def download(ota):
     wrong = {}
 
     def sink(offset, piece):
-        writer.write(piece)
+        writer.write(piece[: manifest.parts[0].length - writer.blocks.at])  # who sends more than that has said so
         ota.told[3] = writer.blocks.at
-        ota.app.link.changed("o")
+        ota.tell(DOWNLOADING)
+
+    def is_wanted():
+        return ota.job is job and not writer.blocks.whole()
 
     try:
         while not writer.blocks.whole():
             good = writer.blocks.good
             try:
-                await pull(ota.app, where, begins + good, sink, lambda: ota.job is job)
+                await pull(ota.app, where, begins + good, sink, is_wanted)
             except TosError as e:
                 if e.code != _OTA_DAMAGED:
                     raise
@@ -45,6 +53,8 @@ async def download(ota):
             writer.again()
             if writer.blocks.good > good:
                 pause_ms = _BACK_OFF_MS[0]
+            ota.app.log.event(_OTA_STALLED, writer.blocks.good)
+            ota.tell(DOWNLOADING, _OTA_STALLED)
             await ota.pause(pause_ms)
             pause_ms = min(2 * pause_ms, longest_ms)
     finally:

@@ -3,12 +3,10 @@
 What an update takes is loaded step by step, and each step's code goes before the next one's comes:
 
     update.py     what somebody orders, and whether a manifest is for this device
-    download.py   its bytes into the slot that does not run: pull.py fetches, writer.py writes
+    download.py   its bytes into the slot that does not run: pull.py or web.py fetches, writer.py writes
     finish.py     from bytes to a slot that can be started
     trial.py      after the restart: does it stay
 """
-
-import asyncio
 
 from micropython import const
 from tos import drop
@@ -20,8 +18,9 @@ _OTA_MEMORY = const(441)
 
 IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)
 
+_LOOK_MS = const(500)
 _SETTLE_MS = const(1000)  # until whoever watches has heard of it
-_STEPS = ("update", "download", "pull", "room", "writer", "finish", "trial", "slots")
+_STEPS = ("update", "download", "pull", "web", "room", "writer", "finish", "trial", "slots")
 _BELOW = ("ota", "ota_blocks", "ota_manifest", "ota_sign", "ecdsa", "fetch", "patch", "cbor")
 
 
@@ -52,7 +51,7 @@ class Ota:
         self.job = None
         self.is_ordered = False
         self._is_used = False
-        self._wake = asyncio.Event()
+        self._is_awake = False
 
     def use(self):
         self._is_used = True
@@ -78,7 +77,7 @@ class Ota:
             obey = None
             if not is_due and self.told[1] != TRIAL:  # else a step is under way
                 drop_steps()
-        self._wake.set()
+        self._is_awake = True
         if self.is_due() and not self._is_used:
             self.use()
 
@@ -112,7 +111,7 @@ class Ota:
                 await self.restart()
         except TosError as e:
             code = e.code
-            app.log.event(code, e.detail)
+            app.log.event(code)
         except OSError as e:
             code = _STORE_FAILED
             app.log.event(code, e.errno)
@@ -127,11 +126,11 @@ class Ota:
 
     async def pause(self, ms):
         """Shorter when somebody asks for something."""
-        self._wake.clear()
-        try:
-            await asyncio.wait_for_ms(self._wake.wait(), ms)
-        except asyncio.TimeoutError:
-            pass
+        clock = self.app.clock
+        self._is_awake = False
+        end = clock.ms() + ms
+        while clock.ms() < end and not self._is_awake:
+            await clock.sleep_ms(min(ms, _LOOK_MS))
 
     async def restart(self):
         """Outputs are safe before, as they are at each start."""

@@ -22,6 +22,7 @@ _OTA_ASKED = const(440)
 
 _KEYS = ("ota0", "ota1")  # in the keystore; empty is revoked
 _KEY_B = const(64)
+_PORTS = {"coap": 5683, "http": 80}  # web.py has the second
 
 
 def obey(ota, code, value, peer, name):
@@ -139,9 +140,6 @@ def _source(url, name, asker, sequence):
         return [name if scheme == "coap" else None, scheme, host, int(port), path]
     except (ValueError, TypeError, AttributeError, KeyError):
         raise WireError(_OTA_ORDER, 1)
-
-
-_PORTS = {"coap": 5683}
 
 
 def resume(ota):

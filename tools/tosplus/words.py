@@ -283,6 +283,15 @@ WORDS = {
     439: Word("OTA_ORDER", "that is no order about updates, or not one for now", "docs/updates.md"),
     440: Word("OTA_ASKED", "somebody asked for the version before"),
     441: Word("OTA_MEMORY", "there was no memory for the update; what runs goes on", "push it again after a restart"),
+    442: Word(
+        "OTA_REDIRECT", "the web server of the update sends the device from one address to another", "give the last one"
+    ),
+    443: Word("OTA_ANSWER", "what answers where the update is to be is no web server, or not one that keeps to Range"),
+    444: Word(
+        "OTA_STALLED",
+        "the update's bytes have stopped coming, {a} of them are here; the device tries again, and goes on from there",
+        "is the server on, is its file whole? `abort` ends it",
+    ),
     446: Word("TOKEN_BAD", "the stored payment token cannot be read; it pays nothing", "bring the token again"),
     447: Word(
         "ATC_LOST",
