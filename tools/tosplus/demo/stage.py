@@ -82,14 +82,21 @@ class Stage:
         if any(id.endswith(f"-{device.uid}") and known["paired"] for id, known in self.page.devices.items()):
             return
         self._say("hub", "pairs", device.name)
-        for _ in range(_ATTEMPTS):
-            if device.is_asleep:  # in time-lapse a watch does not wait for long, and it shows its code when it starts
+        told = ""
+        for attempt in range(_ATTEMPTS):
+            if attempt or device.is_asleep:  # in time-lapse a watch does not wait for long
                 await device.kill()
                 await device.restarted()
-            status, told = await self.page.ask("POST", "pair", {"code": await device.code()}, _PAIR_S)
+            try:
+                code = await device.code()
+            except HostError as e:
+                told = str(e)
+                continue
+            status, answer = await self.page.ask("POST", "pair", {"code": code}, _PAIR_S)
             if status == 201:
                 return
-        raise HostError(f"the hub does not pair with {device.name}: {told['error']}")
+            told = answer["error"]
+        raise HostError(f"the hub does not pair with {device.name}: {told}")
 
     def _claim(self, folder: Path) -> None:
         try:
