@@ -20,16 +20,19 @@ _CHUNK_B = const(512)
 _RAW_WINDOW = const(10)
 
 
-def ready(ota):
-    """All of its bytes are there: make the slot what the next start tries. WireError when its content is not the one
-    signed; OSError."""
-    manifest = ota.job[0]
+async def ready(ota):
+    """All of its bytes are there: make the slot what the next start tries, unless somebody ends it meanwhile. WireError
+    when its content is not the one signed; OSError."""
+    job = ota.job
+    manifest = job[0]
     part = manifest.parts[0]
     record = slots.load()
     spare = slots.spare(record, ota.told[6])
     root = "/" + spare
     if part.base is not None:
-        _apply(part, root, "/" + ota.told[6])
+        await _apply(ota.app.clock, part, root, "/" + ota.told[6])
+        if ota.job is not job:
+            return
     for path, length in part.files:
         if not length:
             open(made(root + "/" + path), "wb").close()
@@ -69,7 +72,8 @@ def failed(ota, code):
     ota.tell(FAILED if code else IDLE, code)
 
 
-def _apply(part, root, base):
+async def _apply(clock, part, root, base):
+    """The loop turns meanwhile, and feeds the watchdog."""
     import deflate
     from toscore.patch import Patch
 
@@ -101,6 +105,7 @@ def _apply(part, root, base):
                 if not n:
                     break
                 patch.feed(view[:n])
+                await clock.sleep_ms(0)
         patch.finish()
     finally:
         if state[2]:

@@ -107,8 +107,9 @@ class Ota:
             if self.job:
                 from tos.finish import ready
 
-                ready(self)
-                await self.restart()
+                await ready(self)
+                if self.job:
+                    await self.restart()
         except TosError as e:
             code = e.code
             app.log.event(code)
