@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fifty import fifty
 from lossy import Counting, fetched, relayed
+from lossy_update import lossy_update
 from mqtt_tls import reports
 from push import push
 from toscore import apdu, ecdsa, emv, p256, tlv
@@ -290,6 +291,15 @@ def bench_fetch():
     report("fetch_heap_64_bit", max(run["heap_b"] for run in found[4]), "B", limit=12 * 1024)
 
 
+def bench_update():
+    """A whole release over a link that loses 0, 1 and 10 % of all datagrams. Reported: the time is that of the link."""
+    for loss in (0, 1, 10):
+        with tempfile.TemporaryDirectory() as folder:
+            took_s, sent_b, bundle_b = asyncio.run(lossy_update(folder, loss / 100))
+        report(f"update_over_a_link_that_loses_{loss}_percent", took_s, "s", bundle_b=bundle_b)
+        report(f"update_on_the_wire_with_{loss}_percent_lost", sent_b, "B", bundle_b=bundle_b)
+
+
 async def bench_device():
     """A kettle in the heap of a simulated device: ready, 200 requests answered, and what is left."""
     with tempfile.TemporaryDirectory() as state:
@@ -501,6 +511,7 @@ def main():
     bench_sizes()
     bench_imports()
     bench_fetch()
+    bench_update()
     asyncio.run(bench_device())
     asyncio.run(bench_secured())
     asyncio.run(bench_wake())

@@ -65,6 +65,14 @@ def test_each_command_is_done_once_over_restarts_and_a_new_key_begins_anew():
     assert app.get("power") is True and Record(path).load() == [b"else", 1]
 
 
+def test_how_long_a_hub_wants_to_speak_with_it_is_for_one_answer_and_bounded():
+    commands, app = new(fresh("commands"))
+    for told, stay_ms in (({2: 3000}, 3000), ({0: WALL}, 0), ({2: 10**6}, 30000), ({2: -1}, 0), ({2: "long"}, 0)):
+        commands.take(cbor.dumps(told), "link/hub", 10)
+        assert commands.stay_ms == stay_ms
+    assert counts(app) == {CLOCK_SET: 1, BAD: 1}
+
+
 def test_what_is_done_already_writes_nothing():
     path = fresh("commands")
     commands, app = new(path)

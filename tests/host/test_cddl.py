@@ -92,7 +92,7 @@ RIGHT = [
     *[("events", EVENTS), ("events", {**EVENTS, 2: []}), ("log", LOG), ("log", {**LOG, 3: "Traceback"})],
     *[("rules", RULES), ("rules", []), ("rules", RULES[:1] * 16)],
     *[("report", REPORT), ("report", {0: 7, 1: 1_800_000_000, 2: {0: None}, 3: 60_000, 4: True, 5: 0})],
-    *[("answer", {0: 1_800_000_000}), ("answer", {0: 7, 1: [[1, 2, True], [2**32 - 1, 255, None]]})],
+    *[("answer", {0: 1_800_000_000}), ("answer", {0: 7, 2: 3000}), ("answer", {0: 7, 1: [[1, 2, True], [2**32 - 1, 255, None]]})],
     *[("pad", bytes(10)), ("telemetry", cbor2.CBORTag(78, bytes(32)))],
 ]
 
@@ -180,7 +180,7 @@ WRONG = [
     *[("rules", [{0: 1, 3: 5, 4: bad}]) for bad in ("tv", ["tv"], ["tv", 5], ["tv", "power", 1], 256)],
     *[("report", report) for report in ({}, [], {0: 2**32}, {0: -1}, {0: 7, 6: 1}, {0: 7, 2: {"a": 1}}, {0: 7, 4: 1})],
     ("report", {0: 7, 5: -1}),
-    *[("answer", answer) for answer in ([], {0: -1}, {0: "x"}, {1: []}, {0: 7, 1: 5}, {0: 7, 1: [5]})],
+    *[("answer", answer) for answer in ([], {0: -1}, {0: "x"}, {1: []}, {0: 7, 1: 5}, {0: 7, 1: [5]}, {0: 7, 2: -1})],
     *[("answer", {0: 7, 1: [[1, 2, 3], bad]}) for bad in ([-1, 2, 3], ["x", 2, 3], [1, 256, 3], [1, 2, [3]], [1, 2])],
     *[("pad", bytes(9)), ("pad", bytes(11)), ("pad", 5), ("pad", "0123456789")],
     *[("telemetry", cbor2.CBORTag(78, bytes(31))), ("telemetry", cbor2.CBORTag(77, bytes(32))), ("telemetry", [0] * 8)],

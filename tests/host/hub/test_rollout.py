@@ -35,17 +35,16 @@ def test_a_wave_begins_when_the_one_before_has_shown_that_it_works(tmp_path):
     async def test():
         async with toys(tmp_path, 8, outcome=WAITS) as it:
             id = await it.begin(toy(), waves=["1", "50%", "100%"], halt_at=0.05)
-            for done, begun in ((0, 1), (1, 4), (4, 8)):
-                for n in range(done):
+            for confirmed, begun in ((0, 1), (1, 4), (2, 4), (4, 8)):  # of the second one not all at once
+                for n in range(confirmed):
                     it.devices[n].outcome = GOOD
-                under_way = begun - done
-                await it.until(lambda told, states, n=under_way: states.count("downloading") == n, id)
+                now = ["confirmed"] * confirmed + ["downloading"] * (begun - confirmed) + ["waiting"] * (8 - begun)
+                await it.until(lambda told, states, now=now: states == now, id)
                 await asyncio.sleep(0.2)
                 assert ordered(it) == list(range(begun))
             for device in it.devices.values():
                 device.outcome = GOOD
-            told, rows = await it.until(lambda told, states: told["state"] == "done", id)
-            assert {row["state"] for row in rows.values()} == {"confirmed"}
+            await it.until(lambda told, states: told["state"] == "done" and set(states) == {"confirmed"}, id)
             assert [len(device.orders) for device in it.devices.values()] == [1] * 8
 
     run(test)
@@ -140,9 +139,10 @@ def test_a_halt_ends_downloads_and_leaves_trials_alone(tmp_path):
 def test_who_is_away_holds_nobody_up_and_gets_it_when_he_is_back(tmp_path):
     async def test():
         async with toys(tmp_path, 4) as it:
+            id = await it.begin(toy(), waves=["3", "100%"], halt_at=0.5, paused=True)
             await it.devices[1].unbind()
             await it.it.until(lambda device: device["link"] == "away", id=it.id(1))
-            id = await it.begin(toy(), waves=["3", "100%"], halt_at=0.5)
+            await it.order(id, "resume")
             await it.until(lambda told, states: states.count("confirmed") == 3, id)
             told, _ = await it.rollout(id)
             assert told["state"] == "running" and ordered(it) == [0, 2, 3]

@@ -18,8 +18,8 @@ from .running import hub
 class Fleet:
     """it: the Running hub. devices: by name, "k0" and so on; the hub calls them "kettle", "kettle 2" as they came."""
 
-    def __init__(self, it, devices):
-        self.it, self.devices = it, devices
+    def __init__(self, it, devices, patience_s=40):
+        self.it, self.devices, self._patience_s = it, devices, patience_s
 
     def id(self, name):
         device = self.devices[name]
@@ -49,9 +49,9 @@ class Fleet:
         told = next(one for one in (await self.ask("GET"))["rollouts"] if one["id"] == id)
         return told, {row["device"]: row for row in told["devices"]}
 
-    async def until(self, holds, id=1, timeout_s=40):
+    async def until(self, holds, id=1):
         """(rollout, {device id: row}) as soon as holds(rollout, [states by name])."""
-        end = asyncio.get_running_loop().time() + timeout_s
+        end = asyncio.get_running_loop().time() + self._patience_s
         while True:
             told, rows = await self.rollout(id)
             states = [rows[self.id(name)]["state"] for name in self.devices if self.id(name) in rows]
@@ -138,7 +138,7 @@ async def toys(folder, count, **about):
     coap = free_port()
     async with contextlib.AsyncExitStack() as stack:
         it = await stack.enter_async_context(hub(folder / "hub", coap))
-        fleet = Fleet(it, {})
+        fleet = Fleet(it, {}, patience_s=12)
         for n in range(count):
             fleet.devices[n] = await stack.enter_async_context(Toy(coap, f"{n:02}", **about))
             await it.live(fleet.id(n))
