@@ -4,6 +4,7 @@ OpenAPI. A till's answers leave after the sync that they wait for."""
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from .shares import BadTerms
 from .tap import BadTap
 
 _BODY_B = 16 * 1024
+_POOL = ThreadPoolExecutor(40, "request")  # so many wait for a sync together, whatever the machine
 KEY = re.compile(r"[\x21-\x7e]{1,64}")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
@@ -79,7 +81,7 @@ def _by_cbor(service: Service, path: str) -> Callable[[Request], Awaitable[Respo
 async def _run(work: Callable[[], Any]) -> Any:
     """In a thread; what is wrong becomes an answer."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(None, work)
+        return await asyncio.get_running_loop().run_in_executor(_POOL, work)
     except Missing as e:
         raise HTTPException(404, str(e)) from None
     except Refused as e:
@@ -96,7 +98,7 @@ async def _who(service: Service, request: Request) -> Credential:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     who = None
     if scheme.lower() == "bearer" and secret:
-        who = await asyncio.to_thread(service.credential, secret.strip())
+        who = await _run(lambda: service.credential(secret.strip()))
     if who is None:
         raise HTTPException(401, "who are you?", {"www-authenticate": "Bearer"})
     return who
