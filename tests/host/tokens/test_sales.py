@@ -230,6 +230,7 @@ def test_a_statement_that_was_altered_anywhere_does_not_hold(busy):
 
     changes = [add(name) for name in ("amount", "net", "share", "total", "line")]
     changes += [lambda book: book["lines"].pop(5), lambda book: book.update(opening=1)]
+    changes += [lambda book: book.update(opening=-1)]
     changes += [lambda book: book["terms"].update(shares=[["platform", 1000], ["developer", 9000]])]
     changes += [lambda book: book["terms"].update(hash="0" * 64), lambda book: book["lines"][5].pop("net")]
     changes += [lambda book: book["terms"].update(shares=7), lambda book: book.update(lines=[])]

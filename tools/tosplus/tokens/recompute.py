@@ -60,6 +60,8 @@ def _book(party: str, book: dict[str, Any]) -> Total:
         raise Wrong(f"{book['merchant']}: the terms are not those with the hash {about['hash']}")
     place = [name for name, _ in terms.shares].index(party)
     net, number, share = book["opening"], book["lines"][0]["line"], 0
+    if net < 0:
+        raise Wrong(f"{book['merchant']}, before line {number}: the net is {net}, and cannot be")
     for line in book["lines"]:
         where = f"{book['merchant']}, line {line['line']}"
         if line["line"] != number:
