@@ -2,6 +2,7 @@ include("../../firmware/manifests/core.py")
 include("../../firmware/manifests/ble.py")
 include("../../firmware/manifests/nfc.py")
 include("../../firmware/manifests/pay.py")
+include("../../firmware/manifests/tag.py")
 package(
     "tos",
     (

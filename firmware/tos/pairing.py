@@ -50,13 +50,18 @@ class Pairing:
     # The code
 
     def _print(self):
-        """-> the code, None when there is no secret."""
+        code = self.code()
+        if code:
+            print("Pairing code:", code)
+        return code
+
+    def code(self):
+        """For who may see it; None when there is no secret."""
         if self.secret is None:
             return None
         from toscore.pairing_code import encode
 
         code = encode(self._app.id, self.secret)
-        print("Pairing code:", code)
         drop("toscore.pairing_code")
         return code
 
@@ -123,6 +128,10 @@ class Pairing:
         """For how long it is open; None without an end, 0 when it is closed."""
         if not self._app.link.is_owned():
             return None
+        return self.opened_ms()
+
+    def opened_ms(self):
+        """For how long it is still open because its button was pressed."""
         return max(0, self._open_until - self._app.clock.ms())
 
     # What is asked

@@ -180,7 +180,8 @@ class Pay:
             await self._wake.wait()
             self._wake.clear()
             if self.armed():
-                await self._while_armed(app, nfc)
+                async with nfc.lock:
+                    await self._while_armed(app, nfc)
 
     def begin(self, app, atc_path="/atc.rec", taps_path="/pay.rec"):
         """What is stored; once after each start."""

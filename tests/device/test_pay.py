@@ -46,6 +46,7 @@ class Nfc:
     """A reader that the test holds up: a tap is a row of commands, and of functions that are called between them."""
 
     def __init__(self):
+        self.lock = asyncio.Lock()
         self.taps = []
         self.answers = []
         self.tap = None

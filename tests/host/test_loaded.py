@@ -81,6 +81,7 @@ def test_what_an_app_does_not_use_is_shipped_and_costs_it_nothing():
     chip = {"toscore.pn532", "tos.drivers.pn532", "tos.drivers.pn532_bus"}
     pays = {f"tos.{name}" for name in ("owned", "pay", "pin", "taps", "wallet")}
     pays |= {f"toscore.{name}" for name in ("apdu", "card", "cmac", "emv", "tlv")}
+    chip |= {"tos.tag", "toscore.ndef", "toscore.type4", "toscore.wsc"}
     rare = {"tos.sleep", "tos.carried"} | chip | pays
     assert {"tos.pad", "toscore.packed_viper"} | rare == declared("kettle", NEVER)
     assert rare == declared("tv", NEVER)

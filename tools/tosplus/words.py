@@ -59,6 +59,7 @@ WORDS = {
     224: Word("AP_CLOSED", "the device's own access point is off"),
     225: Word("WIFI_ROAMED", "changed to a stronger access point, from {a} to {b} dBm"),
     226: Word("IDENTIFIES", "somebody asked which device this is; it shows itself for 5 s"),
+    250: Word("TAG_WIFI", "somebody wrote a Wi-Fi network to the device's tag; it is tried now"),
     230: Word("OTA_BEGUN", "update {a} is for this device and is being fetched"),
     231: Word("OTA_READY", "update {a} is here, whole; the device starts anew with it"),
     232: Word("OTA_TRIAL", "update {a} is on trial"),
@@ -132,6 +133,11 @@ WORDS = {
     358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
     359: Word(
         "CANNOT_PAY", "it cannot pay now, or not before its cardholder is checked", "`payment` of `/s` says why"
+    ),
+    360: Word(
+        "TAG_MALFORMED",
+        "what was written to the device's tag is no Wi-Fi network, or damaged, at byte {a}",
+        "write a record application/vnd.wfa.wsc, as Android does, and nothing in front of it that is not NDEF",
     ),
     361: Word("PAIR_MALFORMED", "a message of a pairing is damaged or not one", "docs/pairing.md"),
     362: Word(

@@ -61,6 +61,7 @@ class Pn532:
     """
 
     def __init__(self, bus, rng):
+        self.lock = asyncio.Lock()
         self._bus = bus
         self._rng = rng
         self._tx = bytearray(pn532.HEAD_B + pn532.MOST_B + pn532.TAIL_B)
