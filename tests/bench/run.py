@@ -36,6 +36,7 @@ from lossy import Counting, fetched, relayed
 from lossy_update import lossy_update
 from mqtt_tls import reports
 from push import push
+from tap import compute_us, counted
 from toscore import apdu, ecdsa, emv, p256, tlv
 from tosplus import board
 from tosplus.build import build
@@ -46,6 +47,7 @@ from tosplus.oscore import Context
 from tosplus.ota import keys
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
+from tosplus.sim.pn532.tap import radio_ms, tap_ms
 from tosplus.sim.process import micropython
 from updates import KEY, examples
 
@@ -216,6 +218,17 @@ def bench_p256():
         report(f"import_{name}_64_bit", size_b, "B")
     for name in P256:
         report_mpy(name)
+
+
+def bench_tap():
+    """The modelled time of a whole tap with a PN532 and an ESP32; docs/nfc.md has the formula."""
+    radio, serial_b, of_chip = counted()
+    took_us = compute_us(of_chip, ROUNDS)
+    report("tap_radio", sum(len(frame.data) for frame in radio), "B", frames=len(radio), ms=round(radio_ms(radio), 1))
+    report("tap_serial", serial_b, "B")
+    report("tap_compute", took_us, "us")
+    for baud, limit in ((115200, 150), (921600, 80)):
+        report(f"tap_at_{baud}_baud_modelled", tap_ms(radio, serial_b, baud, took_us), "ms", limit=limit)
 
 
 def bench_ota():
@@ -507,6 +520,7 @@ def main():
     bench_card()
     bench_packed()
     bench_p256()
+    bench_tap()
     bench_ota()
     bench_sizes()
     bench_imports()

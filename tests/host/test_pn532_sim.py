@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import random
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import ndef
 import nfc
@@ -15,6 +17,7 @@ from taps import Field, libnfc, nfcpy, until
 from tosplus.sim.pn532.air import crc_a
 from tosplus.sim.pn532.frames import ACK, Ear, encode
 from tosplus.sim.pn532.isodep import SIZES
+from tosplus.sim.pn532.show import Shown
 
 
 @pytest.fixture
@@ -41,6 +44,40 @@ def test_nfc_list_finds_the_card_that_libnfc_emulates(field):
     assert "UID (NFCID3): 08  00  b0  0b" in said
     assert "SAK (SEL_RES): 20" in said
     assert "ATS: 75  33  92" in said
+
+
+def test_tos_nfc_has_two_chips_for_any_driver_and_shows_what_they_say():
+    tos = subprocess.Popen(["tos", "nfc"], stdout=subprocess.PIPE, text=True)
+    try:
+        card, reader = [SimpleNamespace(path=tos.stdout.readline().split()[1]) for _ in range(2)]
+        with libnfc(peers.need("nfc-emulate-forum-tag4"), card) as tag:
+            try:
+                first = ""
+                while "ATS: 75" not in first:  # it takes a moment until the tag is one
+                    with libnfc(peers.need("nfc-list"), reader) as listing:
+                        first = listing.communicate(timeout=20)[0]
+            finally:
+                tag.kill()
+    finally:
+        tos.send_signal(signal.SIGINT)
+        said = tos.communicate(timeout=10)[0]
+    assert tos.returncode == 0
+    wanted = ("REQA", "ATQA", "anticollision", "UID 0800b00b", "SELECT 0800b00b", "SAK", "RATS", "ATS", "S(DESELECT)")
+    places = [said.index(word) for word in wanted]
+    assert places == sorted(places)
+
+
+def test_a_frame_in_words():
+    shown = Shown()
+    steps = (
+        (True, "26", "REQA: is there a card"), (True, "e0503ba5", "RATS: from now on ISO/IEC 14443-4"),
+        (False, "0575339200", "ATS"), (True, "1200a40400ffff", "I(0) part of APDU 00a40400"),
+        (False, "a2e6d7", "R(ACK 0)"), (True, "b367c7", "R(NAK 1)"), (False, "f201aabb", "S(WTX 01)"),
+        (False, "039000ffff", "I(1) APDU 9000"), (True, "c2e0b4", "S(DESELECT)"), (False, "c2e0b4", "S(DESELECT)"),
+        (False, "0400", "ATQA"),
+    )  # fmt: skip
+    for from_reader, frame, said in steps:
+        assert shown.line(from_reader, bytes.fromhex(frame)).split("  ")[-1] == said
 
 
 def test_nfc_list_finds_nothing_where_nothing_is(field):

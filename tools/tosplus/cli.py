@@ -6,7 +6,7 @@ import click
 
 from .errors import HostError
 
-_MAKE = ("new", "board", "build", "flash", "sim", "hil")
+_MAKE = ("new", "board", "build", "flash", "sim", "nfc", "hil")
 _COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "tokens", "explain")
 
 

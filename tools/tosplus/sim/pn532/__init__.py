@@ -1,7 +1,8 @@
 """A simulated PN532 on a serial port, and the field between two of them. The drivers at its ports are real ones.
 
 `line` is the port, `frames` what goes over it, `chip` the commands (UM0701-02 section 7), `target` and `initiator` the
-two sides of the radio, `isodep` the protocol between them, `air` the field.
+two sides of the radio, `isodep` the protocol between them, `air` the field, `show` a frame in words, `tap` the time of
+a tap with real chips.
 """
 
 import contextlib

@@ -35,14 +35,15 @@ class Heard:
 
 
 class Air:
-    """Serves the field at a path. `record` has every frame; `lose_after` and `lose` break it.
+    """Serves the field at a path. `record` has every frame, which `heard` is told of; `lose_after` and `lose` break it.
 
     lose_after: the field is lost at this byte, counted over both directions; None: never. It comes back by `touch`.
     lose: numbers of frames, counted from 0, that do not arrive.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heard: Callable[["Heard"], None] = lambda frame: None) -> None:
         self.path = path
+        self._heard = heard
         self.record: list[Heard] = []
         self.lose_after: int | None = None
         self.lose: set[int] = set()
@@ -142,6 +143,7 @@ class Air:
         left = None if self.lose_after is None else self.lose_after - self.bytes_over()
         whole = (left is None or len(data) <= left) and len(self.record) not in self.lose
         self.record.append(Heard(from_reader, data if left is None else data[: max(0, left)], whole))
+        self._heard(self.record[-1])
         if left is not None and len(data) > left:
             self.part()
         return whole
