@@ -10,8 +10,6 @@ from pathlib import Path
 
 import peers
 
-_RUN = Path("/run/pcscd")
-
 
 def _free_port():
     """vpcd takes two, one behind the other."""
@@ -22,23 +20,25 @@ def _free_port():
 
 @contextlib.asynccontextmanager
 async def reader():
-    """-> (port of vpcd, command of a Python with pyscard, folder with emv). Skips the test where there is no pcscd."""
-    python, emv = peers.need_smartcards()
-    _RUN.mkdir(exist_ok=True)
-    with open("/run/lock/tos-pcscd", "w") as lock, tempfile.TemporaryDirectory() as folder:
+    """-> (port of vpcd, what makes a command root's, the command of a Python that has pyscard and emv).
+
+    Skips the test where there is no pcscd."""
+    root, python = peers.need_smartcards()
+    subprocess.run([*root, "mkdir", "-p", "/run/pcscd"], check=True)
+    with open(Path(tempfile.gettempdir(), "tos-pcscd.lock"), "w") as lock, tempfile.TemporaryDirectory() as folder:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         port = _free_port()
         Path(folder, "vpcd").write_text(
             f'FRIENDLYNAME "TOS+"\nDEVICENAME /dev/null:{port:#x}\nLIBPATH {peers.VPCD}\nCHANNELID {port:#x}\n'
         )
-        command = ["pcscd", "-f", "-c", folder]
+        command = [*root, "pcscd", "-f", "-c", folder]
         daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             for _ in range(200):
                 with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
                     break
                 await asyncio.sleep(0.05)
-            yield port, python, emv
+            yield port, root, python
         finally:
             daemon.terminate()
             daemon.wait()

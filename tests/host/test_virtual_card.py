@@ -5,7 +5,6 @@ A command APDU passes pyscard, pcscd, vpcd, our bridge, the simulated field and 
 
 import asyncio
 import contextlib
-import os
 import subprocess
 
 import aiocoap
@@ -71,7 +70,7 @@ class Pyscard:
 @contextlib.asynccontextmanager
 async def pyscard(python):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(python, "-c", PYSCARD, **pipes)
+    process = await asyncio.create_subprocess_exec(*python, "-c", PYSCARD, **pipes)
     try:
         yield Pyscard(process)
     finally:
@@ -85,7 +84,7 @@ def select(name):
 
 def test_a_tap_by_pyscard_writes_nothing_to_flash_and_its_cryptogram_verifies(tmp_path):
     async def main():
-        async with reader() as (port, python, _), in_reader(tmp_path, port) as device, pyscard(python) as card:
+        async with reader() as (port, _, python), in_reader(tmp_path, port) as device, pyscard(python) as card:
             assert await card.connect() == "error NoCardException"  # it is not armed: there is no card
             await device.device.press("button_b", 200)
             await device.until("payment", "armed")
@@ -118,7 +117,7 @@ def test_a_tap_by_pyscard_writes_nothing_to_flash_and_its_cryptogram_verifies(tm
 
 def test_above_the_limit_the_card_asks_and_after_a_press_it_pays(tmp_path):
     async def main():
-        async with reader() as (port, python, _), in_reader(tmp_path, port) as device, pyscard(python) as card:
+        async with reader() as (port, _, python), in_reader(tmp_path, port) as device, pyscard(python) as card:
             await device.device.press("button_b", 200)
             assert await card.connect(50) == "3b00"
             await card.send(select(emv.AID))
@@ -134,26 +133,23 @@ def test_above_the_limit_the_card_asks_and_after_a_press_it_pays(tmp_path):
     asyncio.run(main())
 
 
-async def told(*command, env=None):
-    process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+async def told(*command):
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, out.decode()
 
 
 def test_emvtool_reads_the_contact_profile(tmp_path):
     async def main():
-        async with reader() as (port, python, emv_folder), in_reader(tmp_path, port, contacts=True) as device:
+        async with reader() as (port, _, python), in_reader(tmp_path, port, contacts=True) as device:
             await device.device.press("button_b", 200)
             await device.until("payment", "armed")
             async with pyscard(python) as card:
                 assert await card.connect(50) == "3b00"
-            tool = (python, "-c", "from emv.command.client import run; run()")
-            env = {"PYTHONPATH": str(emv_folder)}
-            code, out = await told(*tool, "listapps", env=env)
+            tool = (*python, "-c", "from emv.command.client import run; run()")
+            code, out = await told(*tool, "listapps")
             assert code == 0 and "TOSPLUS PAY" in out and "F0 54 4F 53 2B 50 41 59 00 02" in out, out
-            code, out = await told(*tool, "appdata", "0", env=env)
+            code, out = await told(*tool, "appdata", "0")
             for word in (issuer.NUMBER, "CDOL1", "CDOL2"):
                 assert code == 0 and word in out, out
             assert await device.client.get("payment") == "armed"  # reading is not paying
@@ -164,13 +160,13 @@ def test_emvtool_reads_the_contact_profile(tmp_path):
 def test_opensc_tool_sees_a_card_and_selects_it(tmp_path):
     async def main():
         tool = peers.need("opensc-tool")
-        async with reader() as (port, python, _), in_reader(tmp_path, port) as device:
+        async with reader() as (port, root, python), in_reader(tmp_path, port) as device:
             await device.device.press("button_b", 200)
             async with pyscard(python) as card:
                 assert await card.connect(50) == "3b00"
-            code, out = await told(tool, "-c", "default", "-a")
+            code, out = await told(*root, tool, "-c", "default", "-a")
             assert code == 0 and out.strip().endswith("3b:00"), out
-            code, out = await told(tool, "-c", "default", "-s", select(emv.PPSE).hex(":"))
+            code, out = await told(*root, tool, "-c", "default", "-s", select(emv.PPSE).hex(":"))
             assert code == 0 and "SW1=0x90, SW2=0x00" in out and "TOSPLUS" in out.replace("\n", ""), out
 
     asyncio.run(main())
