@@ -1,4 +1,3 @@
-# The device's own name on its network, by multicast DNS.
-loaded = "always"
-package("toscore", ("mdns.py",), base_path="../../lib", opt=3)
+# The device's own name on its network, by multicast DNS. What speaks it is there while there is something to say.
+include("mdns.py")
 package("tos", ("announce.py",), base_path="..", opt=3)

@@ -46,6 +46,7 @@ _ITEMS = const(128)  # of a packet, a frame has room for few more
 _CUT = const(0x0200)  # TC: more known answers follow
 
 _PROBES = const(3)
+_ANNOUNCING_ENDS = const(5)
 _PROBE_MS = const(250)
 _ANNOUNCE_MS = const(1000)
 _DEFER_MS = const(1000)
@@ -85,9 +86,23 @@ class Responder:
         self._second = 0
         self._unicasts = 0
 
+    def resume(self, ip, items, n):
+        """What another, which was quiet, has said and announced under this number."""
+        self._ip = ip
+        self._txt = _txt(items)
+        self.n = n
+        if ip:
+            self._make()
+            self._owned = True
+            self._step = _ANNOUNCING_ENDS
+
+    def is_quiet(self):
+        """Whether all is said: what it knows is then in what it was told, and in n."""
+        return not self._pending and self._step in (None, _ANNOUNCING_ENDS)
+
     def say(self, now, ip, items):
         """Who the device is now. ip: 4 B, or None while it has none. items: of TXT, ("id=kettle-c0ffee", ...)."""
-        txt = b"".join([bytes((len(item),)) + item for item in [item.encode()[:255] for item in items]])
+        txt = _txt(items)
         if ip != self._ip:
             self._ip = ip
             self._txt = txt
@@ -135,7 +150,7 @@ class Responder:
     def tick(self, now):
         """Probe, announce, answer: what is due. Returns ms until the next call is needed, or None."""
         step = self._step
-        if step is not None and step < 5 and now >= self._due:
+        if step is not None and step < _ANNOUNCING_ENDS and now >= self._due:
             if step < _PROBES:
                 self._ask()
                 self._due = now + _PROBE_MS
@@ -150,7 +165,7 @@ class Responder:
             if self._pending:
                 last = [sent for i, sent in enumerate(self._sent) if self._pending >> i & 1]
                 self._pending_due = min(last) + _AGAIN_MS
-        waits = [self._due] if step is not None and self._step < 5 else []
+        waits = [self._due] if step is not None and self._step < _ANNOUNCING_ENDS else []
         if self._pending:
             waits.append(self._pending_due)
         return max(0, min(waits) - now) if waits else None
@@ -347,6 +362,10 @@ class Responder:
                     self._sent = [_LONG_AGO] * 7
                     self._probe(now, _CONFLICT_MS if self.n > _CONFLICTS else 0)
                 return
+
+
+def _txt(items):
+    return b"".join([bytes((len(item),)) + item for item in [item.encode()[:255] for item in items]])
 
 
 def _additional(mask):

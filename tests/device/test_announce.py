@@ -1,6 +1,7 @@
 """The service that announces a device, on a bench. Unix port."""
 
 import asyncio
+import sys
 
 from rig import bound
 from tos import App
@@ -125,6 +126,29 @@ def test_it_hears_answers_and_says_goodbye_when_it_is_cancelled():
     asyncio.run(main())
     asyncio.new_event_loop()
     assert [peer for _, peer in bench.group.sent] == [MDNS, "192.0.2.9 port 1024", MDNS]
+
+
+ASK = b"\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x13lamp-000102030405-2\x05local\x00\x00\x01\x00\x01"
+
+
+def test_when_all_is_said_what_says_it_is_dropped_and_a_question_brings_it_back_as_it_was():
+    bench = Bench()
+    bench.steps(300)
+    other = b"\x11lamp-000102030405\x05local\x00\x00\x01\x80\x01\x00\x00\x00\x78\x00\x04\x01\x01\x01\x01"
+    bench.service._receive(b"\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00" + other, NEIGHBOUR, 5353)
+    assert bench.steps(30_000) and "toscore.mdns" in sys.modules
+    assert bench.steps(30_000) == [] and "toscore.mdns" not in sys.modules
+    assert not bench.service._is_for_us(ASK.replace(b"lamp-", b"tree-")) and bench.service._is_for_us(ASK)
+    bench.service._receive(ASK, "192.0.2.9 port 1024", 1024)
+    [(answer, peer)] = bench.group.sent[-1:]
+    assert b"\x13lamp-000102030405-2" in answer and b"\xc0\x00\x02\x07" in answer and "1024" in peer
+    assert bench.steps(60_000) == [] and "toscore.mdns" not in sys.modules
+    bench.link.owned = True
+    sent = bench.steps(5000)
+    assert len(sent) == 2 and b"paired=1" in sent[0]  # the name is still ours
+    assert bench.steps(60_000) == []
+    bench.service.end()
+    assert b"\x13lamp-000102030405-2" in bench.group.sent[-1][0]
 
 
 class Sleeper:
