@@ -92,7 +92,8 @@ RIGHT = [
     *[("events", EVENTS), ("events", {**EVENTS, 2: []}), ("log", LOG), ("log", {**LOG, 3: "Traceback"})],
     *[("rules", RULES), ("rules", []), ("rules", RULES[:1] * 16)],
     *[("report", REPORT), ("report", {0: 7, 1: 1_800_000_000, 2: {0: None}, 3: 60_000, 4: True, 5: 0})],
-    *[("answer", {0: 1_800_000_000}), ("answer", {0: 7, 2: 3000}), ("answer", {0: 7, 1: [[1, 2, True], [2**32 - 1, 255, None]]})],
+    *[("answer", {0: 1_800_000_000}), ("answer", {0: 7, 2: 3000})],
+    ("answer", {0: 7, 1: [[1, 2, True], [2**32 - 1, 255, None]]}),
     *[("pad", bytes(10)), ("telemetry", cbor2.CBORTag(78, bytes(32)))],
 ]
 
