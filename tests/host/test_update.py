@@ -1,8 +1,12 @@
 """A simulated kettle takes updates over the wire, refuses others', and comes back from what does not work."""
 
+import asyncio
+from dataclasses import replace
+
 import aiocoap
 import cbor2
 from lossy import Body
+from tosplus.ota import bundle, pack
 from updated import (
     CONFIRMED,
     DOWNLOADING,
@@ -10,6 +14,7 @@ from updated import (
     FIXED,
     IDLE,
     KETTLE,
+    KEY,
     NEXT,
     NEXT_PUBLIC,
     ROLLED_BACK,
@@ -17,6 +22,7 @@ from updated import (
     TRIAL,
     bundled,
     lived,
+    slot,
 )
 
 
@@ -210,3 +216,71 @@ def test_an_app_that_does_not_start_leaves_recovery_which_takes_the_fixed_one(tm
         assert await version(house) == (1, "b")
 
     lived(tmp_path, test, app=str(app))
+
+
+def test_a_manifest_of_a_megabyte_is_refused_after_a_few_blocks(tmp_path):
+    async def test(house):
+        answer = await house.ask(aiocoap.PUT, {0: bytes(1 << 20), 1: house.url})
+        assert answer.code == aiocoap.REQUEST_ENTITY_TOO_LARGE and (await house.status())[1] == IDLE
+
+    lived(tmp_path, test)
+
+
+def test_a_bundle_that_would_fill_the_flash_is_refused_and_nothing_is_touched(tmp_path):
+    old, new = slot(KETTLE), slot(FIXED)
+    delta = pack.app_part(new, pack.app_part(old))
+    huge = replace(delta, files=tuple((path, length + (1 << 20)) for path, length in delta.files))
+    made = bundle.sign(bundle.Bundle("kettle", ("UNIX",), 1, 0, (huge,), "1"), KEY)
+
+    async def test(house):
+        before = await house.device.control("flash")
+        answer = await house.push(made)
+        assert not answer.code.is_successful() and answer.payload.decode().split()[0] == "427"
+        flash = await house.device.control("flash")
+        assert (flash["programs"], flash["erases"]) == (before["programs"], before["erases"])
+
+    lived(tmp_path, test)
+
+
+class Slow(Body):
+    """It has nothing behind its first blocks until it is let go."""
+
+    held = True
+
+    async def render_get(self, request):
+        while self.held and request.opt.block2.block_number > 20:
+            await asyncio.sleep(0.02)
+        return await super().render_get(request)
+
+
+def test_an_update_during_an_update_is_refused_and_an_abort_ends_the_first(tmp_path):
+    body = Slow(b"")
+
+    async def test(house):
+        made = bundled()
+        await house.push(made)
+        answer = await house.push(bundled(sequence=2))
+        assert answer.code == aiocoap.SERVICE_UNAVAILABLE and answer.payload == b"399"
+        assert (await house.ask(aiocoap.POST, {0: "abort"})).code == aiocoap.CHANGED
+        assert (await house.status())[1] == IDLE
+        body.held = False
+        while (await house.push(made)).code != aiocoap.CHANGED:  # the first one may still be on its way out
+            await asyncio.sleep(0.05)
+        await house.until(TRIAL)
+
+    lived(tmp_path, test, body=body)
+
+
+def test_outputs_are_safe_when_it_starts_anew_with_an_update(tmp_path):
+    """The kettle heats; what it did is over when the version on trial runs, and nobody has switched it off."""
+
+    async def test(house):
+        await house.device.control("set", signal="probe_mv", value=300)
+        assert (await house.ask(aiocoap.PUT, True, "s/power")).code == aiocoap.CHANGED
+        assert (await house.device.control("get"))["signals"]["relay"] is True
+        await house.push(bundled())
+        await house.until(TRIAL)
+        assert (await house.device.control("get"))["signals"]["relay"] is False
+        assert cbor2.loads((await house.ask(aiocoap.GET, path="s/power")).payload) is False
+
+    lived(tmp_path, test, rate=5)

@@ -19,7 +19,7 @@ _NO_ROLLBACK = const(-261)  # of firmware without CONFIG_BOOTLOADER_APP_ROLLBACK
 def spare() -> Partition:
     """The partition that does not run. StoreError where there is none."""
     try:
-        return Partition(Partition.RUNNING).get_next_update()
+        return Partition(Partition.RUNNING).get_next_update()  # type: ignore[arg-type]  # the stubs know labels only
     except OSError:
         raise StoreError(_OTA_PART)
 
