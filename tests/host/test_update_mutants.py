@@ -38,6 +38,16 @@ MUTANTS = [
         "host/test_update.py::test_it_goes_on_where_the_power_failed",
         "        if is_same:\n", "        if False:\n",
     ),
+    Mutant(
+        "takes another range for the one that it asked for", "firmware/tos/web.py",
+        "host/test_update_web.py::test_a_part_of_the_file_that_was_not_asked_for_is_refused",
+        'if not headers.get("content-range", "").startswith("bytes %d-" % offset):', "if False:",
+    ),
+    Mutant(
+        "does not look whether there is room", UPDATE,
+        "host/test_update.py::test_a_bundle_that_would_fill_the_flash_is_refused_and_nothing_is_touched",
+        '    check_room("/" + spare, manifest.parts[0])\n', "",
+    ),
 ]  # fmt: skip
 
 
