@@ -312,7 +312,7 @@ def bench_fetch():
     report("fetch_heap_64_bit", max(run["heap_b"] for run in found[4]), "B", limit=12 * 1024)
 
 
-def bench_update():
+def bench_lossy_update():
     """A whole release over a link that loses 0, 1 and 10 % of all datagrams. Reported: the time is that of the link."""
     for loss in (0, 1, 10):
         with tempfile.TemporaryDirectory() as folder:
@@ -534,7 +534,7 @@ def main():
     bench_sizes()
     bench_imports()
     bench_fetch()
-    bench_update()
+    bench_lossy_update()
     asyncio.run(bench_device())
     asyncio.run(bench_secured())
     asyncio.run(bench_wake())
