@@ -4,7 +4,7 @@ import argparse
 import random
 import time
 
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_till
 
 FUZZERS = (
     fuzz_cbor.fuzz_cbor,
@@ -23,6 +23,7 @@ FUZZERS = (
     fuzz_link.fuzz_pn532,
     fuzz_link.fuzz_card,
     fuzz_money.fuzz_money,
+    fuzz_till.fuzz_till,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

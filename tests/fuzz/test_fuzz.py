@@ -1,7 +1,7 @@
 """The fuzzers, for as long as `make test` can wait, with seeds that repeat."""
 
 import pytest
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_till
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -69,3 +69,7 @@ def test_the_cbor_codec_beside_cbor2():
 
 def test_shares_and_ledger_beside_a_naive_implementation():
     fuzz_money.fuzz_money(40000, 9)
+
+
+def test_what_a_till_says_through_its_hub():
+    fuzz_till.fuzz_till(20000, 10)

@@ -13,6 +13,7 @@ from ..errors import HostError, UsageFault
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 20_000
+_QUIET: dict[str, Any] = {"hide_parameters": True}  # an error is logged, and they have numbers of tokens
 
 
 class Database:
@@ -61,7 +62,7 @@ def migrate(engine: sa.Engine, to: str = "head") -> None:
 def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, **_QUIET)
 
     def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver would begin where it thinks best
@@ -80,7 +81,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, **_QUIET)
 
     def prepare(connection: Any, record: Any) -> None:
         connection.autocommit = True

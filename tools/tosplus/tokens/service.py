@@ -147,8 +147,8 @@ class Service:
 
     def _latest(self) -> float:
         """The last time that the database knows of."""
-        times = [sa.select(sa.func.max(table.c.at)) for table in (tables.auths, tables.audit)]
-        return max(self.read(lambda connection: [connection.scalar(query) or 0.0 for query in times]))
+        latest = [sa.select(table.c.at).order_by(table.c.id.desc()).limit(1) for table in (tables.auths, tables.audit)]
+        return max(self.read(lambda connection: [connection.scalar(query) or 0.0 for query in latest]))
 
     def _set_back(self, by_s: float) -> None:
         self.write(lambda connection, now: audit(connection, now, "service", "clock", "set back", f"{by_s:.0f} s"))
