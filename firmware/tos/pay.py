@@ -36,26 +36,22 @@ _WORDS = {
 
 
 class Pay:
-    """One token, and what a Card asks of its purse.
+    """One token, and what a Card asks of its purse. The app needs nfc.
 
     limit: in minor units of currency (ISO 4217), until the owner sets another; above it the cardholder is checked.
-    feature: that emulates the card. screen, buzz: paths of a text and of a switch that tell the cardholder.
-    wallet, pin: None before it runs.
+    screen, buzz: paths of a text and of a switch that tell the cardholder. wallet, pin: None before it runs.
     """
 
     core = b",</y/token>;ct=60"  # in the list of resources
 
-    def __init__(self, limit=2500, currency=978, feature="nfc", screen=None, buzz=None):
+    def __init__(self, limit=2500, currency=978, screen=None, buzz=None):
         self._first_limit = limit
-        self._feature = feature
         self._screen = screen
         self._buzz = buzz
         self.currency = bytes((currency // 100, currency % 100 // 10 << 4 | currency % 10))
-        self._until = None  # of the arming
-        self._checked_at = None
+        self._until = self._checked_at = self._buzzing = None
         self._given = None  # what the tap that is not over has given; _NOTED once it is in the list
         self._told = ""
-        self._buzzing = None
         self._wake = asyncio.Event()
         self._out = bytearray(_OUT_B)
         self.wallet = self.pin = None
@@ -64,10 +60,9 @@ class Pay:
         """App.use asks it for the resources that it brings."""
         self._app = app
         app.pay = self
-        table = app.table
-        table.add(Owned(app, self._can_arm, "arm", "switch", fn=self._arm, initial=False, safe=False, depends=()))
+        app.table.add(Owned(app, self._can_arm, "arm", "switch", fn=self._arm, initial=False, safe=False, depends=()))
         about = {"initial": self._first_limit, "minimum": 0, "maximum": 99999999, "step": 1, "keep": True}
-        table.add(Owned(app, None, "pay_limit", "number", **about))
+        app.table.add(Owned(app, None, "pay_limit", "number", **about))
         app.value("payment", initial="")
         app.value("pay_left", initial=0)
 
@@ -105,8 +100,7 @@ class Pay:
         tap = self._taps.find(self.wallet.key()[0], atc)
         if tap is None or not self.wallet.load().confirms(atc, tap[AC], csu, data, mac):
             return False
-        approved = bool(csu[1] & 0x80)
-        self._taps.settle(tap, approved, data)
+        self._taps.settle(tap, bool(csu[1] & 0x80), data)
         if csu[1] & 0x20:
             self.wallet.suspend(True)
         self._app.log.event(_PAY_ENDED, atc, tap[OUTCOME])
@@ -175,20 +169,19 @@ class Pay:
     async def run(self, app):
         if self.wallet is None:
             self.begin(app)
-        nfc = getattr(app.dev, self._feature)
         while True:
             await self._wake.wait()
             self._wake.clear()
             if self.armed():
-                async with nfc.lock:
-                    await self._while_armed(app, nfc)
+                async with app.dev.nfc.lock:
+                    await self._while_armed(app, app.dev.nfc)
 
     def begin(self, app, atc_path="/atc.rec", taps_path="/pay.rec"):
         """What is stored; once after each start."""
         self.wallet = Wallet(app.board, app.log, atc_path)
         self.pin = Pin(app.board, app.log)
         self._taps = Taps(app.log, taps_path)
-        self._card = Card(self, getattr(getattr(app.dev, self._feature), "has_contacts", False))
+        self._card = Card(self, getattr(app.dev.nfc, "has_contacts", False))
         self._count()
 
     async def _while_armed(self, app, nfc):
@@ -208,13 +201,14 @@ class Pay:
                 await task
             except asyncio.CancelledError:
                 pass
-            self._card.reset()
-            await nfc.silence()
-        if self._given:
-            self._keep()
-        elif app.get("payment") in ("armed", "confirm", "pin"):
-            self._tell("")
-        app.set("arm", False)
+            finally:  # also of a radio that fails
+                self._card.reset()
+                if self._given:
+                    self._keep()
+                elif app.get("payment") in ("armed", "confirm", "pin"):
+                    self._tell("")
+                app.set("arm", False)
+                await nfc.silence()
 
     async def _taken(self, nfc):
         """One tap after the other, until one has been paid. Writes nothing to flash."""

@@ -65,6 +65,8 @@ class Nfc:
             await asyncio.sleep_ms(0)
         if not self.tap:
             raise FieldLost
+        if isinstance(self.tap[0], Exception):
+            raise self.tap.pop(0)
         return memoryview(self.tap.pop(0))
 
     async def send(self, answer):
@@ -139,6 +141,8 @@ class Watch:
                 while waiting and now - begin >= waiting[0][0]:
                     waiting.pop(0)[1]()
                 self.board.clock.now += 50
+                if task.done():
+                    await task
             task.cancel()
 
         clock = self.board.clock
@@ -235,6 +239,14 @@ def test_one_arming_one_cryptogram_also_over_taps():
     watch.runs((0, lambda: watch.app.set("arm", True)))
     assert [status for status, _ in watch.nfc.answers] == [0x9000, 0x9000, 0x9000] and len(watch.nfc.taps) == 1
     assert len(watch.pay._taps.all) == 1
+
+
+def test_a_radio_that_fails_behind_the_cryptogram_costs_neither_the_tap_nor_the_next_one():
+    watch = Watch().provisioned()
+    watch.nfc.taps = [(SELECT, options(), OSError(5))]
+    raises(OSError, lambda: watch.runs((0, lambda: watch.app.set("arm", True)), ms=2000))
+    assert len(watch.pay._taps.all) == 1 and not watch.pay.armed() and watch.app.get("arm") is False
+    assert watch.pays()[1][0] == 0x9000 and watch.restart().pay.left() == 8
 
 
 def test_neither_voice_nor_pad_nor_rule_arms_it_nor_sets_its_limit():
