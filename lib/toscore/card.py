@@ -197,7 +197,7 @@ class Card:
                 purse.asks(pdol)
                 return apdu.CHECK_FIRST
         token = purse.token
-        atc = purse.armed() and purse.take()
+        atc = token and purse.armed() and purse.take()
         if not atc:
             return apdu.NOT_NOW
         self._ac = token.cryptogram(atc, pdol, checked, cvr)

@@ -56,7 +56,7 @@ def test_what_a_pn532_says():
 
 
 def test_commands_into_a_card():
-    fuzz_link.fuzz_card(30000, 9)
+    fuzz_link.fuzz_card(100000, 4242)
 
 
 def test_the_coap_decoder_beside_aiocoaps():

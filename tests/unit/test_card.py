@@ -320,6 +320,9 @@ def test_generate_ac_wants_what_a_tap_wants():
     tap = at_ac()
     tap.purse.uses = 0
     assert tap.generate(0x80, pdol()) == (0x6985, b"")
+    tap = at_ac()
+    tap.purse.token = None  # it was taken away in between
+    assert tap.generate(0x80, pdol()) == (0x6985, b"") and tap.purse.atc == 0
     assert at_gpo().generate(0x80, pdol()) == (0x6D00, b"")
 
 
