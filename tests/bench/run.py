@@ -261,7 +261,7 @@ def bench_ota():
     report("mpy_ota_in_all", total, "B")
 
 
-def bench_update():
+def bench_update_heap():
     """The live heap of an update while it is fetched. On a chip it is to be 16 KB at most, and objects take 1.7 times
     as much here, docs/decisions/0008."""
     live_b, files = updating.live()
@@ -530,7 +530,7 @@ def main():
     bench_p256()
     bench_tap()
     bench_ota()
-    bench_update()
+    bench_update_heap()
     bench_sizes()
     bench_imports()
     bench_fetch()
