@@ -47,9 +47,13 @@ def survives(mutant, folder):
     """What the test said, when it passed in a tree made in folder that has this mistake; nothing when it failed."""
     for top in ROOT.iterdir():
         if top.name in _COPIED:
-            shutil.copytree(top, folder / top.name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(top, folder / top.name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
         elif not top.name.startswith("."):
             (folder / top.name).symlink_to(top)
+    cache = ROOT / ".tos/build/cache"  # what is in it is named by all that shapes it
+    cache.mkdir(parents=True, exist_ok=True)
+    (folder / ".tos/build").mkdir(parents=True)
+    (folder / ".tos/build/cache").symlink_to(cache)
     elsewhere = mutant.path.startswith(("tools/", "firmware/"))
     path = folder / (mutant.path if elsewhere else f"lib/toscore/{mutant.path}")
     text = path.read_text()
