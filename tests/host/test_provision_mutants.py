@@ -23,7 +23,7 @@ MUTANTS = [
     ),
     Mutant(
         "n tells passwords", MACHINE, DEVICE + "test_n_shows_no_password_and_takes_only_what_is_right",
-        "1: [row[0] for row in self._rows]", "1: self._rows",
+        "1: [row[0] for row in self.networks()]", "1: self.networks()",
     ),
     Mutant(
         "a paired device is open", MACHINE,
