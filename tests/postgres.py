@@ -6,9 +6,43 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import peers
+import psycopg
+
+# It ends with whoever holds the other end of its stdin, also with one that is killed.
+_LEASH = '"$@" & read -r _; kill -QUIT $!; wait $!'
+_STOP_S = 20
+
+
+@contextlib.contextmanager
+def running():
+    """-> url of a database server, which keeps all that it has acknowledged: fsync is on."""
+    initdb, server = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    as_user = {}
+    if os.getuid() == 0:  # which it refuses to be
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    about = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, **as_user}
+    options = ["-c", "listen_addresses=", "-c", "max_connections=60", "-c", "shared_buffers=32MB"]
+    try:
+        initialise = [initdb, "-D", "data", "-U", "tos", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initialise, check=True, **about)
+        serve = ["sh", "-c", _LEASH, "sh", server, "-D", "data", "-k", str(folder), *options]
+        process = subprocess.Popen(serve, stdin=subprocess.PIPE, **about)
+        try:
+            url = f"postgresql://tos@/postgres?host={folder}"
+            _wait(url)
+            yield url
+        finally:
+            process.stdin.close()
+            process.wait(_STOP_S)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def emptied(url):
@@ -23,32 +57,19 @@ def emptied(url):
     made.close()
 
 
+def _wait(url):
+    """Until it answers."""
+    for _ in range(600):
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(url).close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("PostgreSQL does not answer")
+
+
 def _programs():
     """Debian keeps them beside, one folder a version."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if found:
         os.environ["PATH"] += os.pathsep + str(found[-1].parent)
-    return peers.need("initdb"), peers.need("pg_ctl")
-
-
-@contextlib.contextmanager
-def running():
-    """-> url of a database server, which keeps all that it has acknowledged: fsync is on."""
-    initdb, pg_ctl = _programs()
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    as_user = {}
-    if os.getuid() == 0:  # which it refuses to be
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    about = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, **as_user}
-    try:
-        subprocess.run([initdb, "-D", "data", "-U", "tos", "-A", "trust", "-E", "UTF8", "--no-sync"], **about)
-        options = f"-k {folder} -c listen_addresses= -c max_connections=60 -c shared_buffers=32MB"
-        subprocess.run([pg_ctl, "-D", "data", "-w", "-l", "log", "-o", options, "start"], **about)
-        try:
-            yield f"postgresql://tos@/postgres?host={folder}"
-        finally:
-            subprocess.run([pg_ctl, "-D", "data", "-w", "-m", "immediate", "stop"], **about)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return peers.need("initdb"), peers.need("postgres")
