@@ -23,10 +23,12 @@ from .manifest import Source
 from .ota.listed import listed
 from .paths import FIRMWARE, WORK, shown
 
-# Measured on an emulated ESP32 with stock MicroPython 1.25: what a module costs the heap, per byte of .mpy.
+# What a module costs the heap of a 32-bit MicroPython 1.25, per byte of .mpy and besides: see docs/decisions/0009.
 _BYTECODE_HEAP = 1.3
-_NATIVE_HEAP = 0.3  # native and viper code lives in a heap of its own; this one holds its tables
-_NATIVE = re.compile(rb"^\s*@(micropython\.)?(native|viper)\b", re.MULTILINE)
+_MODULE_HEAP = 200
+_NATIVE_HEAP = 0.3  # of viper code, which is not in this heap but its tables are
+_NATIVE = re.compile(rb"^\s*@(micropython\.)?viper\b", re.MULTILINE)
+_OBJECTS_HEAP = 17500  # services, tasks, sockets, two security contexts; asyncio; names that were loaded and went again
 _REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
 _NEVER = "no"
 _SECTOR_B = 4096
@@ -38,7 +40,7 @@ app = App({!r}, version="recovery")
 
 @dataclass(frozen=True)
 class Module:
-    """One file of the device tree. heap_b is estimated; native: it has native or viper code.
+    """One file of the device tree. heap_b is estimated; native: most of it is viper code.
 
     feature, loaded: see manifest.Source; "no" is what this app never loads.
     """
@@ -67,8 +69,8 @@ class Report:
 
     @property
     def rest_b(self) -> int:
-        """Heap while nothing happens, on a device that is paired and has a hub."""
-        return _heap(self.loads(*_REST))
+        """Heap in use while nothing happens, on a device that is paired and has a hub."""
+        return _OBJECTS_HEAP + _heap(self.loads(*_REST))
 
     @property
     def heap_b(self) -> int:
@@ -176,7 +178,7 @@ def build(
             native = bool(_NATIVE.search(text))
             if target not in image.STARTS:
                 target, text = target.removesuffix(".py") + ".mpy", mpy
-            heap_b = int(len(mpy) * (_NATIVE_HEAP if native else _BYTECODE_HEAP))
+            heap_b = int(len(mpy) * _NATIVE_HEAP if native else len(mpy) * _BYTECODE_HEAP + _MODULE_HEAP)
             tree[target] = text
             loaded = each.loaded
             if not target.startswith("a/") or (loaded == manifest.BY_APP and not _uses(source, each.feature)):

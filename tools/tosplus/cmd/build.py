@@ -81,7 +81,7 @@ def command(
             click.echo(f"{module.target:36}{module.file_b:8} B flash {module.heap_b:8} B heap  {module.loaded}{note}")
         rest_b, left_b = report.rest_b, board.free_b - report.rest_b
         click.echo(f"heap   {rest_b} of {board.free_b} B at rest; {left_b} B left, {board.reserve_b} B must stay free")
-        click.echo(f"       {report.heap_b} B the most at once; estimates, both too low on stock 1.25: docs/boards.md")
+        click.echo(f"       {report.heap_b} B the most at once; estimates, see docs/boards.md")
         click.echo(f"flash  {report.flash_b} of {board.vfs_size} B, for two slots and recovery")
         click.echo(f"{shown(report.out)}: {report.compiled} compiled, {report.removed} stale removed")
         for file in written:
