@@ -11,16 +11,25 @@ from tosplus.sim.device import Device
 
 PRODUCTS = ("fridge", "watch", "tv", "till")
 MINUTE_MS = 60_000
-# What core and product may take of the simulator's 256 KB. Its objects have 64 bits: what takes 92 KB with 32 takes 171
-# here, see docs/decisions/0009. These are no promise of a chip's room, which is less
-# than one would like, but what it is today and a few per cent more: whoever adds a feature has to say what it costs.
+# What core and product may take of the simulator's 256 KB. Its objects have 64 bits: what takes 91 KB with 32 takes 175
+# here, see docs/decisions/0009. These are no promise of a chip's room, but what it is today and a few per cent more:
+# whoever adds a feature has to say what it costs.
 HEAP_B = 140 * 1024  # without Wi-Fi, peers and pairing
-PAIRED_B = 190 * 1024  # as on a chip: on Wi-Fi, with an owner, reporting to a hub, and at rest
+PAIRED_B = 180 * 1024  # as on a chip: on Wi-Fi, with an owner, reporting to a hub, and at rest
+AWAKE_B = 26 * 1024  # more in the first half minute, of which a sleeper has nothing else
+ASKED_B = 10 * 1024  # more while somebody else on this machine looks for devices
 # What it may cost besides to listen to game pads: code, one resource, one service; and to pay: the card, its wallet,
 # four resources, a PN532. The watch has PSRAM for that.
-MORE_B = {"tv": 6 * 1024, "watch": 42 * 1024}
+MORE_B = {"tv": 6 * 1024, "watch": 46 * 1024}
 AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
 KEY = {"secret": "11" * 16, "salt": "22" * 8, "sender_id": "64"}
+
+
+async def fits(device, most_b):
+    """Whether the device takes no more of its heap."""
+    if "toscore.mdns" in (await device.control("modules"))["modules"]:
+        most_b += ASKED_B
+    return (await device.control("heap"))["alloc_b"] < most_b
 
 
 class Bench:
@@ -66,7 +75,7 @@ def test_it_fits_is_quiet_and_its_table_fits_a_datagram(tmp_path, app):
         assert (await bench.link.identity()).model == app
         log = await bench.link.log()
         assert log.crash is None and not [code for code in log.counts if code >= 300]
-        assert (await bench.device.control("heap"))["alloc_b"] < HEAP_B + MORE_B.get(app, 0)
+        assert await fits(bench.device, HEAP_B + MORE_B.get(app, 0))
 
     product(tmp_path, app, test)
 
@@ -81,9 +90,9 @@ def test_it_fits_when_it_is_paired(tmp_path, app):
             for n, (name, role) in enumerate((("phone", 1), ("hub", 4))):
                 await device.control("peer", name=name, role=role, recipient_id=f"7{n}", **KEY)
             await device.control("config", changes={"hub": "127.0.0.1:9", "hub_peer": "hub"})
-            ms = 20_000 if app == "watch" else 90_000  # a sleeper is not awake for longer
+            ms, more_b = (20_000, AWAKE_B) if app == "watch" else (90_000, 0)
             await device.control("advance", ms=ms, timeout_s=60)
-            assert (await device.control("heap"))["alloc_b"] < PAIRED_B + MORE_B.get(app, 0)
+            assert await fits(device, PAIRED_B + MORE_B.get(app, 0) + more_b)
 
     asyncio.run(main())
 
