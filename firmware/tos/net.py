@@ -147,6 +147,7 @@ class Net:
 
     async def _join(self, ssid, password, bssid=None):
         self.ssid = ssid
+        self.is_well = False
         verdict = await self._app.board.radio.join(ssid, password, _JOIN_MS, bssid)
         self._is_joined()
         return verdict

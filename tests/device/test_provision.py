@@ -270,3 +270,29 @@ def test_an_owned_device_takes_nothing_from_the_air_until_its_button_is_pressed(
     assert machine.is_open()
     app.clock.now += 1
     assert machine.state == provision.IDLE
+
+
+def test_it_may_be_dropped_on_a_strong_network_while_nobody_wants_another_and_what_comes_next_knows_what_it_did():
+    machine, radio, app = device("quiet", [("home", "right")], home=["right", -50])
+    assert not machine.is_quiet()
+
+    async def work():
+        await until(app.clock, machine.is_quiet, 5000)
+        radio.around[("home", "home")][1] = -71
+        await until(app.clock, lambda: not machine.is_quiet(), 2000)
+        radio.around[("home", "home")][1] = -50
+        await until(app.clock, machine.is_quiet, 2000)
+        trial = machine.offer("home", "wrong")
+        assert not machine.is_quiet()
+        assert await trial == ports.JOIN_WRONG_PASSWORD
+        await until(app.clock, machine.is_quiet, 20000)
+        machine.press()
+        assert not machine.is_quiet()
+
+    runs(machine, app, work)
+    lost = app.log.counts[221]
+    machine = Provision(app, machine.kept())
+    assert (machine.verdict, machine.presses, machine.is_quiet()) == (ports.JOIN_WRONG_PASSWORD, 1, False)
+    assert machine.net.joined and machine.net.ssid == "home"
+    radio.on = None
+    runs(machine, app, lambda: until(app.clock, lambda: app.log.counts[221] == lost + 1, 2000))
