@@ -32,7 +32,7 @@ def asked(bench, peer):
     """The device asks this peer -> an answer that it may get."""
     bench.udp.sent.clear()
     bench.link.ask(peer, POST, "r/x", b"\xa0", lambda code, options, payload: coap.option(options, coap.MAX_AGE))
-    bench.link._flush()
+    bench.link.flush()
     code, options = random.choice(ANSWERS)
     if not bench.udp.sent:  # it waits for its turn
         return b""
@@ -45,6 +45,7 @@ def main(cases, seed):
     random.seed(seed)
     whole = seeds()
     bench = Bench(product())
+    bench.app.wifi.machine(bench.app)  # what is loaded when it is asked for is no growth
     pads = bench.app.pads
     used = told = 0
     for n in range(cases):

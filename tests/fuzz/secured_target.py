@@ -56,6 +56,7 @@ def main(cases, seed):
     random.seed(seed)
     messages = whole()
     bench = Paired(OWNER, WATCH, app=product())
+    bench.app.wifi.machine(bench.app)  # as in link_target.py
     start = opened = 0
     used = None
 

@@ -83,7 +83,7 @@ def test_levers_follow_from_what_a_device_says_of_itself(tmp_path, monkeypatch):
         assert {name: list(levers) for name, (_, _, levers) in found.items()} == {
             "kettle": ["probe", "cut", "plug", "kill"],
             "fridge": ["probe", "door", "plug", "kill"],
-            "watch": ["button_a", "button_b", "plug", "kill"],
+            "watch": ["button_a", "button_b", "cut", "plug", "kill"],
             "tv": ["keys", "cut", "plug", "kill"],
             "till": ["keys", "plug", "kill"],
         }

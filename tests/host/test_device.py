@@ -143,6 +143,21 @@ def test_an_app_that_does_not_come_up_shows_its_console(tmp_path):
     asyncio.run(main())
 
 
+def test_an_app_that_does_not_start_is_told_with_its_traceback_and_recovery_runs(tmp_path):
+    app = tmp_path / "bad.py"
+    app.write_text("raise ValueError('no such pin')\n")
+    said = []
+
+    async def main():
+        about = {"say": lambda *event: said.append(event), "plain": True}
+        async with Device(str(app), state_dir=tmp_path / "bad", **about) as device:
+            await device.ready()
+
+    asyncio.run(main())
+    assert [what for what, _ in said][:2] == ["recovery", "ready"]
+    assert "ValueError: no such pin" in said[0][1]
+
+
 def test_a_taken_port_is_told_before_the_start(tmp_path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))

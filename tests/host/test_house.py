@@ -152,7 +152,7 @@ def test_a_fresh_house_has_forgotten(plan):
 
 
 def test_a_device_that_does_not_come_up_ends_the_house(plan, tmp_path):
-    (tmp_path / "bad.py").write_text("raise ValueError('no such pin')\n")
+    (tmp_path / "bad.py").write_text("print('no such pin')\nwhile True:\n    pass\n")
     both = plan(KETTLE + '[[device]]\napp = "bad.py"\n')
 
     async def main():

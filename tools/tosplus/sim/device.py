@@ -68,7 +68,7 @@ class Device:
     contacts: its card has the profile of a contact card besides, for tools that know no other.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
     say: called with (what, details) for each thing that happens: "ready", "off", "asleep", "watchdog", "soft reset",
-    "reset", "access point".
+    "reset", "access point", "recovery".
     access_point: the device's own while it is on, {ssid, key, dns, http}; the last two are (host, port) of its portal.
     """
 
@@ -470,6 +470,8 @@ class Device:
         elif message.get("hello") == "link":
             self.link = peer
             self._is_linked = True
+            if message["recovery"]:
+                self._say("recovery", f"the app does not start; the console says:\n{self._console.tail()}")
             self._look_ready()
         elif message.get("hello") == "dns" and self.access_point:
             self.access_point["dns"] = peer

@@ -302,7 +302,7 @@ class Radio:
         kind = "dns" if port == _DNS_PORT else "link"
         port = {_COAP_PORT: chip.args.get("link_port", 0), _DNS_PORT: 0}.get(port, port)
         udp = Udp(_LOOPBACK, port) if port else _anywhere(_LOOPBACK)
-        self._wire.tell(udp, {"hello": kind})
+        self._wire.tell(udp, {"hello": kind, "recovery": "/r" in sys.path})
         return udp
 
     def address(self, host, port):
