@@ -197,7 +197,7 @@ def test_kill_9_of_the_hub_in_the_middle_and_it_goes_on(tmp_path):
 
 
 def test_one_that_is_silent_for_too_long_has_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr("tosplus.hub.rollouts._SILENT_S", 0.6)
+    monkeypatch.setattr("tosplus.hub.rollouts._SILENT_S", 2)
 
     async def test():
         async with toys(tmp_path, 1, outcome=WAITS) as it:
