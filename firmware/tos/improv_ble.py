@@ -56,8 +56,9 @@ class ImprovBle:
         self._client = None  # handle of the connection
         self._mtu = _LEAST_MTU
         self._is_new = self._is_gone = self._has_bytes = False
-        can_identify = any([name in app.needs for name in _SHOWN])
-        self._capabilities = _CAN_INFO_AND_SCAN | (_CAN_IDENTIFY if can_identify else 0)
+        self._capabilities = _CAN_INFO_AND_SCAN
+        if [name for name in _SHOWN if name in app.needs]:
+            self._capabilities |= _CAN_IDENTIFY
 
     def start(self):
         """OSError or MemoryError when the radio does not come up."""
@@ -128,7 +129,10 @@ class ImprovBle:
             self._has_changed = self._machine.verdict == JOIN_OK
             if not self._has_changed:
                 self._tell(_ERROR, improv.NO_CONNECTION)
-        self._tell_state()
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self._tell(_STATE, state)
         if trial and self._has_changed and not self._trial:
             self._answer(improv.SETTINGS)
         self._send()
@@ -202,12 +206,6 @@ class ImprovBle:
         if machine.net.joined and not (machine.is_paired() and is_open and not self._has_changed):
             return improv.PROVISIONED
         return improv.READY if is_open else _AUTHORIZATION_REQUIRED
-
-    def _tell_state(self):
-        state = self._state()
-        if state != self._told:
-            self._told = state
-            self._tell(_STATE, state)
 
     def _tell(self, characteristic, value):
         self._put(characteristic, bytes((value,)))

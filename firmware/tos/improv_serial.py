@@ -31,7 +31,7 @@ class ImprovSerial:
 
     def busy(self):
         """Whether a network is being tried, of which there is more to tell."""
-        return self._trial is not None and not self._trial.done()
+        return self._trial and not self._trial.done()
 
     def feed(self, byte):
         """-> (whether the byte was the packet's, whether there is more to come)"""

@@ -107,9 +107,7 @@ def _bound(data, length, items):
     """WireError for more items than that; so many bytes hold no more."""
     end = len(data) if length is None else length
     if items < end <= len(data):
-        at = _count(data, end, items)
-        if at >= 0:
-            raise WireError(_CBOR_TOO_MANY, at)
+        _count(data, end, items)
 
 
 def _dump_rare(value, depth):
@@ -147,40 +145,30 @@ def _is_utf8(text):
     return not more
 
 
-@micropython.viper
-def _count(data, end: int, items: int) -> int:
-    """As cbor.count -> the offset of the item that is one too many, or -1."""
-    b = ptr8(data)
+def _count(data, end, items):
+    """As cbor.count."""
     p = 0
     while p < end:
         at = p
-        major = b[p] >> 5
-        info = b[p] & 31
+        major = data[p] >> 5
+        n = data[p] & 31
         p += 1
-        if b[at] == 0xFF:
+        if data[at] == 0xFF:
             continue
-        n = info
-        if info > 23:
-            n = 0
-            if info < 28:
-                width = 1 << (info - 24)
-                if p + width > end:
-                    return -1
-                while width:
-                    if n < 0x800000:  # no data are longer
-                        n = n << 8 | b[p]
-                    p += 1
-                    width -= 1
-            elif info < 31 or major < 2 or major > 5:
-                return -1
+        if n > 23:
+            width = 1 << n - 24
+            if n == 31 and 1 < major < 6:
+                n = 0
+            elif n > 27 or p + width > end:
+                return
+            else:
+                n = _from_bytes(data[p : p + width], "big")
+                p += width
         items -= 1
         if items < 0:
-            return at
-        if major == 2 or major == 3:
-            if n > end - p:  # added to p, it would be negative on 32 bits
-                return -1
+            raise WireError(_CBOR_TOO_MANY, at)
+        if 1 < major < 4:
             p += n
-    return -1
 
 
 @micropython.viper

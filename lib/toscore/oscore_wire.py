@@ -85,7 +85,7 @@ def split(kernel, outer, code, options, payload):
         outer.clear()
         at = _write(kernel, plain, outer, code, options, payload)
         if at < 0:
-            raise ValueError("options out of order, or too long")
+            raise ValueError("options")
     return at
 
 

@@ -62,7 +62,7 @@ def report():
     async def main():
         asking = asyncio.create_task(hub.report({STATE: app.table.state(), NEXT_MS: 600000, ASLEEP: True}))
         await asyncio.sleep_ms(0)
-        bench.link._flush()
+        bench.link.flush()
         asking.cancel()
 
     asyncio.run(main())
