@@ -16,11 +16,12 @@ from test_peers import OWNER, POWER, Paired, Peer
 from tos import App
 from tos.hub import ASLEEP, NEXT_MS, STATE, Hub
 from toscore import cbor, coap
+from toscore.sequence import Reserve
 
 
 def update(token, notifications):
     bench = Paired()
-    bench.link.peers._numbers.at = bench.link.peers._numbers.end = 65000
+    bench.link.peers.numbers = Reserve(65000, lambda number: None)
     bench.link._observers._sequence = notifications
     owner = Peer(bench).begin()
     bench.raw(owner.datagram(GET, [(coap.OBSERVE, b"")] + POWER, token=token), "peer")
@@ -53,7 +54,7 @@ def report():
         app.value(path, initial=value)
     bench = Bench(app)
     bench.link.secure().add(*OWNER)
-    bench.link.peers._numbers.at = bench.link.peers._numbers.end = 65000
+    bench.link.peers.numbers = Reserve(65000, lambda number: None)
     app.config = Config({"hub": "hub:5", "hub_peer": "owner"})
     app.clock.wall = lambda: 1800000000
     hub = Hub(app, bench.link)
