@@ -500,7 +500,8 @@ def bench_box_to_online():
 
 def bench_tokens():
     """Authorisations with all their postings, durable, of eight writers, beside raw synced transactions of this disk;
-    which on a fast disk is missed, see README.md; and cryptograms. On PostgreSQL by one and by four processes, where there is one."""
+    on a fast one that is missed, see README.md. And cryptograms; and authorisations on PostgreSQL, where there is one,
+    by one and by four processes."""
     with tempfile.TemporaryDirectory(dir=HERE.parents[1]) as folder:
         raw, found = tokens.sqlite_rates(folder)
     report("sqlite_synced_transactions", raw, "1/s")
