@@ -424,7 +424,7 @@ def test_a_portal_in_use_takes_at_most_48_kilobytes_and_gives_them_back(tmp_path
                 await phone.sends(ssid="home", password="wrong one")
                 assert (await it.control("heap"))["alloc_b"] - closed_b < 48 * 1024
             await it.control("access_points", list=[HOME])
-            await it.control("advance", ms=120000)
+            await it.control("advance", ms=300000)  # it has joined, and rests
             assert it.access_point is None
             for _, writer in idle:
                 writer.close()
