@@ -7,8 +7,8 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 MICROPYTHON ?= $(VENV)/test/bin/micropython
-# Processes that run tests, which wait most of the time.
-WORKERS ?= 4
+# Processes that run tests. More would wait less, and then fail for want of time on two cores.
+WORKERS ?= 2
 
 help:
 	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
