@@ -19,7 +19,7 @@ from ..paths import shown
 
 _HOST = "127.0.0.1"
 _PORT, _COAP_PORT = 8688, 5685  # or any free ones
-_READY_S = 15.0
+_READY_S = 30.0
 _LOOK_S = 0.05
 _AGAIN_S = 0.5
 _END_S = 5.0

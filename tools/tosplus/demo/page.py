@@ -61,7 +61,7 @@ class Page:
         rows = self.device(model).get("resources", ())
         return next((row["value"] for row in rows if row["path"] == path), None)
 
-    async def until(self, words: str, holds: Callable[[], Found], within_s: float = 5) -> Found:
+    async def until(self, words: str, holds: Callable[[], Found], within_s: float = 15) -> Found:
         """What holds() returns once that is true. Raises HostError: expected `words`."""
         deadline = time.monotonic() + within_s
         while not (found := holds()):
@@ -74,7 +74,7 @@ class Page:
         """Until the hub has said which devices it knows."""
         await self.until("the page to hear from the hub", lambda: self.heard)
 
-    async def ask(self, method: str, path: str, body: Any = None, timeout_s: float = 5) -> tuple[int, Any]:
+    async def ask(self, method: str, path: str, body: Any = None, timeout_s: float = 15) -> tuple[int, Any]:
         """(status, what the JSON says, None when there is none). Raises HostError when the hub does not answer."""
         try:
             done = await self._http.request(method, f"/api/{path}", json=body, timeout=timeout_s)

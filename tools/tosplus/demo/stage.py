@@ -19,7 +19,7 @@ from .hub import Hub
 from .page import Page
 from .releases import Releases
 
-_LIVE_S = 30.0
+_LIVE_S = 60.0
 _PAIR_S = 60.0
 _ATTEMPTS = 4
 

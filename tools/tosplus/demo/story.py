@@ -20,7 +20,7 @@ _FOOD_C, _COLD_C, _NEARLY_C = 4, 40, 97
 _RULE_C = 60
 _SENSOR_SILENT, _UNSECURED = 336, 356
 _OUTAGE_S = 1.0
-_UPDATE_S = 30.0
+_UPDATE_S = 60.0
 
 
 class Story:
@@ -88,7 +88,7 @@ class Story:
         cold = self._number("kettle", "temp")
         await self._set("kettle", "power", True)
         await self._becomes("kettle", "temp", f"above {cold + 5}", lambda now: now is not None and now > cold + 5)
-        await self._becomes("kettle", "power", "off", lambda now: now is False, within_s=15)
+        await self._becomes("kettle", "power", "off", lambda now: now is False, within_s=30)
         boils = await self._becomes("kettle", "boils", "1", lambda now: now == 1)
         return f"temp {cold} -> {self._number('kettle', 'temp')} °C, power off, boils {boils}"
 
@@ -98,7 +98,7 @@ class Story:
         cold = await self._becomes("fridge", "temp", f"about {_FOOD_C}", lambda now: now is not None and now < 5)
         await self._move("fridge", "door", True)
         await self._becomes("fridge", "light", "on", lambda now: now is True)
-        warm = await self._becomes("fridge", "temp", f"above {cold + 0.5}", lambda now: now > cold + 0.5, within_s=8)
+        warm = await self._becomes("fridge", "temp", f"above {cold + 0.5}", lambda now: now > cold + 0.5, within_s=20)
         await self._move("fridge", "door", False)
         await self._becomes("fridge", "light", "off", lambda now: now is False)
         return f"light on, temp {cold} -> {warm} °C; door closed, light off"
@@ -276,7 +276,7 @@ class Story:
         return value
 
     async def _becomes(
-        self, model: str, path: str, words: str, holds: Callable[[Any], object], within_s: float = 5
+        self, model: str, path: str, words: str, holds: Callable[[Any], object], within_s: float = 15
     ) -> Any:
         """The value on the page once it holds; fails with what was expected and seen."""
         try:
