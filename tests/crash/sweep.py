@@ -69,109 +69,94 @@ def main():
             points += result.points
             images += result.images
             faults += len(result.faults)
-        for life, twice in ((0, False), (1, args.full)):
-            name = f"talk-life-{life}{' twice' if twice else ''}"
-            if args.only in name:
-                start = time.monotonic()
-                talk = nonces.sweep(f"{folder}/{name}", life, twice, nonces.TEARS)
-                counts = f"{talk.ops:10} {'':6} {talk.points:7} {'':7} {len(talk.faults):7}"
-                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}  {talk.seals} nonces", flush=True)
-                for cuts, what in talk.faults[:10]:
-                    print(f"    {cuts}: {what}")
-                points += talk.points
-                faults += len(talk.faults)
-        for do in trusted.WANTED:
-            name = f"trust-{do}"
-            if args.only in name:
-                start = time.monotonic()
-                trust = trusted.sweep(f"{folder}/{name}", do, trusted.TEARS, 1 if args.full else 4)
-                counts = f"{trust.ops:10} {'':6} {trust.points:7} {'':7} {len(trust.faults):7}"
-                print(f"{name:32} {counts} {time.monotonic() - start:6.1f}", flush=True)
-                for fate, what in trust.faults[:10]:
-                    print(f"    {fate}: {what}")
-                points += trust.points
-                faults += len(trust.faults)
-        found = updates(folder, args.only, args.full, args.every)
-        points += found[0]
-        faults += found[1]
-        for more in (taps, killed):
-            found = more(folder, args.only, args.full)
-            points += found[0]
-            faults += found[1]
+        for kind in (talks, trust, updates, taps, killed):
+            for more, wrong in kind(folder, args):
+                points += more
+                faults += wrong
     print(f"{'all':32} {'':17} {points:7} {images:7} {faults:7} {time.monotonic() - began:6.1f}")
     return 1 if faults else 0
 
 
-def taps(folder, only, full):
-    """Prints what became of devices that are given a token, and that pay -> (cuts, faults)."""
-    points = faults = 0
+def row(name, began, ops, points, faults, note=""):
+    """Prints it, and the first of its faults -> (points, how many faults)."""
+    counts = f"{ops:10} {'':6} {points:7} {'':7} {len(faults):7}"
+    print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {note}".rstrip(), flush=True)
+    for at, what in faults[:10]:
+        print(f"    {at}: {what}")
+    return points, len(faults)
+
+
+# Each yields (points, faults) of the sweeps that `args` asks for.
+
+
+def talks(folder, args):
+    """Devices that talk with a peer."""
+    for life, twice in ((0, False), (1, args.full)):
+        name = f"talk-life-{life}{' twice' if twice else ''}"
+        if args.only in name:
+            began = time.monotonic()
+            end = nonces.sweep(f"{folder}/{name}", life, twice, nonces.TEARS)
+            yield row(name, began, end.ops, end.points, end.faults, f"{end.seals} nonces")
+
+
+def trust(folder, args):
+    """Devices whose peers change."""
+    for do in trusted.WANTED:
+        name = f"trust-{do}"
+        if args.only in name:
+            began = time.monotonic()
+            end = trusted.sweep(f"{folder}/{name}", do, trusted.TEARS, 1 if args.full else 4)
+            yield row(name, began, end.ops, end.points, end.faults)
+
+
+def taps(folder, args):
+    """Devices that are given a token, and that pay."""
     for do in paid.DO:
         name = f"pay-{do}"
-        if only in name:
+        if args.only in name:
             began = time.monotonic()
-            end = paid.sweep(f"{folder}/{name}", do, ("half",) if full and do in TWICE else (), every=1 if full else 4)
-            counts = f"{end.ops:10} {'':6} {end.points:7} {'':7} {len(end.faults):7}"
-            print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {end.given} cryptograms", flush=True)
-            for fate, what in end.faults[:10]:
-                print(f"    {fate}: {what}")
-            points += end.points
-            faults += len(end.faults)
-    return points, faults
+            then = ("half",) if args.full and do in TWICE else ()
+            end = paid.sweep(f"{folder}/{name}", do, then, every=1 if args.full else 4)
+            yield row(name, began, end.ops, end.points, end.faults, f"{end.given} cryptograms")
 
 
-def killed(folder, only, full):
-    """Prints what became of token services that were killed -> (kills, faults)."""
-    points = faults = 0
-    for name, url in payments.databases(folder, only):
+def killed(folder, args):
+    """Token services that are killed."""
+    for name, url in payments.databases(folder, args.only):
         began = time.monotonic()
-        end = payments.sweep(url, 50 if full else 3)
-        counts = f"{'':10} {'':6} {end.kills:7} {'':7} {len(end.faults):7}"
-        print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {end.answered} answered", flush=True)
-        for kill, what in end.faults[:10]:
-            print(f"    {kill}: {what}")
-        points += end.kills
-        faults += len(end.faults)
-    return points, faults
+        end = payments.sweep(url, 50 if args.full else 3)
+        yield row(name, began, "", end.kills, end.faults, f"{end.answered} answered")
 
 
-def updates(folder, only, full, every=1):
-    """Prints what became of devices that updated themselves -> (cuts and flips, faults). A full one is also the table
-    of docs/updates.md. every: only each so-manieth operation."""
+def updates(folder, args):
+    """Devices that update themselves. A full one is also the table of docs/updates.md."""
     firmware = copied(Path(folder) / "updates")
-    rows = updated.scenarios(66000 if full else 20000, firmware)
+    rows = updated.scenarios(66000 if args.full else 20000, firmware)
     device = updated.Device(f"{folder}/before", firmware)
     flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
-    points = faults = 0
     table = []
     for scenario, start in rows:
         name = f"ota-{scenario.name}"
-        if only in name:
+        if args.only in name:
             began = time.monotonic()
-            tears = updated.TEARS if full else updated.TEARS[1:2]
-            each = every if full else 29
-            end = updated.sweep(folder, scenario, start or flash, tears, each, 2 if full else 0, firmware)
-            counts = f"{sum(end.ops):10} {'':6} {end.points:7} {'':7} {len(end.faults):7}"
-            again = f"{end.refetched_b} B again at most"
-            print(f"{name:32} {counts} {time.monotonic() - began:6.1f}  {again}", flush=True)
-            for point, what in end.faults[:10]:
-                print(f"    {point}: {what}")
-            points += end.points
-            faults += len(end.faults)
-            row = (scenario.words, sum(end.ops), each, end.points, end.twice, len(end.faults), end.refetched_b)
-            table.append(row)
-    if only in "ota-flips":
+            tears = updated.TEARS if args.full else updated.TEARS[1:2]
+            each = args.every if args.full else 29
+            second = 2 if args.full else 0
+            end = updated.sweep(folder, scenario, start or flash, tears, each, second, firmware)
+            ops = sum(end.ops)
+            yield row(name, began, ops, end.points, end.faults, f"{end.refetched_b} B again at most")
+            table.append((scenario.words, ops, each, end.points, end.twice, len(end.faults), end.refetched_b))
+    if args.only in "ota-flips":
         idle = updated.Scenario("idle", rows[1][0].made, (), do="nothing")
-        counts, wrong = updated.flips(folder, idle, flash, 1 if full else 4, firmware)
+        counts, wrong = updated.flips(folder, idle, flash, 1 if args.full else 4, firmware)
         for where, (many, lost) in sorted(counts.items()):
             print(f"{'ota-flips in ' + where:32} {many:10} flips, {lost} do not start")
-            points += many
             table.append((f"a bit flips in {where}", "", "", many, "", lost, ""))
         for at, what in wrong:
             print(f"    {at}: {what}")
-        faults += len(wrong)
-    if full and only in ("", "ota"):
+        yield sum(many for many, _ in counts.values()), len(wrong)
+    if args.full and args.only in ("", "ota"):
         write(table)
-    return points, faults
 
 
 def write(table):

@@ -5,23 +5,15 @@ revoked, or all is forgotten, and the supply fails at each flash operation of th
 start, which does the work. Then the keys of before come back, and no nonce may come twice with one of them.
 """
 
-import itertools
-import json
-import os
-import shutil
-import signal
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tosplus.sim.process import micropython
-
 from .checks import TEARS, WORKERS
-from .lab import ERASED, FLASH_B, Died, copied
+from .lab import Died, copied
+from .lives import Forking
 
-_LIFE_S = 50
 OLD = [
     ["laptop", 1, [], None, b"the owner's secret".hex()],
     ["guest", 2, [], None, b"the guest's secret".hex()],
@@ -44,47 +36,17 @@ class Sweep:
     faults: list = field(default_factory=list)
 
 
-class Device:
-    """As in nonces.py."""
-
-    def __init__(self, folder, firmware, serial=None):
-        self._serial = serial or itertools.count()
-        self._root = Path(folder)
-        self._here = self._root / str(next(self._serial))
-        self._here.mkdir(parents=True)
-        self._firmware = firmware
-        (self._here / "flash").write_bytes(ERASED * FLASH_B)
-        (self._here / "seals").touch()
-
-    def copy(self):
-        other = Device(self._root, self._firmware, self._serial)
-        shutil.copytree(self._here, other._here, dirs_exist_ok=True)
-        return other
+class Device(Forking):
+    program = "trusting.py"
+    seen = ("seals",)
 
     def live(self, do, **order):
         """-> what the life says; None when it ended by its cut. Raises Died."""
-        order |= {"do": do, "image": str(self._here / "flash"), "seals": str(self._here / "seals")}
-        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / "trusting.py")],
-            input=json.dumps(order) + "\n",
-            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            text=True,
-            timeout=_LIFE_S,
-        )
-        if (order.get("cut") or order.get("boot_cut")) and done.returncode == -signal.SIGKILL:
-            return None
-        if done.returncode:
-            raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])
+        return self.run({"do": do, **order}, may_be_killed=bool(order.get("cut") or order.get("boot_cut")))
 
     def repeated(self):
-        seals = Counter((self._here / "seals").read_text().split("\n")[:-1])
+        seals = Counter(self.lines("seals"))
         return [f"nonce {seal.split()[1]} was used {n} times" for seal, n in seals.items() if n > 1]
-
-    def forget(self):
-        shutil.rmtree(self._here)
 
 
 def sweep(folder, do, tears=TEARS, every=1, firmware=None):
