@@ -4,11 +4,11 @@ Ends with exit status 1 and the command when anything is raised, when an answer 
 twice or a cryptogram without one, or when memory grows.
 """
 
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from helpers import aes
 from mutate import mutated
 from toscore import apdu, emv, tlv
@@ -16,9 +16,6 @@ from toscore.card import Card
 from toscore.errors import WireError
 
 _DAMAGE = (b"\x00\x83\xa4\xa8\xb2\xae\x9f\xff", 300)
-_GROWTH_B = 2048
-_SETTLE = 1000
-_LOOK = 500
 STATUSES = (0x9000, 0x6700, 0x6884, 0x6985, 0x6986, 0x6A80, 0x6A82, 0x6A83, 0x6A86, 0x6D00, 0x6E00)
 PDOL = b"\x36\x00\x40\x00" + bytes(4) + b"\x10\x00" + bytes(13) + b"\x09\x78" + bytes(31)
 
@@ -68,7 +65,7 @@ def main(cases, seed):
     purse = Purse()
     cards = [Card(purse), Card(purse, contact=True)]
     out = bytearray(258)
-    used = None
+    heap = Heap(1000, 500, 2048)
     seen = {}
     for n in range(cases):
         card = cards[n & 1]
@@ -95,12 +92,10 @@ def main(cases, seed):
             fail("case %d, seed %d: %s" % (n, seed, hexlify(bytes(capdu)).decode()))
         seen[status] = seen.get(status, 0) + 1
         purse.atc %= 0xEFFF
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if len(seen) < len(STATUSES) or purse.given < cases // 500:
         fail("seed %d: only %s were seen, and %d cryptograms" % (seed, seen, purse.given))
 

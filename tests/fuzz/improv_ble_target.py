@@ -5,21 +5,17 @@ packet, a network is offered that cannot be one, memory grows, or the device doe
 """
 
 import asyncio
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from rig import Board
 from test_ble import COMMAND, RESULT, Bluetooth, Machine, packet
 from tos import App
 from tos.improv_ble import ImprovBle
 from tos.log import Log
-
-_GROWTH_B = 4096
-_SETTLE = 1000
-_LOOK = 500
 
 GIVEN = b"\x04home\x09\x03right one"[:-1]
 SEEDS = [packet(b"\x02\x00"), packet(b"\x03\x00"), packet(b"\x04\x00"), packet(bytes((1, len(GIVEN))) + GIVEN)]
@@ -78,7 +74,7 @@ async def main(cases, seed):
     radio = Radio()
     front = ImprovBle(app, machine, radio)
     front.start()
-    used = None
+    heap = Heap(1000, 500, 4096)
     answered = 0
     for n in range(cases):
         data = b""
@@ -105,12 +101,10 @@ async def main(cases, seed):
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
         answered += RESULT in radio.sent
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not (answered > cases // 40 and machine.count > cases // 100):
         fail("seed %d: %d answered, %d offered" % (seed, answered, machine.count))
     radio.disconnect()

@@ -5,21 +5,17 @@ a network is offered that cannot be one, memory grows, or the device does not an
 """
 
 import asyncio
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from rig import Board
 from tos import App
 from tos.console import Console
 from tos.log import Log
 from tos.wifi import Wifi
-
-_GROWTH_B = 4096
-_SETTLE = 1000
-_LOOK = 500
 
 
 def packet(data, kind=3):
@@ -92,7 +88,7 @@ async def main(cases, seed):
     app.wifi = Wifi()
     machine = app.wifi._machine = Machine()
     port = app.board.console = Port()
-    used = None
+    heap = Heap(1000, 500, 4096)
     stopped = answered = 0
     for n in range(cases):
         data = b""
@@ -111,12 +107,10 @@ async def main(cases, seed):
             fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
         answered += bool(port.last)
         await asyncio.sleep_ms(0)
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not (stopped > cases // 100 and answered > cases // 10 and machine.offered > cases // 50):
         fail("seed %d: %d stopped, %d answered, %d offered" % (seed, stopped, answered, machine.offered))
     port.bytes = SEEDS[0]

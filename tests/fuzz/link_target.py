@@ -3,20 +3,15 @@
 Ends with exit status 1 and the datagram when the link raises, when memory grows, or when it no longer answers.
 """
 
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from seeds import product, seeds
 from test_link import GET, POST, Bench
 from toscore import coap
-
-_GROWTH_B = 12288  # what the device asks, and observers, come and go
-_SETTLE = 10000  # datagrams until every bounded list is full
-_LOOK = 1000
-
 
 ANSWERS = (
     (coap.CHANGED, ()),
@@ -47,7 +42,8 @@ def main(cases, seed):
     bench = Bench(product())
     bench.app.wifi.machine(bench.app)  # what is loaded when it is asked for is no growth
     pads = bench.app.pads
-    used = told = 0
+    heap = Heap(10000, 1000, 8192)  # datagrams until every bounded list is full
+    told = 0
     for n in range(cases):
         peer = "peer%d" % random.randrange(8)
         if n % 8 == 1:
@@ -69,14 +65,12 @@ def main(cases, seed):
         now = bench.board.clock.now
         if len(pads._all) > 4 or [pad for pad in pads._all if any(pad._values[1:]) and now - pad._heard >= 500]:
             fail("case %d, seed %d: a pad is stuck" % (n, seed))
-        if n >= _SETTLE and n % _LOOK == 0:
+        if heap.is_due(n):
             bench.udp.sent.clear()
             bench.board.output.told.clear()
-            gc.collect()
-            if not used:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not told:
         fail("seed %d: no pad was ever held" % seed)
     bench.app.rules.replace([])

@@ -4,21 +4,18 @@ Ends with exit status 1 and the packet when anything but WireError is raised, wh
 sent than the limits allow, when memory grows, or when it no longer answers.
 """
 
-import gc
 import random
 import struct
 import sys
 import time
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from test_mdns import ANSWER, CUT, FLUSH, HOST, INSTANCE, IP, PTR, SERVICE, SRV_DATA, TXT_DATA, packet, question, record
 from toscore.errors import WireError
 from toscore.mdns import PORT, Responder
 
-_GROWTH_B = 4096
-_SETTLE = 2000
-_LOOK = 500
 _TOOK_MS = 500  # a loop would take forever
 _A_SECOND = 40  # packets to the group and to single ones; in the worst case each of the 7 records alone, defended
 
@@ -55,7 +52,7 @@ def main(cases, seed):
     now = read = sent = renamed = 0
     second = (0, 0)
     responder = begun(now)
-    used = None
+    heap = Heap(2000, 500, 4096)
     for n in range(cases):
         if n % 1000 == 0:  # after a conflict it has another name, and most packets are none of its own
             renamed += responder.n > 1
@@ -86,13 +83,11 @@ def main(cases, seed):
         if second[1] > _A_SECOND:
             fail("case %d, seed %d: %d packets in a second" % (n, seed, second[1]))
         responder.out.clear()
-        if n >= _SETTLE and n % _LOOK == 0:
+        if heap.is_due(n):
             data = packet_out = None
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not cases // 4 < read < cases or sent < cases // 100 or renamed < cases // 10000:
         fail("seed %d: %d were read and %d sent, %d names were lost" % (seed, read, sent, renamed))
     for _ in range(100):  # whatever name it has now, it lives

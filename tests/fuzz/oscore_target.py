@@ -4,11 +4,11 @@ Half are mutated before they are sealed with the valid key. Ends with exit statu
 WireError or AuthError is raised, when memory grows, or when the contexts no longer work.
 """
 
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from helpers import aes, kernel
 from mutate import mutated
 from toscore import oscore_wire
@@ -18,9 +18,6 @@ from toscore.oscore_server import Server
 from toscore.sequence import Notifications, Reserve
 
 _DAMAGE = (b"\x00\xd0\xe1\xff", 1152)  # bytes to put in, and the longest message
-_GROWTH_B = 4096  # a message or two may be held still; over 200,000 cases it stays flat
-_SETTLE = 1000
-_LOOK = 500
 
 REQUESTS = (
     (1, [(11, b"s")], b""),
@@ -78,7 +75,7 @@ def response(n, asked):
 
 def main(cases, seed):
     random.seed(seed)
-    used = None
+    heap = Heap(1000, 500, 4096)
     taken = sealed = 0
     for n in range(cases):
         options, body, valid = request(n)
@@ -98,12 +95,10 @@ def main(cases, seed):
             server.window.known = False
         elif not server.window.known:
             server.window.begin(server.window.top)
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not cases // 10 < taken < cases or sealed != cases // 2:
         fail("seed %d: %d of %d were taken" % (seed, taken, cases))
     _, options, body, value = client.protect_request(1, [(11, b"s")], b"")

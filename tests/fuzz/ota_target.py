@@ -5,21 +5,17 @@ take, when a patch reads or writes beyond its bounds, or when memory grows. Ever
 nothing damaged would reach the manifest.
 """
 
-import gc
 import json
 import random
 import sys
 from binascii import hexlify, unhexlify
 
+from heap import Heap
 from helpers import inflate
 from mutate import mutated
 from toscore import cbor_viper, ecdsa, ota, ota_blocks, ota_manifest
 from toscore.errors import TosError
 from toscore.patch import Patch
-
-_GROWTH_B = 8192
-_SETTLE = 2000
-_LOOK = 500
 
 ecdsa.verify = lambda public, digest, signature: True
 
@@ -120,7 +116,7 @@ def fail(text):
 
 def main(cases, seed):
     random.seed(seed)
-    used = None
+    heap = Heap(2000, 500, 8192)
     for n in range(cases):
         run = manifest(random.choice(MESSAGES)) if n & 1 else patch(random.choice(PATCHES))
         data = next(run)
@@ -132,12 +128,10 @@ def main(cases, seed):
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
         run = data = None
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     for what, count in seen.items():
         if count < cases // 200:
             fail("seed %d: only %d %s of %d cases" % (seed, count, what, cases))

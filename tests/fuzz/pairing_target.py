@@ -4,18 +4,14 @@ Ends with exit status 1 and the message when anything but TosError is raised, a 
 accepted m1 in fifty is worked through to m2, because that takes two ladders; the others end there.
 """
 
-import gc
 import json
 import random
 import sys
 from binascii import hexlify, unhexlify
 
+from heap import Heap
 from toscore import cbor_viper, pairing
 from toscore.errors import TosError
-
-_GROWTH_B = 8192  # an exchange with its generator may be held; from 10,000 to 200,000 cases it stays flat
-_SETTLE = 1000
-_LOOK = 500
 
 with open("tests/vectors/pairing.json") as f:
     VECTORS = json.load(f)
@@ -56,7 +52,7 @@ def main(cases, seed):
     random.seed(seed)
     device = pairing.Pairing(rng(16), rng, cbor_viper, lambda *paired: kept.append(paired))
     begun = ended = now_ms = 0
-    used = None
+    heap = Heap(1000, 500, 8192)
     for n in range(cases):
         message = mutated(random.choice(MESSAGES)) if random.randrange(8) else rng(random.randint(0, 130))
         try:
@@ -82,12 +78,10 @@ def main(cases, seed):
         if kept:
             fail("case %d, seed %d: a peer came of %s" % (n, seed, hexlify(message).decode()))
         work = m2 = None
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if begun < cases // 50 or ended < cases // 20:
         fail("seed %d: only %d were begun and %d ended" % (seed, begun, ended))
 

@@ -5,19 +5,16 @@ than an APDU, memory grows, or the driver does not work with a whole chip at the
 """
 
 import asyncio
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from test_pn532_bus import LONG, UID, Chip, sealed
 from tos.drivers.pn532 import Pn532
 from tos.ports import FieldLost
 
-_GROWTH_B = 4096
-_SETTLE = 500
-_LOOK = 500
 TELLING = b"\x00\xff\xd5\x01\x41\x87\x7f"
 
 
@@ -82,7 +79,7 @@ async def main(cases, seed):
     random.seed(seed)
     bus = Bus()
     nfc = bus.nfc = Pn532(bus, bytes)
-    used = None
+    heap = Heap(500, 500, 4096)
     went = 0
     for n in range(cases):
         bus.damage = True
@@ -94,17 +91,15 @@ async def main(cases, seed):
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(bus.sent).decode()))
         bus.damage = False
-        if n >= _SETTLE and n % _LOOK == 0:
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+        if heap.is_due(n):
+            heap.look()
         if n % 50 == 0:
             await nfc.silence()
             if not await tap(nfc, bus):
                 fail("case %d, seed %d: it does not work any more" % (n, seed))
         bus.chip.commands.clear()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not cases // 100 < went < cases:
         fail("seed %d: %d of %d taps went through" % (seed, went, cases))
 

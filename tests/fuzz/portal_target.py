@@ -4,12 +4,12 @@ Ends with exit status 1 and the bytes when anything but WireError is raised, whe
 one takes long, or when memory grows.
 """
 
-import gc
 import random
 import sys
 import time
 from binascii import hexlify, unhexlify
 
+from heap import Heap
 from mutate import mutated
 from test_dns import EDNS, IP, QUERY, query
 from test_http import FORM, GET, POST
@@ -17,9 +17,6 @@ from test_wsc import HOME, OPEN, RECORD, credential
 from toscore import dns, http, wsc
 from toscore.errors import WireError
 
-_GROWTH_B = 4096
-_SETTLE = 2000
-_LOOK = 500
 _TOOK_MS = 500
 
 PHONE = (
@@ -72,7 +69,7 @@ KINDS = (
 
 def main(cases, seed):
     random.seed(seed)
-    used = None
+    heap = Heap(2000, 500, 4096)
     read = [0] * len(KINDS)
     for n in range(cases):
         kind = n % len(KINDS)
@@ -91,13 +88,11 @@ def main(cases, seed):
             fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
         if time.ticks_diff(time.ticks_ms(), began) > _TOOK_MS:
             fail("case %d, seed %d: it took long to read %s" % (n, seed, hexlify(data).decode()))
-        if n >= _SETTLE and n % _LOOK == 0:
+        if heap.is_due(n):
             data = None
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if min(read) < cases // 100 or max(read) > cases // 4 - cases // 100:
         fail("seed %d: of %d each, %s were read" % (seed, cases // 4, read))
 

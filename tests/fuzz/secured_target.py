@@ -4,11 +4,11 @@ Half are mutated before they are sealed with a valid key, half on their way. End
 when the link raises, when memory grows, or when it no longer answers.
 """
 
-import gc
 import random
 import sys
 from binascii import hexlify
 
+from heap import Heap
 from mutate import mutated
 from seeds import product, seeds
 from test_peers import GET, OWNER, POWER, WATCH, Paired, Peer
@@ -16,9 +16,6 @@ from toscore import coap, oscore_wire
 from toscore import oscore_kernel_viper as kernel
 
 _DAMAGE = (b"\x00\xb1\x11\xd0\xe1\xff", 1024)  # bytes to put in, and the longest message
-_GROWTH_B = 12288  # as in link_target.py
-_SETTLE = 10000
-_LOOK = 1000
 _LIFE = 7000  # datagrams until the device starts anew
 
 
@@ -58,7 +55,7 @@ def main(cases, seed):
     bench = Paired(OWNER, WATCH, app=product())
     bench.app.wifi.machine(bench.app)  # as in link_target.py
     start = opened = 0
-    used = None
+    heap = Heap(10000, 1000, 8192)
 
     def begun():
         reply = bench.link.reply
@@ -91,14 +88,12 @@ def main(cases, seed):
         except Exception as e:
             sys.print_exception(e, sys.stderr)
             fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
-        if n >= _SETTLE and n % _LOOK == 0:
+        if heap.is_due(n):
             bench.udp.sent.clear()
             bench.board.output.told.clear()
-            gc.collect()
-            if used is None:
-                used = gc.mem_alloc()
-            elif gc.mem_alloc() > used + _GROWTH_B:
-                fail("case %d, seed %d: the heap grew from %d to %d" % (n, seed, used, gc.mem_alloc()))
+            heap.look()
+    if heap.growth():
+        fail("seed %d: %s" % (seed, heap.growth()))
     if not cases // 4 < opened < cases * 3 // 4:
         fail("seed %d: %d of %d were opened" % (seed, opened, cases))
     bench.app.rules.replace([])

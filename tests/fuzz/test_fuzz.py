@@ -1,7 +1,11 @@
 """The fuzzers, for as long as `make test` can wait, with seeds that repeat."""
 
+import os
+import subprocess
+
 import pytest
 from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_till
+from tosplus.sim.process import micropython
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -73,3 +77,21 @@ def test_shares_and_ledger_beside_a_naive_implementation():
 
 def test_what_a_till_says_through_its_hub():
     fuzz_till.fuzz_till(20000, 10)
+
+
+def test_a_leak_is_seen_and_what_comes_and_goes_is_none():
+    code = """
+from heap import Heap
+for leaks in (False, True):
+    heap, held = Heap(1000, 100, 2048), []
+    for n in range(3000):
+        held.append(bytearray(16))
+        if not leaks and n % 700 == 0:
+            held.clear()
+        if heap.is_due(n):
+            heap.look()
+    print(bool(heap.growth()))
+"""
+    environment = {**os.environ, "MICROPYPATH": "tests/fuzz"}
+    done = subprocess.run([micropython(), "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
