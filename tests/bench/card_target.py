@@ -5,44 +5,21 @@ ROUNDS`. Prints one JSON line, as oscore_target.py: times in us a call, and the 
 import gc
 import json
 import sys
-import time
 
-sys.path[:] = [sys.argv[1], ".frozen"]
-from cryptolib import aes  # noqa: E402
+from interleaved import interleaved
+
+sys.path[:] = [sys.argv[1], sys.path[0], ".frozen"]
+from purse import Purse  # noqa: E402
 from toscore import apdu, emv, tlv  # noqa: E402
 from toscore.card import Card  # noqa: E402
 
 _BATCH = 50
-_BATCHES = 40
 
 message = {1: 1234567, 2: -42, 3: True, 4: 21.5, 5: b"0123456789ab", 6: "kitchen", 7: 3}
 as_json = {str(key): value.hex() if isinstance(value, bytes) else value for key, value in message.items()}
 SELECT = memoryview(apdu.command(0, 0xA4, 4, 0, emv.AID, 256))
 PDOL = b"\x36\x00\x40\x00" + bytes(4) + b"\x10\x00" + bytes(13) + b"\x09\x78" + bytes(31)
 OPTIONS = memoryview(apdu.command(0x80, 0xA8, 0, 0, tlv.put(0x83, PDOL), 256))
-
-
-class Purse:
-    """Always armed."""
-
-    token = emv.Token(aes, "9999990000000017", 1, "311231", "12345678901", 1, 1, bytes(16))
-    limit = 2500
-    currency = b"\x09\x78"
-    atc = 0
-
-    def armed(self):
-        return True
-
-    def checked(self):
-        return False
-
-    def take(self):
-        self.atc += 1
-        return self.atc & 0x7FFF
-
-    def gave(self, atc, ac, pdol):
-        pass
-
 
 out = bytearray(258)
 cards = [Card(Purse()) for _ in range(_BATCH)]
@@ -66,22 +43,7 @@ def pays():
 SUBJECTS = (("json_dumps", dumps), ("select", selects), ("gpo", pays))
 
 
-def us_a_call():
-    """Of each subject in turn, a batch at a time: what else the machine does then falls on all of them."""
-    spent = [0] * len(SUBJECTS)
-    gc.collect()
-    for _ in range(_BATCHES):
-        for n, (_, fn) in enumerate(SUBJECTS):
-            start = time.ticks_us()
-            fn()
-            spent[n] += time.ticks_diff(time.ticks_us(), start)
-    return [us / _BATCHES / _BATCH for us in spent]
-
-
-times = {name: [] for name, _ in SUBJECTS}
-for _ in range(int(sys.argv[2])):
-    for (name, _), us in zip(SUBJECTS, us_a_call()):
-        times[name].append(us)
+times = interleaved(SUBJECTS, _BATCH, int(sys.argv[2]))
 selects()
 gc.collect()
 gc.disable()

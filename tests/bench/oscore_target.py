@@ -8,7 +8,8 @@ that of a device, because the time it takes to find room in it grows with its si
 import gc
 import json
 import sys
-import time
+
+from interleaved import interleaved
 
 sys.path[:] = [sys.argv[1], ".frozen"]
 from cryptolib import aes  # noqa: E402
@@ -19,7 +20,6 @@ from toscore.oscore_server import Server  # noqa: E402
 from toscore.sequence import Reserve  # noqa: E402
 
 _BATCH = 50
-_BATCHES = 40
 
 message = {1: 1234567, 2: -42, 3: True, 4: 21.5, 5: b"0123456789ab", 6: "kitchen", 7: 3}
 as_json = {str(key): value.hex() if isinstance(value, bytes) else value for key, value in message.items()}
@@ -60,18 +60,6 @@ def unprotect():
 SUBJECTS = (("json_dumps", dumps), ("oscore_protect", protect), ("oscore_unprotect", unprotect))
 
 
-def us_a_call():
-    """Of each subject in turn, a batch at a time: what else the machine does then falls on all of them."""
-    spent = [0] * len(SUBJECTS)
-    gc.collect()
-    for _ in range(_BATCHES):
-        for n, (_, fn) in enumerate(SUBJECTS):
-            start = time.ticks_us()
-            fn()
-            spent[n] += time.ticks_diff(time.ticks_us(), start)
-    return [us / _BATCHES / _BATCH for us in spent]
-
-
 def allocated_b(fn, *arguments):
     gc.collect()
     before = gc.mem_alloc()
@@ -79,10 +67,7 @@ def allocated_b(fn, *arguments):
     return gc.mem_alloc() - before
 
 
-times = {name: [] for name, _ in SUBJECTS}
-for _ in range(int(sys.argv[2])):
-    for (name, _), us in zip(SUBJECTS, us_a_call()):
-        times[name].append(us)
+times = interleaved(SUBJECTS, _BATCH, int(sys.argv[2]))
 server.window.begin()
 gc.disable()
 protect_b = allocated_b(client.protect_request, 3, options, payload)

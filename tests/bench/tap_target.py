@@ -12,35 +12,12 @@ import sys
 import time
 from binascii import unhexlify
 
-from cryptolib import aes
+from purse import Purse
 from tos.drivers.pn532 import Pn532
 from tos.ports import FieldLost
-from toscore import emv
 from toscore.card import Card
 
 _BATCH = 20
-
-
-class Purse:
-    """Always armed."""
-
-    token = emv.Token(aes, "9999990000000017", 1, "311231", "12345678901", 1, 1, bytes(16))
-    limit = 2500
-    currency = b"\x09\x78"
-    atc = 0
-
-    def armed(self):
-        return True
-
-    def checked(self):
-        return False
-
-    def take(self):
-        self.atc += 1
-        return self.atc & 0x7FFF
-
-    def gave(self, atc, ac, pdol):
-        pass
 
 
 class Replay:

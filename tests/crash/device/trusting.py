@@ -8,6 +8,7 @@ import sys
 
 import vfs
 from on_flash import Medium
+from recorder import recording
 from tos import (  # noqa: F401  # while the host's files are in reach
     App,
     about,
@@ -57,24 +58,7 @@ class Board:
 
     def __init__(self, seals):
         self.keystore = Keystore()
-
-        class Aes:
-            """As in talk.py."""
-
-            def __init__(self, key, mode, *iv):
-                import cryptolib
-
-                self._key = bytes(key).hex()
-                self._is_stream = mode == 1
-                self._cipher = cryptolib.aes(key, mode, *iv)
-
-            def encrypt(self, data, into):
-                if self._is_stream:
-                    seals.write("%s %s\n" % (self._key, bytes(data[1:14]).hex()))
-                    seals.flush()
-                self._cipher.encrypt(data, into)
-
-        self.aes = Aes
+        self.aes = recording(seals)
 
     def rng(self, n):
         return os.urandom(n)
