@@ -157,3 +157,83 @@ def test_one_that_is_gone_is_a_timeout_at_the_gateway(tmp_path, monkeypatch):
             assert (await bank.send(sealed)).code is codes.GATEWAY_TIMEOUT
 
     run(test())
+
+
+class Tokens:
+    """What is where a token service should be: it takes note, and answers what it is told to."""
+
+    def __init__(self, answer=None):
+        self.heard, self.answer = [], answer
+
+    async def __aenter__(self):
+        self.port = free_port()
+        bind = "127.0.0.1", self.port
+        self.context = await aiocoap.Context.create_server_context(self, bind=bind, transports=["udp6"])
+        return self
+
+    async def __aexit__(self, *error):
+        await self.context.shutdown()
+
+    async def needs_blockwise_assembly(self, request):
+        return False
+
+    async def render_to_pipe(self, pipe):
+        self.heard.append(pipe.request)
+        if self.answer is None:
+            await asyncio.Event().wait()
+        answer = aiocoap.Message(code=aiocoap.CHANGED, payload=self.answer)
+        answer.opt.oscore = b""
+        pipe.add_response(answer, is_last=True)
+
+
+def sealed():
+    message = aiocoap.Message(code=aiocoap.POST, payload=b"x" * 280)
+    message.opt.oscore = b"\x09\x00\x42"
+    return message
+
+
+def test_what_is_for_the_token_service_goes_there_and_comes_back_as_it_was(tmp_path):
+    async def test():
+        async with Tokens(b"y" * 90) as tokens, Service(0, "tokens") as till:
+            async with hub(tmp_path, plain=False, tokens_coap=f"127.0.0.1:{tokens.port}") as it:
+                till.hub_port = it.coap
+                answer = await till.send(sealed())
+                assert (answer.code, answer.payload, answer.opt.oscore) == (aiocoap.CHANGED, b"y" * 90, b"")
+                [heard] = tokens.heard
+                assert (heard.code, heard.payload, heard.opt.oscore) == (aiocoap.POST, b"x" * 280, b"\x09\x00\x42")
+                assert [option.number for option in heard.opt.option_list()] == [aiocoap.OptionNumber.OSCORE]
+                unsealed = aiocoap.Message(code=aiocoap.POST, uri="coap://x/y/auth", payload=b"\xa0")
+                pairing = aiocoap.Message(code=aiocoap.POST, uri="coap://x/p", payload=b"\xa0")
+                for message in (unsealed, pairing):
+                    assert (await till.send(message)).code is codes.FORBIDDEN
+                long = sealed().copy(payload=b"x" * 1281)
+                assert (await till.send(long)).code is codes.REQUEST_ENTITY_TOO_LARGE
+                assert len(tokens.heard) == 1
+                answers = [(await till.send(sealed())).code for _ in range(30)]
+                assert answers[0] is codes.CHANGED and answers[-1] is codes.TOO_MANY_REQUESTS
+
+    run(test())
+
+
+def test_without_a_token_service_there_is_none_and_a_silent_one_is_a_timeout(tmp_path, monkeypatch):
+    class Hasty(relay._Tuning):
+        ACK_TIMEOUT = 0.05
+        MAX_RETRANSMIT = 1
+
+    monkeypatch.setattr(relay, "_Tuning", Hasty)
+    monkeypatch.setattr(relay, "_ANSWER_S", 1.0)
+
+    async def test():
+        async with Tokens() as tokens, Service(0, "tokens") as till:
+            async with hub(tmp_path / "a", plain=False) as it:
+                till.hub_port = it.coap
+                answer = await till.send(sealed())
+                assert (answer.code, answer.payload) == (codes.NOT_FOUND, b"no token service")
+            for port in (free_port(), tokens.port):  # nobody, and one that says no more than that it has heard
+                async with hub(tmp_path / "b", plain=False, tokens_coap=f"127.0.0.1:{port}") as it:
+                    till.hub_port = it.coap
+                    answer = await till.send(sealed())
+                    assert (answer.code, answer.payload) == (codes.GATEWAY_TIMEOUT, b"tokens does not answer")
+            assert len(tokens.heard) == 1
+
+    run(test())

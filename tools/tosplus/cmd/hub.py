@@ -31,6 +31,7 @@ _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")
 @click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
 @click.option("--key", type=_file, help="HTTPS: its key.")
+@click.option("--tokens-coap", metavar="HOST:PORT", help="The token service's CoAP: tills reach it through here.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")
 @click.pass_context
 def command(
@@ -44,6 +45,7 @@ def command(
     bench: Path | None,
     certificate: Path | None,
     key: Path | None,
+    tokens_coap: str | None,
     as_json: bool,
 ) -> None:
     """Run the hub until Ctrl-C. Devices report to it; it shows them in a browser, switches them, and remembers.
@@ -61,8 +63,9 @@ def command(
         raise click.UsageError("--certificate and --key go together")
     from ..hub.serve import Options
 
+    options = Options(state, host, port, coap_port, coap_host, plain, bench, certificate, key, tokens_coap)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(Options(state, host, port, coap_port, coap_host, plain, bench, certificate, key), as_json))
+        asyncio.run(_run(options, as_json))
 
 
 @command.command("password")

@@ -6,8 +6,6 @@ where the hub was told so, on loopback.
 
 import asyncio
 import contextlib
-import socket
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from aiocoap.util import hostportsplit
 from ..errors import HostError
 from ..link.client import Client
 from ..link.schema import Identity
+from ..link.server import listening
 from ..ota.serve import Parts
 from . import said
 from .house import MOST
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from .house import Device
     from .hub import Hub
 
-_TRANSPORT = "udp6" if sys.platform == "linux" else "simplesocketserver"
 PORT = 5685
 _PORT = 5683  # of a CoAP address that has none
 _CBOR = 60
@@ -155,7 +153,7 @@ class _Own(resource.Resource):
 class _Door(interfaces.Resource):
     """What comes by CoAP: for others, under a key, or in the clear."""
 
-    def __init__(self, hub: "Hub", plain: bool) -> None:
+    def __init__(self, hub: "Hub", plain: bool, tokens: tuple[str, int] | None) -> None:
         site = resource.Site()
         reports = Reports(hub)
         site.add_resource(["r"], reports)  # with an id
@@ -164,7 +162,7 @@ class _Door(interfaces.Resource):
         self._site = site
         self._secured = OscoreSiteWrapper(site, hub.trust)
         self._plain = plain
-        self._relay = Relay(hub)
+        self._relay = Relay(hub, tokens)
 
     async def needs_blockwise_assembly(self, request: Message) -> bool:
         return False
@@ -188,18 +186,13 @@ class _Unsecured(error.ConstructionRenderableError):
     message = "this hub hears who is paired with it"
 
 
-async def listen(hub: "Hub", host: str, port: int, plain: bool) -> aiocoap.Context:
-    """The server, bound. plain: unpaired devices are taken too. Raises HostError when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # aiocoap would share it (SO_REUSEPORT)
-        try:
-            probe.bind((host, port))
-        except OSError as e:
-            raise HostError(
-                f"UDP port {port} of {host} cannot be used ({e.strerror}); does another hub run?\n"
-                "Stop it, or choose another with --coap-port."
-            ) from None
-    return await aiocoap.Context.create_server_context(_Door(hub, plain), bind=(host, port), transports=[_TRANSPORT])
+async def listen(
+    hub: "Hub", host: str, port: int, plain: bool, tokens: tuple[str, int] | None = None
+) -> aiocoap.Context:
+    """The server, bound. plain: unpaired devices are taken too. tokens: see Relay. Raises HostError when the port is
+    taken."""
+    context, _ = await listening(_Door(hub, plain, tokens), host, port)
+    return context
 
 
 def _id(request: Message) -> str:

@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from ..errors import HostError, UsageFault
+from ..link.find import parsed
 from . import report
 from .guard import is_loopback
 from .hub import Hub, Say
@@ -31,7 +32,8 @@ _LOGS = {"coap": logging.CRITICAL, "coap-server": logging.CRITICAL, "uvicorn.err
 
 @dataclass(frozen=True)
 class Options:
-    """As of `tos hub`. Port 0 of HTTP is any free one. coap_host: as host when it is not given."""
+    """As of `tos hub`. Port 0 of HTTP is any free one. coap_host: as host when it is not given. tokens_coap:
+    HOST:PORT."""
 
     folder: Path
     host: str = "127.0.0.1"
@@ -42,6 +44,7 @@ class Options:
     bench: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    tokens_coap: str | None = None
 
 
 class _WebSockets(WebSocketsSansIOProtocol):
@@ -72,13 +75,14 @@ async def serving(
     coap_host = options.coap_host or options.host
     if options.plain and not is_loopback(coap_host):
         raise UsageFault("--plain is for loopback: in the clear anybody could be anybody; pair the devices instead")
+    tokens = parsed(options.tokens_coap) if options.tokens_coap else None
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_locked(options.folder))
         listening = stack.enter_context(listening_on(options.host, options.port))
         hub = await stack.enter_async_context(Hub(options.folder, say, options.bench, options.coap_port))
         parts = [part for part in PARTS if part.wanted(hub)]
         hub.pages = [{"name": p.name, "title": p.title, "module": p.module} for p in parts if p.module]
-        coap = await report.listen(hub, coap_host, options.coap_port, options.plain)
+        coap = await report.listen(hub, coap_host, options.coap_port, options.plain, tokens)
         stack.push_async_callback(coap.shutdown)
         routes = [route for part in parts for route in part.routes(hub)]
         server = uvicorn.Server(
