@@ -163,10 +163,9 @@ class Tokens:
     """What is where a token service should be: it takes note, and answers what it is told to."""
 
     def __init__(self, answer=None):
-        self.heard, self.answer = [], answer
+        self.heard, self.answer, self.port = [], answer, free_port()
 
     async def __aenter__(self):
-        self.port = free_port()
         bind = "127.0.0.1", self.port
         self.context = await aiocoap.Context.create_server_context(self, bind=bind, transports=["udp6"])
         return self
@@ -194,23 +193,23 @@ def sealed():
 
 def test_what_is_for_the_token_service_goes_there_and_comes_back_as_it_was(tmp_path):
     async def test():
-        async with Tokens(b"y" * 90) as tokens, Service(0, "tokens") as till:
-            async with hub(tmp_path, plain=False, tokens_coap=f"127.0.0.1:{tokens.port}") as it:
-                till.hub_port = it.coap
-                answer = await till.send(sealed())
-                assert (answer.code, answer.payload, answer.opt.oscore) == (aiocoap.CHANGED, b"y" * 90, b"")
-                [heard] = tokens.heard
-                assert (heard.code, heard.payload, heard.opt.oscore) == (aiocoap.POST, b"x" * 280, b"\x09\x00\x42")
-                assert [option.number for option in heard.opt.option_list()] == [aiocoap.OptionNumber.OSCORE]
-                unsealed = aiocoap.Message(code=aiocoap.POST, uri="coap://x/y/auth", payload=b"\xa0")
-                pairing = aiocoap.Message(code=aiocoap.POST, uri="coap://x/p", payload=b"\xa0")
-                for message in (unsealed, pairing):
-                    assert (await till.send(message)).code is codes.FORBIDDEN
-                long = sealed().copy(payload=b"x" * 1281)
-                assert (await till.send(long)).code is codes.REQUEST_ENTITY_TOO_LARGE
-                assert len(tokens.heard) == 1
-                answers = [(await till.send(sealed())).code for _ in range(30)]
-                assert answers[0] is codes.CHANGED and answers[-1] is codes.TOO_MANY_REQUESTS
+        tokens = Tokens(b"y" * 90)
+        at = f"127.0.0.1:{tokens.port}"
+        async with tokens, hub(tmp_path, plain=False, tokens_coap=at) as it, Service(it.coap, "tokens") as till:
+            answer = await till.send(sealed())
+            assert (answer.code, answer.payload, answer.opt.oscore) == (aiocoap.CHANGED, b"y" * 90, b"")
+            [heard] = tokens.heard
+            assert (heard.code, heard.payload, heard.opt.oscore) == (aiocoap.POST, b"x" * 280, b"\x09\x00\x42")
+            assert [option.number for option in heard.opt.option_list()] == [aiocoap.OptionNumber.OSCORE]
+            unsealed = aiocoap.Message(code=aiocoap.POST, uri="coap://x/y/auth", payload=b"\xa0")
+            pairing = aiocoap.Message(code=aiocoap.POST, uri="coap://x/p", payload=b"\xa0")
+            for message in (unsealed, pairing):
+                assert (await till.send(message)).code is codes.FORBIDDEN
+            long = sealed().copy(payload=b"x" * 1281)
+            assert (await till.send(long)).code is codes.REQUEST_ENTITY_TOO_LARGE
+            assert len(tokens.heard) == 1
+            answers = [(await till.send(sealed())).code for _ in range(30)]
+            assert answers[0] is codes.CHANGED and answers[-1] is codes.TOO_MANY_REQUESTS
 
     run(test())
 

@@ -49,7 +49,7 @@ class Served:
     """`tos tokens serve` on a free port."""
 
     def __enter__(self):
-        command = [sys.executable, "-m", "tosplus", "tokens", "serve", "--port", "0", "--json"]
+        command = [sys.executable, "-m", "tosplus", "tokens", "serve", "--port", "0", "--coap-port", "0", "--json"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.address = json.loads(self.process.stdout.readline())["address"]

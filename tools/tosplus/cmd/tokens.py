@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .tokens_credential import credential
+from .tokens_here import WHO, About, here
+
 if TYPE_CHECKING:
     from ..tokens.serve import Options
     from ..tokens.service import Service
 
-About = tuple[Path, str | None, Path | None]  # --state, --database, --master
-_WHO = "operator here"
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 _json = click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
 
@@ -51,20 +51,29 @@ def command(context: click.Context, state: Path, database: str | None, master: P
 @command.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one wants a certificate.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8689, show_default=True, help="0 is any free one.")
+@click.option("--coap-port", type=click.IntRange(0, 65535), default=5690, show_default=True, help="For tills.")
 @click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
 @click.option("--key", type=_file, help="HTTPS: its key.")
 @click.option("--hub", metavar="HOST:PORT", help="Where devices report, such as 127.0.0.1:5685: keys go that way.")
 @_json
 @click.pass_obj
 def serve(
-    about: About, host: str, port: int, certificate: Path | None, key: Path | None, hub: str | None, as_json: bool
+    about: About,
+    host: str,
+    port: int,
+    coap_port: int,
+    certificate: Path | None,
+    key: Path | None,
+    hub: str | None,
+    as_json: bool,
 ) -> None:
-    """Run the service until Ctrl-C. Its API describes itself: /openapi.json."""
+    """Run the service until Ctrl-C. Its API describes itself: /openapi.json. Tills behind a hub ask by CoAP: `tos hub
+    --tokens-coap HOST:PORT`."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key go together")
     from ..tokens.serve import Options
 
-    options = Options(*about, host=host, port=port, certificate=certificate, key=key, hub=hub)
+    options = Options(*about, host=host, port=port, coap_port=coap_port, certificate=certificate, key=key, hub=hub)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, as_json))
 
@@ -87,7 +96,7 @@ def pair(about: About, code: str, hub: str) -> None:
         async with Devices(service, address(hub)) as devices:
             await devices.pair(device)
 
-    with _service(about) as service:
+    with here(about) as service:
         asyncio.run(pairing(service))
     click.echo(f"{device.device_id} is paired; `tos tokens issue ACCOUNT --device {device.device_id}`")
 
@@ -106,18 +115,18 @@ def issue(
     from ..tokens import money, wallet
     from ..tokens.rows import Missing
 
-    with _service(about) as service:
+    with here(about) as service:
 
         def work(connection: Any, now: float) -> Any:
             try:
                 code = wallet.holder(connection, account).currency
             except Missing:
                 code = currency
-                wallet.open_holder(connection, _WHO, account, currency, 0, now)
+                wallet.open_holder(connection, WHO, account, currency, 0, now)
             if amount is not None:
                 minor = money.minor(amount, money.currency(code))
-                wallet.topup(connection, _WHO, account, minor, "by tos tokens issue", now)
-            return wallet.issue(connection, _WHO, account, device, wallet.Limits(), now)
+                wallet.topup(connection, WHO, account, minor, "by tos tokens issue", now)
+            return wallet.issue(connection, WHO, account, device, wallet.Limits(), now)
 
         row = service.write(work)
     told = {"id": row.id, "account": account, "device": device, "state": row.state}
@@ -132,8 +141,8 @@ def _change(name: str, words: str) -> None:
         from ..tokens import wallet
 
         work = {"suspend": wallet.suspend, "resume": wallet.resume, "revoke": wallet.revoke}[name]
-        with _service(about) as service:
-            service.write(lambda connection, now: work(connection, _WHO, token, now))
+        with here(about) as service:
+            service.write(lambda connection, now: work(connection, WHO, token, now))
 
 
 _change("suspend", "Suspend TOKEN at once: its next tap is declined.")
@@ -150,7 +159,7 @@ def ledger(about: About, transfers: int, as_json: bool) -> None:
     from ..errors import HostError
     from ..tokens import money, schema, views
 
-    with _service(about) as service:
+    with here(about) as service:
         told = service.read(lambda connection: views.ledger(connection, transfers))
         faults = service.read(views.faults)
     if as_json:
@@ -174,8 +183,8 @@ def settle(about: About, merchant: str) -> None:
     from ..tokens import sales
 
     count = 0
-    with _service(about) as service:
-        while captured := service.write(lambda connection, now: sales.settle(connection, _WHO, merchant, now)):
+    with here(about) as service:
+        while captured := service.write(lambda connection, now: sales.settle(connection, WHO, merchant, now)):
             count += len(captured)
     click.echo(f"{count} captured")
 
@@ -193,7 +202,7 @@ def statement(about: About, party: str, kind: str, since: Any, until: Any) -> No
     from ..tokens import statement as made
 
     first, last = (calendar.timegm(day.timetuple()) if day else none for day, none in ((since, 0.0), (until, 1e11)))
-    with _service(about) as service:
+    with here(about) as service:
         told = service.read(lambda connection: made.statement(connection, party, first, last))
     click.echo(made.FORMATS[kind][1](told), nl=False)
 
@@ -210,34 +219,7 @@ def recompute(file: Path) -> None:
     click.echo("it holds" if totals else "it has no lines")
 
 
-@command.command("credential")
-@click.argument("scope", type=click.Choice(["operator", "till", "party"]))
-@click.argument("name", required=False)
-@click.option("--terminal", help="Of a till, whose NAME is that of its merchant.")
-@click.pass_obj
-def credential(about: About, scope: str, name: str | None, terminal: str | None) -> None:
-    """Make a credential for the API. Its secret is told once.
-
-    \b
-      tos tokens credential operator
-      tos tokens credential till CAMPUS --terminal TILL-1
-      tos tokens credential party developer
-    """
-    if (name is None) != (scope == "operator") or (terminal is None) == (scope == "till"):
-        raise click.UsageError("an operator has no name, a till a merchant's and --terminal, a party its own")
-    from ..tokens import parties
-
-    def work(connection: Any, now: float) -> tuple[str, str]:
-        if scope == "till":
-            return parties.add_till(connection, _WHO, str(name), str(terminal), now)
-        if scope == "party":
-            return parties.add_party(connection, _WHO, str(name), now)
-        return parties.add_operator(connection, _WHO, now)
-
-    with _service(about) as service:
-        id, secret = service.write(work)
-    click.echo(f"{secret}", nl=True)
-    click.echo(f"{id}: keep it, it is told this once", err=True)
+command.add_command(credential)
 
 
 @command.command("merchant")
@@ -261,12 +243,12 @@ def merchant(about: About, merchant: str, terms: Path, currency: str, by: str, r
 
     def work(connection: Any, now: float) -> str:
         if not parties.has_merchant(connection, merchant):
-            parties.add_merchant(connection, _WHO, merchant, currency, now)
-        hash = parties.put_terms(connection, _WHO, agreed, now)
-        parties.accept(connection, _WHO, merchant, hash, by, record, now)
+            parties.add_merchant(connection, WHO, merchant, currency, now)
+        hash = parties.put_terms(connection, WHO, agreed, now)
+        parties.accept(connection, WHO, merchant, hash, by, record, now)
         return hash
 
-    with _service(about) as service:
+    with here(about) as service:
         click.echo(service.write(work))
 
 
@@ -274,26 +256,15 @@ def merchant(about: About, merchant: str, terms: Path, currency: str, by: str, r
 @click.pass_obj
 def rotate(about: About) -> None:
     """Another issuer key, for keys that are given out from now on; and all secrets under the newest master key."""
-    with _service(about) as service:
-        click.echo(f"DKI {service.rotate(_WHO)}")
+    with here(about) as service:
+        click.echo(f"DKI {service.rotate(WHO)}")
         service.rewrap()
-
-
-@contextlib.contextmanager
-def _service(about: About) -> Iterator["Service"]:
-    from ..tokens.serve import Options, opened
-
-    service = opened(Options(*about))
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 async def _serve(options: "Options", as_json: bool) -> None:
     from ..tokens.serve import serving
 
-    async with serving(options) as (_, address, web):
-        about = f"{address}  describes itself at /openapi.json; state in {options.folder}; Ctrl-C ends it"
-        click.echo(json.dumps({"address": address}) if as_json else about)
-        await web
+    async with serving(options) as served:
+        about = f"{served.address}  tills by coap://{served.coap}; state in {options.folder}; Ctrl-C ends it"
+        click.echo(json.dumps({"address": served.address, "coap": served.coap}) if as_json else about)
+        await served.web

@@ -30,7 +30,9 @@ _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 
 
-def application(service: Service) -> Starlette:
+def application(service: Service, tell: Callable[[wire.Result], None] = lambda result: None) -> Starlette:
+    """tell: see wire.answer."""
+
     async def described(request: Request) -> Response:
         return answered(openapi.described(OPERATIONS))
 
@@ -39,7 +41,7 @@ def application(service: Service) -> Starlette:
 
     routes: list[BaseRoute] = [Route("/openapi.json", described), Route("/health", health)]
     routes += [Route(one.path, _route(service, one), methods=[one.method], name=one.name) for one in OPERATIONS]
-    routes += [Route(path, _by_cbor(service, path), methods=["POST"]) for path in wire.PATHS]
+    routes += [Route(path, _by_cbor(service, path, tell), methods=["POST"]) for path in wire.PATHS]
     return Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _fault})
 
 
@@ -62,7 +64,9 @@ def _route(service: Service, one: Operation) -> Callable[[Request], Awaitable[Re
     return route
 
 
-def _by_cbor(service: Service, path: str) -> Callable[[Request], Awaitable[Response]]:
+def _by_cbor(
+    service: Service, path: str, tell: Callable[[wire.Result], None]
+) -> Callable[[Request], Awaitable[Response]]:
     """For tills behind a hub, which hands on what they say as it is."""
 
     async def route(request: Request) -> Response:
@@ -72,7 +76,7 @@ def _by_cbor(service: Service, path: str) -> Callable[[Request], Awaitable[Respo
         till, data = who.till, await _read(request)
         if request.headers.get("content-type") != "application/cbor":
             raise HTTPException(415, "the body is CBOR")
-        found = await _run(lambda: wire.answer(service, till, path, data))
+        found = await _run(lambda: wire.answer(service, till, path, data, tell))
         return Response(found, media_type="application/cbor", headers=_HEADERS)
 
     return route

@@ -23,7 +23,7 @@ _TRIES = 128  # of a key, accepted or not
 _LAST_ATC = 0xF000
 _DAY_S, _HOUR_S = 86400.0, 3600.0
 _CSU_APPROVED, _CSU_DECLINED, _CSU_BLOCKED = b"\0\x80\0\0", bytes(4), b"\0\x20\0\0"
-_NOT_COUNTED = (Reason.TERMINAL, Reason.NO_ARQC, Reason.USED)  # somebody else's till, or doing; the tap may still come
+NOT_COUNTED = (Reason.TERMINAL, Reason.NO_ARQC, Reason.USED)  # somebody else's till, or doing; the tap may still come
 _BLOCKED = (Reason.SUSPENDED, Reason.REVOKED)
 
 
@@ -181,7 +181,7 @@ class Batch:
         mac = response_mac(sk, tap.ac, csu, bytes([reason])) if sk else None
         code = None if reason else f"{secrets.randbelow(10**6):06}"
         answer = Answer(reason, csu, mac, new_id(now), code)
-        counted = sk is not None and reason not in _NOT_COUNTED
+        counted = sk is not None and reason not in NOT_COUNTED
         token, merchant = self._tokens.get(tap.number), self._merchants.get(till.merchant)
         currency = BY_NUMBER[tap.currency].code if tap.currency in BY_NUMBER else ""
         if counted:

@@ -1,24 +1,26 @@
-"""Brings keys to devices in two phases, and tells them what became of their token. It begins again where it was cut."""
+"""Brings keys to devices in two phases, tells them what became of their token, and tills who they are. It begins again
+where it was cut."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import sqlalchemy as sa
 from aiocoap.numbers import codes
 
 from ..errors import HostError, Unreachable
-from . import state, tables, wallet
+from . import state, tables, tills, wallet
 from .device import Asleep, Declined, Devices
 from .rows import Missing, Refused, audit
 from .service import Service
 
 _log = logging.getLogger(__name__)
+Work = Callable[[Service, Devices, str, str], Awaitable[Any]]  # of a device, on the token or credential of that id
 _EACH_S = 2.0
 _AGAIN_S, _AGAIN_MOST_S = 5.0, 600.0
-_PATH, _STATE = "y/token", "y/state"
+_PATH, _STATE, _TILL = "y/token", "y/state", "y/till"
 
 # Keys of the maps on the wire.
 _ID, _NUMBER, _PSN, _EXPIRY, _REQUESTOR, _DKI, _KI, _LUK, _USES, _UNTIL = range(10)
@@ -55,6 +57,13 @@ async def tell(service: Service, devices: Devices, device: str, id: str) -> None
         await devices.ask(device, codes.PUT, _STATE, {_ID: bytes.fromhex(id), 1: row.state == state.SUSPENDED})
 
 
+async def introduce(service: Service, devices: Devices, device: str, credential: str) -> None:
+    """The till hears which one it is. Raises Unreachable, Declined, Missing: it was ended meanwhile."""
+    terms = await asyncio.to_thread(service.read, lambda connection: tills.terms(connection, credential))
+    await devices.ask(device, codes.PUT, _TILL, terms)
+    await _write(service, lambda connection, now: tills.told(connection, device, credential, now))
+
+
 class Courier:
     """For all devices, until it is cancelled. One that cannot be reached is asked later, and holds up no other."""
 
@@ -73,16 +82,17 @@ class Courier:
     async def round(self) -> None:
         """Begins what is due and not under way."""
         work = await asyncio.to_thread(self._service.write, self._due)
-        for device, id, is_due in work:
+        for device, id, what in work:
             if device not in self._running and self._clock() >= self._not_before.get(device, 0):
-                self._running[device] = asyncio.create_task(self._one(device, id, is_due))
+                self._running[device] = asyncio.create_task(self._one(device, id, what))
 
     async def settled(self) -> None:
         """What was begun has ended."""
         await asyncio.gather(*self._running.values())
 
-    def _due(self, connection: sa.Connection, now: float) -> list[tuple[str, str, bool]]:
-        due = [(device, id, True) for device, id in wallet.due(connection, now)]
+    def _due(self, connection: sa.Connection, now: float) -> list[tuple[str, str, Work]]:
+        due: list[tuple[str, str, Work]] = [(device, id, bring) for device, id in wallet.due(connection, now)]
+        due += [(device, id, introduce) for device, id in tills.due(connection)]
         t = tables.tokens.c
         closed = sa.select(t.device, t.id, t.state).where(t.device.is_not(None))
         rows = connection.execute(closed).all()
@@ -90,17 +100,17 @@ class Courier:
             is_closed = row.state in (state.SUSPENDED, state.REVOKED)
             known = self._told.get(row.id, state.ACTIVE)
             if known != row.state and (is_closed or known == state.SUSPENDED):
-                due.append((row.device, row.id, False))
+                due.append((row.device, row.id, self._tell))
         return due
 
-    async def _one(self, device: str, id: str, is_due: bool) -> None:
+    async def _tell(self, service: Service, devices: Devices, device: str, id: str) -> None:
+        row = await _write(service, lambda connection, now: wallet.token(connection, id))
+        await tell(service, devices, device, id)
+        self._told[id] = row.state
+
+    async def _one(self, device: str, id: str, what: Work) -> None:
         try:
-            if is_due:
-                await bring(self._service, self._devices, device, id)
-            else:
-                row = await _write(self._service, lambda connection, now: wallet.token(connection, id))
-                await tell(self._service, self._devices, device, id)
-                self._told[id] = row.state
+            await what(self._service, self._devices, device, id)
             self._waits.pop(device, None)
             self._not_before.pop(device, None)
         except Asleep as e:

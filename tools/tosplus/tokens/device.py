@@ -1,35 +1,22 @@
-"""The way to a device: through the hub's relay, end to end by OSCORE (RFC 8613). The hub reads nothing of it.
-
-Our keys with devices are in the database, sealed. One that a device may have and has not shown to have stands under its
-id and "?", until the device proves it.
-"""
+"""The way to a device: through the hub's relay, end to end by OSCORE (RFC 8613). The hub reads nothing of it."""
 
 import asyncio
-import json
-import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiocoap
 import aiocoap.error
 import cbor2
-import sqlalchemy as sa
 from aiocoap import Message, oscore
 from aiocoap.numbers import codes
 
 from ..errors import HostError, Unreachable
-from ..link.pair import Asker, Paired, PairError
+from ..link.pair import Asker, PairError
 from ..link.pairing_code import Code
-from ..link.secure import Credentials
-from ..oscore import Context
-from . import tables
-from .rows import Missing, audit
+from .rows import Missing
 from .service import Service
 
 ROLE, NAME = "token-service", "token service"
-_UNPROVEN = "?"
 _ANSWER_S = 30.0
-_AHEAD = 128
 _CBOR = 60
 
 
@@ -58,43 +45,22 @@ class Answer(NamedTuple):
     told: Any  # of its CBOR, or None
 
 
-class _Kept(Credentials):
-    """Sequence numbers are reserved in the database, before they are used, for whichever process sends."""
-
-    def __init__(self, service: Service, id: str, paired: Paired) -> None:
-        super().__init__(Context(*paired), Path(), known=True)
-        self._service, self._id = service, id
-
-    def _reserve(self) -> int:
-        d = tables.devices
-
-        def reserving(connection: sa.Connection, now: float) -> int:
-            sent = connection.scalar(sa.select(d.c.sent).where(d.c.id == self._id).with_for_update())
-            if sent is None:
-                raise Missing("the key with this device is gone")
-            connection.execute(d.update().where(d.c.id == self._id).values(sent=sent + _AHEAD))
-            return int(sent)
-
-        return self._service.write(reserving)
-
-
 class Devices:
     """hub: where its CoAP is. An async context."""
 
     def __init__(self, service: Service, hub: tuple[str, int]) -> None:
-        self._service, self._hub = service, hub
-        self._credentials: dict[str, tuple[bytes, _Kept]] = {}
+        self._contexts, self._hub = service.contexts, hub
 
     async def __aenter__(self) -> "Devices":
-        self._context = await aiocoap.Context.create_client_context()
+        self._coap = await aiocoap.Context.create_client_context()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._context.shutdown()
+        await self._coap.shutdown()
 
     async def ask(self, id: str, code: Any, path: str, told: Any = None, unproven: bool = False) -> Answer:
         """Raises Unreachable, Stranger, Asleep, Declined, Missing: there is no key with it."""
-        keys = await asyncio.to_thread(self._keys, id + _UNPROVEN * unproven)
+        keys = await asyncio.to_thread(self._contexts.of, id, unproven)
         echo = None
         for _ in range(2):
             payload = b"" if told is None else cbor2.dumps(told)
@@ -122,7 +88,7 @@ class Devices:
         id = code.device_id
         if await self._proven(id) or await self._holds(id):
             return
-        asker = Asker(code.secret, ROLE, NAME, await asyncio.to_thread(self._free_id))
+        asker = Asker(code.secret, ROLE, NAME, await asyncio.to_thread(self._contexts.free_kid))
         second = await self._send(id, Message(code=codes.POST, uri="coap://device/p", payload=asker.m1))
         if not second.code.is_successful():
             raise Declined(second.code, second.payload)
@@ -131,7 +97,7 @@ class Devices:
         except PairError as e:
             await self._send(id, Message(code=codes.POST, uri="coap://device/p", payload=e.abandon))
             raise
-        await asyncio.to_thread(self._expect, id, paired)  # from m3 on the device may have it
+        await asyncio.to_thread(self._contexts.expect, id, paired)  # from m3 on the device may have it
         await self._send(id, Message(code=codes.POST, uri="coap://device/p", payload=third))
         if not await self._proven(id):
             raise HostError("the device has not taken the key; try again")
@@ -140,7 +106,7 @@ class Devices:
         """Whether it answers under the key that it may have; then that is the one."""
         if not await self._holds(id, unproven=True):
             return False
-        await asyncio.to_thread(self._service.write, lambda connection, now: _prove(connection, id, now))
+        await asyncio.to_thread(self._contexts.prove, id)
         return True
 
     async def _holds(self, id: str, unproven: bool = False) -> bool:
@@ -161,7 +127,7 @@ class Devices:
         onward.opt.oscore = message.opt.oscore
         onward.opt.proxy_scheme, onward.opt.uri_host = "coap", id
         try:
-            asked = self._context.request(onward, handle_blockwise=False).response
+            asked = self._coap.request(onward, handle_blockwise=False).response
             answer = await asyncio.wait_for(asked, _ANSWER_S)
         except (aiocoap.error.Error, asyncio.TimeoutError):
             raise Unreachable("the hub does not answer") from None
@@ -170,35 +136,3 @@ class Devices:
         if answer.opt.oscore is None and answer.code in (codes.GATEWAY_TIMEOUT, codes.NOT_FOUND):
             raise Unreachable(answer.payload.decode(errors="replace"))
         return answer
-
-    def _keys(self, id: str) -> _Kept:
-        d = tables.devices.c
-        sealed = self._service.read(lambda connection: connection.scalar(sa.select(d.sealed).where(d.id == id)))
-        if sealed is None:
-            raise Missing(f"there is no key with {id.removesuffix(_UNPROVEN)}; pair: `tos tokens pair CODE`")
-        kept = self._credentials.get(id)
-        if kept is None or kept[0] != sealed:
-            told = json.loads(self._service.vault.open(f"device {id.removesuffix(_UNPROVEN)}", sealed))
-            paired = Paired(*(bytes.fromhex(value) for value in told))
-            kept = self._credentials[id] = sealed, _Kept(self._service, id, paired)
-        return kept[1]
-
-    def _free_id(self) -> bytes:
-        count = self._service.read(lambda connection: connection.scalar(sa.select(sa.func.count(tables.devices.c.id))))
-        return (count or 0).to_bytes(1, "big") + os.urandom(1)
-
-    def _expect(self, id: str, paired: Paired) -> None:
-        sealed = self._service.vault.seal(f"device {id}", json.dumps([value.hex() for value in paired]).encode())
-
-        def expecting(connection: sa.Connection, now: float) -> None:
-            connection.execute(tables.devices.delete().where(tables.devices.c.id == id + _UNPROVEN))
-            row = {"id": id + _UNPROVEN, "sealed": sealed, "sent": 0, "made_at": now}
-            connection.execute(tables.devices.insert().values(**row))
-
-        self._service.write(expecting)
-
-
-def _prove(connection: sa.Connection, id: str, now: float) -> None:
-    connection.execute(tables.devices.delete().where(tables.devices.c.id == id))
-    connection.execute(tables.devices.update().where(tables.devices.c.id == id + _UNPROVEN).values(id=id))
-    audit(connection, now, "service", "pair", id)

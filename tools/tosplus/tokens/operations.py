@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import authorise, parties, sales, schema, statement, views, wallet
-from .parties import OPERATOR, PARTY, TILL, Credential
+from . import authorise, parties, sales, schema, statement, tills, views, wallet
+from .parties import HOUSE, OPERATOR, PARTY, TILL, Credential
 from .reasons import WORDS
 from .rows import Missing
 from .service import Service
@@ -183,17 +183,22 @@ def accept_terms(call: Call) -> Any:
 def add_credential(call: Call) -> Any:
     """Not kept for a key: the secret is told once, and is nowhere."""
     b, who = call.body, call.who.id
-    wanted = {TILL: (b.merchant, b.terminal), PARTY: (b.party,), OPERATOR: ()}[b.scope]
+    wanted = {TILL: (b.merchant, b.terminal), PARTY: (b.party,)}.get(b.scope, ())
     given = [value for value in (b.merchant, b.terminal, b.party) if value is not None]
-    if None in wanted or len(given) != len(wanted):
-        raise ValueError("a till has merchant and terminal, a party has party, an operator nothing more")
+    if None in wanted or len(given) != len(wanted) or (b.device is not None and b.scope != TILL):
+        raise ValueError("a till has merchant and terminal, a party has party, others nothing more")
 
-    def adding(connection: Any, now: float) -> tuple[str, str]:
+    offline = (b.device.offline_tap, b.device.offline_all) if b.device is not None else (None, None)
+
+    def adding(connection: Any, now: float) -> tuple[str, str | None]:
+        if b.device is not None:
+            about = tills.About(b.device.id, b.device.name, b.device.country, offline)
+            return tills.add(connection, who, b.merchant, b.terminal, about, now), None
         if b.scope == TILL:
             return parties.add_till(connection, who, b.merchant, b.terminal, now)
         if b.scope == PARTY:
             return parties.add_party(connection, who, b.party, now)
-        return parties.add_operator(connection, who, now)
+        return {OPERATOR: parties.add_operator, HOUSE: parties.add_house}[b.scope](connection, who, now)
 
     id, secret = call.write(adding)
     return {"id": id, "secret": secret}
@@ -228,7 +233,7 @@ _TIME: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1e11}
 _BEFORE: dict[str, tuple[dict[str, Any], Any]] = {"before": ({"type": "integer", "minimum": 0, "maximum": 2**53}, None)}
 _SPAN: dict[str, tuple[dict[str, Any], Any]] = {"since": (_TIME, 0.0), "until": (_TIME, 1e11)}
 _FORMAT: dict[str, tuple[dict[str, Any], Any]] = {"format": ({"enum": list(statement.FORMATS)}, "json")}
-_T, _O, _P, _TO = (TILL,), (OPERATOR,), (OPERATOR, PARTY), (TILL, OPERATOR)
+_T, _O, _P, _TO, _OH = (TILL,), (OPERATOR,), (OPERATOR, PARTY, HOUSE), (TILL, OPERATOR), (OPERATOR, HOUSE)
 _A, _S = "/v1/authorisations", schema
 
 OPERATIONS = [
@@ -239,24 +244,24 @@ OPERATIONS = [
     Operation("POST", "/v1/reversals", _T, "Take a tap back", reverse, _S.Reversed, _S.ReversalBody, keyed=True),
     Operation("POST", "/v1/settlements", _TO, "Capture", settle, _S.Settled, _S.SettlementBody, keyed=True),
     Operation("POST", "/v1/accounts", _O, "Open", open_account, _S.Account, _S.AccountBody, keyed=True, status=201),
-    Operation("GET", "/v1/accounts", _O, "Accounts", accounts, list[_S.Account]),
+    Operation("GET", "/v1/accounts", _OH, "Accounts", accounts, list[_S.Account]),
     Operation("POST", "/v1/accounts/{account}/topups", _O, "Pay in", top_up, _S.Balance, _S.TopupBody, keyed=True),
     Operation("POST", "/v1/tokens", _O, "Issue a token", issue, _S.State, _S.TokenBody, keyed=True, status=201),
-    Operation("GET", "/v1/tokens", _O, "Tokens", tokens, list[_S.Token]),
-    Operation("POST", "/v1/tokens/{token}/suspend", _O, "Suspend", _become(wallet.suspend), _S.State),
-    Operation("POST", "/v1/tokens/{token}/resume", _O, "Resume", _become(wallet.resume), _S.State),
+    Operation("GET", "/v1/tokens", _OH, "Tokens", tokens, list[_S.Token]),
+    Operation("POST", "/v1/tokens/{token}/suspend", _OH, "Suspend", _become(wallet.suspend), _S.State),
+    Operation("POST", "/v1/tokens/{token}/resume", _OH, "Resume", _become(wallet.resume), _S.State),
     Operation("POST", "/v1/tokens/{token}/revoke", _O, "Revoke", _become(wallet.revoke), _S.State),
     Operation(
         "POST", "/v1/merchants", _O, "Add", add_merchant, _S.MerchantAnswer, _S.MerchantBody, keyed=True, status=201
     ),
-    Operation("GET", "/v1/merchants", _O, "Merchants", merchants, list[_S.MerchantAnswer]),
+    Operation("GET", "/v1/merchants", _OH, "Merchants", merchants, list[_S.MerchantAnswer]),
     Operation("POST", "/v1/terms", _O, "Put terms", put_terms, _S.TermsAnswer, _S.TermsBody),
     Operation(
         "POST", "/v1/merchants/{merchant}/acceptances", _O, "Accept terms", accept_terms, _S.Done, _S.AcceptanceBody
     ),
     Operation("POST", "/v1/credentials", _O, "Make", add_credential, _S.Secret, _S.CredentialBody, status=201),
     Operation("DELETE", "/v1/credentials/{credential}", _O, "End", end_credential, _S.Done),
-    Operation("GET", "/v1/ledger", _O, "Balances and transfers", ledger, _S.Ledger, query=_LIMIT),
+    Operation("GET", "/v1/ledger", _OH, "Balances and transfers", ledger, _S.Ledger, query=_LIMIT),
     Operation("GET", "/v1/audit", _O, "Who did what", audit, list[_S.AuditLine], query={**_LIMIT, **_BEFORE}),
     Operation(
         "GET", "/v1/statements/{party}", _P, "A party's share, line by line", party_statement, None,

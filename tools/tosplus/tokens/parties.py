@@ -1,4 +1,4 @@
-"""Merchants, the terms that they accept, and the credentials of tills, operators and parties. Each in a transaction."""
+"""Merchants, the terms that they accept, and credentials: of tills, operators, parties and houses."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from .money import currency
 from .rows import Missing, Refused, audit, new_id
 from .shares import Terms
 
-TILL, OPERATOR, PARTY = "till", "operator", "party"
+TILL, OPERATOR, PARTY, HOUSE = "till", "operator", "party", "house"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _MERCHANT, _TERMINAL, _PARTY = 15, 8, 32
 
@@ -42,6 +42,14 @@ def has_merchant(connection: sa.Connection, id: str) -> bool:
     return connection.scalar(sa.select(tables.merchants.c.id).where(tables.merchants.c.id == id)) is not None
 
 
+def currency_of(connection: sa.Connection, merchant: str) -> str:
+    """Raises Missing."""
+    code = connection.scalar(sa.select(tables.merchants.c.currency).where(tables.merchants.c.id == merchant))
+    if code is None:
+        raise Missing(f"no merchant {merchant}")
+    return str(code)
+
+
 def put_terms(connection: sa.Connection, who: str, about: Terms, now: float) -> str:
     """-> their hash, by which they are accepted. The same terms twice are the same."""
     if connection.scalar(sa.select(tables.terms.c.hash).where(tables.terms.c.hash == about.hash)) is None:
@@ -65,14 +73,22 @@ def accept(connection: sa.Connection, who: str, merchant: str, hash: str, by: st
 
 def add_till(connection: sa.Connection, who: str, merchant: str, terminal: str, now: float) -> tuple[str, str]:
     """-> the credential's id, and its secret, which is told once. Raises UsageFault, Missing."""
-    _named(terminal, _TERMINAL)
-    if not has_merchant(connection, merchant):
-        raise Missing(f"no merchant {merchant}")
+    _check_till(connection, merchant, terminal)
     return _add(connection, who, TILL, now, merchant=merchant, terminal=terminal)
+
+
+def add_bound_till(connection: sa.Connection, who: str, merchant: str, terminal: str, now: float) -> str:
+    """-> the credential's id. It has no secret: see tills.py. Raises UsageFault, Missing."""
+    _check_till(connection, merchant, terminal)
+    return _insert(connection, who, TILL, None, now, merchant=merchant, terminal=terminal)
 
 
 def add_operator(connection: sa.Connection, who: str, now: float) -> tuple[str, str]:
     return _add(connection, who, OPERATOR, now)
+
+
+def add_house(connection: sa.Connection, who: str, now: float) -> tuple[str, str]:
+    return _add(connection, who, HOUSE, now)
 
 
 def add_party(connection: sa.Connection, who: str, party: str, now: float) -> tuple[str, str]:
@@ -102,11 +118,24 @@ def find(connection: sa.Connection, secret: str) -> Credential | None:
 
 
 def _add(connection: sa.Connection, who: str, scope: str, now: float, **about: str) -> tuple[str, str]:
-    id, secret = f"{scope}-{secrets.token_hex(4)}", f"tos_{secrets.token_urlsafe(32)}"
-    row = {"id": id, "scope": scope, "digest": _digest(secret), "made_at": now, "revoked_at": None, **about}
+    secret = f"tos_{secrets.token_urlsafe(32)}"
+    return _insert(connection, who, scope, _digest(secret), now, **about), secret
+
+
+def _insert(
+    connection: sa.Connection, who: str, scope: str, digest: str | None, now: float, **about: str
+) -> str:
+    id = f"{scope}-{secrets.token_hex(4)}"
+    row = {"id": id, "scope": scope, "digest": digest, "made_at": now, "revoked_at": None, **about}
     connection.execute(tables.credentials.insert().values(**row))
     audit(connection, now, who, f"add {scope}", id, " ".join(about.values()))
-    return id, secret
+    return id
+
+
+def _check_till(connection: sa.Connection, merchant: str, terminal: str) -> None:
+    _named(terminal, _TERMINAL)
+    if not has_merchant(connection, merchant):
+        raise Missing(f"no merchant {merchant}")
 
 
 def _digest(secret: str) -> str:

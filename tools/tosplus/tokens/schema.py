@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .money import BY_CODE, MOST
+from .tills import GERMANY
 from .wallet import Limits
 
 # Python's $ allows one newline behind it, that of JSON Schema none.
@@ -177,20 +178,32 @@ class AcceptanceBody(Body):
     record: Words
 
 
-class CredentialBody(Body):
-    """scope: till, with merchant and terminal; party, with party; operator."""
+class TillBody(Body):
+    """id: of the device. name: for receipts. country: ISO 3166-1. offline_tap, offline_all: both, or nothing is taken
+    offline."""
 
-    scope: Annotated[str, Meta(pattern=f"^(till|party|operator){_END}")]
+    id: Name
+    name: Annotated[str, Meta(pattern=rf"^[\x20-\x7e\xa0-\ud7ff]{{0,24}}{_END}")] = ""
+    country: Annotated[int, Meta(ge=1, le=999)] = GERMANY
+    offline_tap: Amount | None = None
+    offline_all: Amount | None = None
+
+
+class CredentialBody(Body):
+    """scope: till, with merchant and terminal, and perhaps device; party, with party; operator; house."""
+
+    scope: Annotated[str, Meta(pattern=f"^(till|party|operator|house){_END}")]
     merchant: Merchant | None = None
     terminal: Terminal | None = None
     party: Party | None = None
+    device: TillBody | None = None
 
 
 class Secret(Struct):
-    """secret: told this once."""
+    """secret: told this once; null: it is the key with the device."""
 
     id: str
-    secret: str
+    secret: str | None
 
 
 class PostingAnswer(Struct):

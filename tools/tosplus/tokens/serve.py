@@ -1,39 +1,45 @@
-"""`tos tokens serve` as a process: the service, its HTTP API (uvicorn), and what brings keys to devices."""
+"""`tos tokens serve` as a process: the service, its HTTP API (uvicorn), its CoAP, and what brings keys to devices."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import uvicorn
 
 from ..errors import UsageFault
 from ..hub.guard import is_loopback
 from ..hub.serve import listening_on
-from ..link.find import address
+from ..link.find import address, told
+from ..link.server import listening
 from .api import application
+from .coap import Door
 from .courier import Courier
 from .database import Database
 from .device import Devices
+from .results import Results
 from .service import Service
 from .vault import Vault
+from .wire import Result
 
 _GOODBYE_S = 5
-PORT = 8689
+PORT, COAP_PORT = 8689, 5690
 
 
 @dataclass(frozen=True)
 class Options:
     """As of `tos tokens`. database: None is SQLite in the folder. master: None is a file there, or the environment.
-    hub: HOST:PORT of its CoAP, by which devices are reached."""
+    Port 0 is any free one. hub: HOST:PORT of its CoAP, by which devices are reached."""
 
     folder: Path
     database: str | None = None
     master: Path | None = None
     host: str = "127.0.0.1"
     port: int = PORT
+    coap_port: int = COAP_PORT
     certificate: Path | None = None
     key: Path | None = None
     hub: str | None = None
@@ -46,44 +52,67 @@ def opened(options: Options) -> Service:
     return Service(Database(options.database or f"sqlite:///{options.folder / 'tokens.db'}"), vault)
 
 
+class Served(NamedTuple):
+    """address: of HTTP. coap: HOST:PORT. web: the task of the web server."""
+
+    service: Service
+    address: str
+    coap: str
+    web: "asyncio.Task[None]"
+
+
 @contextlib.asynccontextmanager
-async def serving(options: Options) -> AsyncIterator[tuple[Service, str, "asyncio.Task[None]"]]:
-    """(service, its address, task of the web server). Raises HostError, UsageFault."""
+async def serving(options: Options) -> AsyncIterator[Served]:
+    """Raises HostError, UsageFault."""
     if not is_loopback(options.host) and not options.certificate:
         raise UsageFault(f"--host {options.host} opens it to a network: it wants --certificate and --key, for HTTPS")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below, it logs headers
-    service = await asyncio.to_thread(opened, options)
-    try:
-        with listening_on(options.host, options.port) as listening:
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    application(service),
-                    ws="none",
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    proxy_headers=False,
-                    timeout_graceful_shutdown=_GOODBYE_S,
-                    ssl_certfile=options.certificate,
-                    ssl_keyfile=options.key,
-                )
+    for logger in ("coap", "coap-server"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # it logs what devices send
+    async with contextlib.AsyncExitStack() as stack:
+        service = await asyncio.to_thread(opened, options)
+        stack.push_async_callback(asyncio.to_thread, service.close)
+        http = stack.enter_context(listening_on(options.host, options.port))
+        tell: Callable[[Result], None] = lambda result: None  # noqa: E731
+        if options.hub:
+            devices = await stack.enter_async_context(Devices(service, address(options.hub)))
+            results = Results(service, devices)
+            stack.callback(results.stop)
+            tell = results.put
+            await stack.enter_async_context(_running(Courier(service, devices).run()))
+        door = Door(service, tell)
+        stack.push_async_callback(asyncio.to_thread, door.close)
+        coap, coap_port = await listening(door, options.host, options.coap_port)
+        stack.push_async_callback(coap.shutdown)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(service, tell),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GOODBYE_S,
+                ssl_certfile=options.certificate,
+                ssl_keyfile=options.key,
             )
-            web = asyncio.create_task(server.serve([listening]))
-            riding = asyncio.create_task(_riding(service, address(options.hub))) if options.hub else None
-            try:
-                scheme = "https" if options.certificate else "http"
-                host = f"[{options.host}]" if ":" in options.host else options.host
-                yield service, f"{scheme}://{host}:{listening.getsockname()[1]}", web
-            finally:
-                server.should_exit = True
-                if riding:
-                    riding.cancel()
-                await asyncio.gather(web, *filter(None, [riding]), return_exceptions=True)
+        )
+        web = asyncio.create_task(server.serve([http]))
+        try:
+            scheme = "https" if options.certificate else "http"
+            where = f"{scheme}://{told((options.host, http.getsockname()[1]))}"
+            yield Served(service, where, told((options.host, coap_port)), web)
+        finally:
+            server.should_exit = True
+            await asyncio.gather(web, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
     finally:
-        await asyncio.to_thread(service.close)
-
-
-async def _riding(service: Service, hub: tuple[str, int]) -> None:
-    async with Devices(service, hub) as devices:
-        await Courier(service, devices).run()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

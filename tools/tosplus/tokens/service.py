@@ -14,6 +14,7 @@ from ..errors import HostError
 from . import authorise, parties, tables
 from .authorise import Answer, Asked, Conflict, Till
 from .clock import Clock
+from .contexts import Contexts
 from .crypto import Keys
 from .database import Database
 from .group import Group
@@ -38,6 +39,7 @@ class Service:
         self.rotate("service", first=True)
         self.keys = Keys(self._imks)  # of the thread that authorises
         self.offering = Keys(self._imks)
+        self.contexts = Contexts(self)
         self._group: Group[Asked, Answer | Conflict] = Group(self._authorise)
 
     def close(self) -> None:
@@ -135,7 +137,7 @@ class Service:
         def rewrapping(connection: sa.Connection, now: float) -> None:
             for table, key, label in ((tables.imks, "dki", "imk"), (tables.devices, "id", "device")):
                 for row in connection.execute(sa.select(table)).mappings().all():
-                    sealed = self.vault.rewrapped(f"{label} {row[key]}", row["sealed"])
+                    sealed = self.vault.rewrapped(f"{label} {row[key]}".removesuffix("?"), row["sealed"])
                     connection.execute(table.update().where(table.c[key] == row[key]).values(sealed=sealed))
             audit(connection, now, "service", "rewrap", "secrets")
 

@@ -45,8 +45,13 @@ tokens = sa.Table(
     _number("day_most"), _number("hour_most"), _number("check_above"), _time("made_at"),
 )  # fmt: skip
 
-# Our key with each device: sealed; sent: so many numbers of it were used, or may have been.
-devices = sa.Table("devices", meta, _key("id"), _bytes("sealed"), _number("sent"), _time("made_at"))
+# Our key with each device: sealed; sent: so many numbers of it were used, or may have been. kid: what the device sends
+# with. till: the credential by which it knows that it is a till, and which.
+devices = sa.Table(
+    "devices", meta, _key("id"), _bytes("sealed"), _number("sent"), _bytes("kid", null=True), _text("till", null=True),
+    _time("made_at"),
+    sa.Index("devices_by_kid", "kid", unique=True),
+)  # fmt: skip
 
 # used: the ATCs that came with this key, two bytes each. accepted: how many of them were approved. last: after the key
 # has been replaced, the highest ATC that it may still come with.
@@ -63,11 +68,20 @@ acceptances = sa.Table(
     "acceptances", meta, _key("id"), _text("merchant"), _text("hash"), _text("by"), _text("record"), _time("at"),
 )  # fmt: skip
 
-# digest: SHA-256 of the secret. merchant, terminal: of a till. party: of one to whom its statements are told.
+# digest: SHA-256 of the secret, where there is one. merchant, terminal: of a till. party: of one to whom its statements
+# are told.
 credentials = sa.Table(
     "credentials", meta, _key("id"), _text("scope"), _text("merchant", null=True), _text("terminal", null=True),
     _text("party", null=True),
-    sa.Column("digest", sa.Text, nullable=False, unique=True), _time("made_at"), _time("revoked_at", null=True),
+    sa.Column("digest", sa.Text, nullable=True, unique=True), _time("made_at"), _time("revoked_at", null=True),
+)  # fmt: skip
+
+# Those whose secret is our key with a device. name: for receipts. country: ISO 3166-1, numeric. offline_tap,
+# offline_all: what it may take of a tap, and of all, that it cannot ask for.
+tills = sa.Table(
+    "tills", meta, _key("credential"), _text("device"), _text("name"), _number("country"),
+    _number("offline_tap", null=True), _number("offline_all", null=True),
+    sa.Index("tills_by_device", "device"),
 )  # fmt: skip
 
 # Whatever was asked to be authorised, and the answer. request: "credential:key" of the first time it was asked, digest:

@@ -1,12 +1,13 @@
 """What a till says through its hub: /y/auth, /y/reverse, /y/void and /y/refund, maps of CBOR, small integer keys."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import cbor2
 
 from . import sales
-from .authorise import Till
+from .authorise import NOT_COUNTED, Till
 from .reasons import Reason
 from .rows import Missing, Refused
 from .service import Service
@@ -24,10 +25,27 @@ _VOID = {0: bytes, 1: str}
 _REFUND = {0: bytes, 1: str, 2: int}
 
 
-def answer(service: Service, till: Till, path: str, data: bytes) -> bytes:
-    """Raises ValueError: what is said cannot be understood; Missing, Repeated."""
-    do = {"/y/auth": _auth, "/y/reverse": _reverse, "/y/void": _void, "/y/refund": _refund}[path]
-    return cbor2.dumps(do(service, till, _loaded(data)))
+class Result(NamedTuple):
+    """Of a tap, as its card may know it: [tap_result] of the link, and which token and transaction it is of."""
+
+    transaction: str
+    number: str
+    atc: int
+    mac: bytes
+    csu: bytes
+    data: bytes
+
+
+def answer(
+    service: Service, till: Till, path: str, data: bytes, tell: Callable[[Result], None] = lambda result: None
+) -> bytes:
+    """tell: hears of a tap's result, before the till does. Raises ValueError: what is said cannot be understood;
+    Missing, Repeated."""
+    told = _loaded(data)
+    if path == "/y/auth":
+        return cbor2.dumps(_auth(service, till, told, tell))
+    do = {"/y/reverse": _reverse, "/y/void": _void, "/y/refund": _refund}[path]
+    return cbor2.dumps(do(service, till, told))
 
 
 def _loaded(data: bytes) -> Any:
@@ -48,13 +66,15 @@ def _fields(told: Any, wanted: dict[int, Any], maybe: dict[int, Any] | None = No
     return [told[key] for key in wanted]
 
 
-def _auth(service: Service, till: Till, told: Any) -> dict[int, Any]:
+def _auth(service: Service, till: Till, told: Any, tell: Callable[[Result], None]) -> dict[int, Any]:
     key, track, psn, pdol, aip, atc, ac, ctq, iad, cid = _fields(told, _AUTH)
     found = _TRACK.fullmatch(track.hex())
     if not found:
         raise ValueError("57 has another form")
     tap = Tap(found[1], psn, pdol, aip, atc, ac, ctq, iad, cid).check()
     a = service.authorise(till, key.hex(), tap)
+    if a.mac is not None and a.reason not in NOT_COUNTED:
+        tell(Result(a.number, tap.number, tap.counter, a.mac, a.csu, bytes([a.reason])))
     more = {5: a.code} if a.code else {}
     return {0: a.approved, 1: int(a.reason), 2: a.csu, 3: a.mac, 4: a.number, **more}
 
