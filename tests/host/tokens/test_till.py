@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 
 import aiocoap
 import cbor2
@@ -15,6 +16,8 @@ from host.hub.test_trust import add, run, settled
 from tosplus.hub import relay
 from tosplus.link.pairing_code import parse
 from tosplus.link.server import listening
+from tosplus.paths import ROOT
+from tosplus.sim.process import micropython
 from tosplus.tokens import coap, parties, sales, tables, tills, wallet, wire
 from tosplus.tokens.contexts import Contexts
 from tosplus.tokens.courier import Courier
@@ -99,6 +102,11 @@ class House:
     def till(self, terminal="TILL-1", **about):
         about = tills.About("fake-1", **about)
         return self.bank.write(lambda c, now: tills.add(c, "test", "CAMPUS", terminal, about, now))
+
+    def paired(self):
+        """The pairing's secret, salt, our id, and the till's, in hex."""
+        sealed = self.bank.read(lambda c: c.scalar(sa.select(tables.devices.c.sealed)))
+        return json.loads(self.bank.vault.open("device fake-1", sealed))
 
     async def datagram(self, message):
         """What comes back for one that is sealed, or should be."""
@@ -382,6 +390,28 @@ async def test_a_till_is_a_device_that_is_paired_and_one_only_and_has_no_secret(
     c = tables.credentials.c
     assert h.bank.read(lambda connection: connection.scalar(sa.select(c.digest).where(c.id == id))) is None
     assert h.bank.credential("None") is None and h.bank.credential("") is None
+
+
+def test_the_firmwares_own_oscore_asks_through_the_hub(tmp_path):
+    async def test():
+        async with House(tmp_path, f"sqlite:///{tmp_path}/tokens.db") as h:
+            h.till()
+            tap = h.bank.card().tap(1250)
+            reversal = {0: b"r" * 16, 1: tap.number, 2: 1}
+            said = [["auth", asked(tap)], ["auth", asked(tap)], ["reverse", reversal], ["nothing", {}]]
+            order = dict(zip(("secret", "salt", "recipient", "sender"), h.paired(), strict=True))
+            order |= {"port": h.hub.coap, "asked": [[path, cbor2.dumps(told).hex()] for path, told in said]}
+            process = await asyncio.create_subprocess_exec(
+                *(micropython(), "tests/till_client_target.py"),
+                cwd=ROOT, env={"MICROPYPATH": "lib:firmware:.frozen"}, stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            out, _ = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), 20)
+            sale, again, reversed, nothing = json.loads(out)
+            assert sale == again and sale[0] == codes.CHANGED and cbor2.loads(bytes.fromhex(sale[1]))[0] is True
+            assert reversed == [codes.CHANGED, cbor2.dumps({0: True, 1: 0}).hex()] and nothing[0] == codes.NOT_FOUND
+
+    run(test())
 
 
 def test_a_till_by_http_and_one_by_coap_are_two_and_do_not_share_their_idempotency_keys(tmp_path):
