@@ -1,6 +1,6 @@
 """A till's requests by the firmware's own OSCORE, for tests/host: JSON comes to its stdin. MicroPython.
 
-JSON: {"port", "secret", "salt", "sender", "recipient", "asked": [[path, hex], ...]}, of the hub and of its peer "tokens".
+JSON: {"port", "secret", "salt", "sender", "recipient", "asked": [[path, hex], ...]}; port is the hub's.
 Each is asked over a real socket, by way of the hub; with Echo where one is wanted. Prints [[code, hex], ...].
 """
 

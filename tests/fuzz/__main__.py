@@ -24,6 +24,7 @@ FUZZERS = (
     fuzz_link.fuzz_card,
     fuzz_money.fuzz_money,
     fuzz_till.fuzz_till,
+    fuzz_till.fuzz_till_sealed,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

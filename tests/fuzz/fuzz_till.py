@@ -1,12 +1,18 @@
 """What a till says through its hub, damaged: the token service answers, or says that it cannot be understood."""
 
+import asyncio
 import random
+from pathlib import Path
 from types import SimpleNamespace
 
+import aiocoap
 import cbor2
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from fuzz.mutate import mutated
 from host.tokens.taps import Card
-from tosplus.tokens import wire
+from tosplus import oscore
+from tosplus.link.secure import Credentials
+from tosplus.tokens import coap, wire
 from tosplus.tokens.authorise import Answer, Till
 from tosplus.tokens.reasons import Reason
 
@@ -23,9 +29,8 @@ def _seeds():
     return [(path, cbor2.dumps(told)) for path, told in {"/y/auth": auth, **others}.items()]
 
 
-def fuzz_till(cases, seed):
-    rng, seeds = random.Random(seed), _seeds()
-    heard = []
+def _service(heard):
+    """Takes note of what gets through to it."""
 
     def authorise(till, key, tap):
         tap.check()
@@ -36,7 +41,13 @@ def fuzz_till(cases, seed):
         heard.append(asked)
         return True
 
-    service = SimpleNamespace(authorise=authorise, once=once)
+    return SimpleNamespace(authorise=authorise, once=once)
+
+
+def fuzz_till(cases, seed):
+    rng, seeds = random.Random(seed), _seeds()
+    heard = []
+    service = _service(heard)
     for n in range(cases):
         path, data = rng.choice(seeds)
         damaged = data if n % 100 == 0 else mutated(rng, data)
@@ -46,3 +57,70 @@ def fuzz_till(cases, seed):
             continue
         assert type(answer[0]) is bool and type(answer[1]) is int
     assert heard
+
+
+class _Numbered(Credentials):
+    """Of the service, with numbers that nobody keeps, and a window that is known."""
+
+    def __init__(self, context):
+        super().__init__(context, Path(), known=True)
+
+    def _reserve(self):
+        return self._end
+
+
+class _Door(coap.Door):
+    """All in one thread."""
+
+    async def _run(self, work, *about):
+        return work(*about)
+
+
+def fuzz_till_sealed(cases, seed):
+    """Datagrams into the service's CoAP, damaged before they were sealed or after: each is answered, and nothing is
+    done that was altered on the way."""
+    asyncio.run(_fuzz_sealed(cases, random.Random(seed)))
+
+
+async def _fuzz_sealed(cases, rng):
+    ours = oscore.Context(bytes(range(16)), b"salt", b"\x00", b"kd")
+    heard, seeds, codes = [], _seeds(), set()
+    service, keys = _service(heard), _Numbered(ours)
+    service.contexts = SimpleNamespace(by=lambda kid: ("till-1", keys) if kid == ours.recipient else None)
+    service.read = lambda work: _TILL
+    door = _Door(service, heard.append)
+    for n in range(1, cases + 1):
+        path, body = rng.choice(seeds)
+        inner = aiocoap.Message(code=aiocoap.POST, payload=body, uri_path=path[1:].split("/"), content_format=60)
+        plain = b"\x02" + inner.opt.encode() + b"\xff" + body
+        inside, outside = rng.choice(((False, False), (True, False), (False, True)))
+        number = n.to_bytes(5, "big").lstrip(b"\0")
+        option, sealed = _sealed(ours, number, mutated(rng, plain) if inside else plain)
+        datagram = b"\x40\x02\0\0" + bytes([0x90 | len(option)]) + option + b"\xff" + sealed
+        before = len(heard)
+        try:
+            request = aiocoap.Message.decode(mutated(rng, datagram) if outside else datagram)
+        except (aiocoap.error.UnparsableMessage, ValueError):
+            continue  # of aiocoap's, which does not come so far
+        if not request.code.is_request():
+            continue
+        answer = await door._answer(request)
+        assert answer.code.is_response()
+        if answer.opt.oscore is None:
+            codes.add(answer.code)
+            assert len(heard) == before and (inside or outside)
+            continue
+        asked = oscore.option(request.opt.oscore)
+        said = ours.open(oscore.option(answer.opt.oscore), answer.payload, asked)
+        codes.add(aiocoap.Code(said[0]))
+        assert inside or len(heard) > before
+    assert heard and len(codes) > 5, codes
+    door.close()
+
+
+def _sealed(ours, number, plain):
+    """(value of the OSCORE option, ciphertext) of any plaintext from the other side, which aiocoap would not seal."""
+    aad = cbor2.dumps([1, [10], ours.recipient, number, b""])
+    cipher = AESCCM(ours.derive(ours.recipient, "Key", 16), tag_length=8)
+    sealed = cipher.encrypt(ours.nonce(ours.recipient, number), plain, cbor2.dumps(["Encrypt0", b"", aad]))
+    return bytes([8 | len(number)]) + number + ours.recipient, sealed

@@ -79,6 +79,10 @@ def test_what_a_till_says_through_its_hub():
     fuzz_till.fuzz_till(20000, 10)
 
 
+def test_datagrams_into_the_token_service_damaged_before_or_after_they_were_sealed():
+    fuzz_till.fuzz_till_sealed(6000, 11)
+
+
 def test_a_leak_is_seen_and_what_comes_and_goes_is_none():
     code = """
 from heap import Heap

@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from tosplus.tokens import parties
+from tosplus.tokens import parties, tables
 from tosplus.tokens.api import application
 from tosplus.tokens.operations import OPERATIONS
 
@@ -64,7 +64,7 @@ def bank(url):
 
 
 def http(bank, scope, **about):
-    add = {"operator": parties.add_operator, "till": parties.add_till, "party": parties.add_party}[scope]
+    add = getattr(parties, f"add_{scope}")
     _, secret = bank.write(lambda c, now: add(c, "test", now=now, **about))
     return Http(bank.app, secret)
 
@@ -136,6 +136,49 @@ def test_each_operation_is_for_its_scopes_and_for_nobody_without_a_credential(ba
     assert Client(bank.app, {}).get("/v1/accounts", auth=("x", "y")).status_code == 401
 
 
+def test_a_house_reads_suspends_and_resumes_and_may_nothing_else(bank, operator):
+    house, card = http(bank, "house"), bank.card()
+    bank.authorise(bank.main, "k", card.tap(700))
+    may = {"accounts", "tokens", "merchants", "ledger", "suspend", "resume", "party_statement"}
+    assert {one.name for one in OPERATIONS if "house" in one.scopes} == may
+    told = [house.get(path) for path in ("/accounts", "/tokens", "/merchants", "/ledger", "/statements/developer")]
+    assert [answer.status_code for answer in told] == [200] * 5
+    assert not any(card.number in answer.text for answer in told) and told[1].json()[0]["last"] == card.number[-4:]
+    for word, state in (("suspend", "suspended"), ("resume", "active")):
+        assert house.post(f"/tokens/{card.id}/{word}").json() == {"id": card.id, "state": state}
+    refused = []
+    for one in OPERATIONS:
+        if one.name not in may:
+            path = one.path.format(number="x", account="x", token=card.id, merchant="CAMPUS", credential="x", party="x")
+            headers = {"idempotency-key": "k", "content-type": "application/json"}
+            refused.append(house.client.request(one.method, path, headers=headers, content=b"{}").status_code)
+    assert len(refused) > 12 and set(refused) == {403}
+    for path in ("auth", "reverse", "void", "refund"):
+        headers = {"content-type": "application/cbor"}
+        assert house.client.post(f"/y/{path}", content=b"\xa0", headers=headers).status_code == 403
+    assert [line["who"][:5] for line in operator.get("/audit?limit=2").json()] == ["house", "house"]
+
+
+def test_a_till_that_is_a_device_has_no_secret_and_no_way_in_by_http(bank, operator):
+    def post(**device):
+        till = {"scope": "till", "merchant": "CAMPUS", "terminal": "T1"}
+        return operator.post("/credentials", {**till, "device": device})
+
+    assert post(id="till-1").status_code == 404
+    row = {"id": "till-1", "sealed": b"", "sent": 0, "kid": b"xy", "made_at": 0.0}
+    bank.write(lambda c, now: c.execute(tables.devices.insert().values(**row)))
+    for wrong in ({"offline_tap": 1}, {"offline_tap": 2, "offline_all": 1}, {"name": "ü" * 13}, {"country": 1000}):
+        assert post(id="till-1", **wrong).status_code == 400, wrong
+    told = post(id="till-1", name="Mensa", offline_tap=500, offline_all=2000).json()
+    assert told["id"].startswith("till-") and told["secret"] is None
+    assert post(id="till-1").status_code == 409
+    for secret in ("None", "null", "", told["id"]):
+        assert Http(bank.app, secret).post("/authorisations", {}).status_code == 401
+    assert operator.post("/credentials", {"scope": "house", "device": {"id": "till-1"}}).status_code == 400
+    assert operator.client.request("DELETE", f"/v1/credentials/{told['id']}").status_code == 200
+    assert post(id="till-1").status_code == 201
+
+
 def test_a_credential_that_was_ended_is_worth_nothing(bank, operator):
     told = operator.post("/credentials", {"scope": "party", "party": "developer"}).json()
     party, path = Http(bank.app, told["secret"]), f"/v1/credentials/{told['id']}"
@@ -149,13 +192,13 @@ def test_secrets_are_in_no_table_and_no_answer_but_one(bank, operator, url):
     told = operator.post("/credentials", {"scope": "till", "merchant": "CAMPUS", "terminal": "T9"}).json()
     card = bank.card()
     with bank._database.engine.connect() as connection:
-        tables = [
+        rows = [
             connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in ("credentials", "answers", "audit")
         ]
         luks = connection.exec_driver_sql("SELECT * FROM luks").all() + connection.exec_driver_sql(
             "SELECT * FROM imks"
         ).all()
-    everything = repr(tables) + repr(luks)
+    everything = repr(rows) + repr(luks)
     assert told["secret"] not in everything and repr(card.luk)[2:-1] not in everything
     assert card.luk.hex() not in everything and told["secret"] not in operator.get("/audit").text
 
@@ -198,7 +241,7 @@ def test_injections_into_the_database_and_headers_are_refused(bank, operator, na
     headers = {"idempotency-key": "k", "content-type": "application/json"}
     answer = operator.client.post("/v1/accounts", content=told, headers=headers)
     assert answer.status_code == 400 and "set-cookie" not in answer.headers
-    assert bank.count(parties.tables.holders) == 0
+    assert bank.count(tables.holders) == 0
 
 
 def test_bodies_are_json_and_short(bank, operator):

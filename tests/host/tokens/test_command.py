@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from tosplus.cli import cli
-from tosplus.tokens import tables, wallet
+from tosplus.link.pair import Paired
+from tosplus.tokens import tables, tills, wallet
 from tosplus.tokens.serve import Options, opened
 from tosplus.tokens.vault import VARIABLE
 
@@ -131,6 +132,49 @@ def test_wrong_words_are_told_without_a_traceback(tos, tmp_path):
     ):
         done = tos(*arguments)
         assert done.exit_code == code and told in done.stderr, (arguments, done.output)
+
+
+def test_who_may_use_it_is_said_by_credentials(tos, tmp_path):
+    ok(tos("merchant", "CAMPUS", "terms.json", "--by", "Ann", "--record", "paper 1"))
+    assert ok(tos("credential", "house")).startswith("tos_")
+    folder = tmp_path / ".tos/tokens"
+    service = opened(Options(folder))
+    service.contexts.expect("till-c0ffee", Paired(bytes(16), bytes(8), b"a", service.contexts.free_kid()))
+    till = ("credential", "till", "CAMPUS", "--terminal", "TILL-1", "--device", "till-c0ffee")
+    assert "not paired" in tos(*till).stderr
+    service.contexts.prove("till-c0ffee")
+    done = ok(tos(*till, "--name", "Mensa", "--offline-tap", "5.00", "--offline-all", "20"))
+    assert done.endswith(": till-c0ffee is TILL-1 of CAMPUS\n") and "tos_" not in done
+    id = done.split(":")[0]
+    terms = service.read(lambda c: tills.terms(c, id))
+    assert terms == {0: "CAMPUS", 1: "TILL-1  ", 2: "0978", 3: "0276", 4: "Mensa", 5: [500, 2000]}
+    service.close()
+    for arguments, code, said in (
+        (till, 1, "end that first"),
+        ((*till, "--offline-tap", "5.001"), 2, "no amount"),
+        (("credential", "house", "ann"), 2, "others none"),
+        (("credential", "house", "--device", "x"), 2, "of a till"),
+        (("credential", "till", "CAMPUS", "--terminal", "T", "--name", "x"), 2, "with --device"),
+    ):
+        done = tos(*arguments)
+        assert done.exit_code == code and said in done.stderr, (arguments, done.output)
+
+
+def test_keys_with_devices_are_under_the_newest_master_key_too_also_one_that_is_not_proven(tos, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "11" * 32)
+    service = opened(Options(tmp_path / ".tos/tokens"))
+    for id in ("till-1", "till-2"):
+        service.contexts.expect(id, Paired(bytes(16), bytes(8), b"a", service.contexts.free_kid()))
+    service.contexts.prove("till-1")
+    service.close()
+    monkeypatch.setenv(VARIABLE, f"{'11' * 32} {'22' * 32}")
+    ok(tos("rotate"))
+    monkeypatch.setenv(VARIABLE, f"{'11' * 32} {'22' * 32}")
+    service = opened(Options(tmp_path / ".tos/tokens"))
+    sealed = service.read(lambda c: c.execute(sa.select(tables.devices.c.sealed)).scalars().all())
+    assert {value[0] for value in sealed} == {2}
+    assert service.contexts.of("till-1").sender_id == service.contexts.of("till-2", unproven=True).sender_id == b"a"
+    service.close()
 
 
 def test_another_master_key_opens_nothing_and_says_so(tos, tmp_path, monkeypatch):

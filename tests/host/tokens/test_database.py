@@ -26,6 +26,24 @@ def test_a_database_that_is_there_is_taken_as_it_is(database, url):
     again.close()
 
 
+def test_what_was_there_before_a_migration_is_there_after_it(database):
+    engine = database.engine
+    with engine.begin() as connection:
+        for name in (*tables.meta.tables, "alembic_version"):
+            connection.exec_driver_sql(f'DROP TABLE "{name}"')
+    migrate(engine, "0001")
+    credential = "INSERT INTO credentials (id, scope, digest, made_at) VALUES ('%s', 'operator', 'abc', 1)"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(credential % "a")
+        connection.exec_driver_sql("INSERT INTO devices (id, sealed, sent, made_at) VALUES ('w', '', 128, 1)")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT id, digest FROM credentials").all() == [("a", "abc")]
+        assert connection.exec_driver_sql("SELECT id, sent, kid, till FROM devices").all() == [("w", 128, None, None)]
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.exec_driver_sql(credential % "b")
+
+
 def test_what_failed_left_nothing(database):
     with pytest.raises(RuntimeError), database.write() as connection:
         connection.execute(tables.reversals.insert().values(id="x", at=1.5))

@@ -139,24 +139,41 @@ class House:
         return found.code, cbor2.loads(found.payload)
 
 
-def house_test(body):
-    """For both databases."""
+def on_both(body):
+    """On both databases."""
 
     def test(tmp_path, url, monkeypatch):
-        monkeypatch.setattr(relay, "_BURST", 500.0)
-        monkeypatch.setattr(relay, "_ALL_BURST", 500.0)
+        _run(body, tmp_path, url, monkeypatch)
 
-        async def go():
-            async with House(tmp_path, url) as house:
-                await body(house)
+    return _named(test, body)
 
-        run(go())
 
+def on_one(body):
+    """Where it is not the database that matters."""
+
+    def test(tmp_path, monkeypatch):
+        _run(body, tmp_path, f"sqlite:///{tmp_path}/tokens.db", monkeypatch)
+
+    return _named(test, body)
+
+
+def _run(body, folder, url, monkeypatch):
+    monkeypatch.setattr(relay, "_BURST", 500.0)
+    monkeypatch.setattr(relay, "_ALL_BURST", 500.0)
+
+    async def test():
+        async with House(folder, url) as house:
+            await body(house)
+
+    run(test())
+
+
+def _named(test, body):
     test.__name__, test.__doc__ = body.__name__, body.__doc__
     return test
 
 
-@house_test
+@on_both
 async def test_a_sale_a_reversal_and_a_refund_through_the_hub_with_merchant_and_terminal_of_the_credential(h):
     h.till()
     card = h.bank.card()
@@ -179,7 +196,7 @@ async def test_a_sale_a_reversal_and_a_refund_through_the_hub_with_merchant_and_
     assert h.bank.has(card) == (100_000 - 600, 0)
 
 
-@house_test
+@on_one
 async def test_a_till_that_uses_the_terminal_of_another_is_declined(h):
     h.till("TILL-2")
     answer = (await h.ask("y/auth", asked(h.bank.card().tap(1250))))[1]
@@ -187,7 +204,7 @@ async def test_a_till_that_uses_the_terminal_of_another_is_declined(h):
     assert h.bank.auth(answer[4]).terminal == "TILL-2"
 
 
-@house_test
+@on_both
 async def test_a_device_that_is_no_till_and_one_whose_credential_has_ended_are_told_so(h):
     tap = asked(h.bank.card().tap(1250))
     for path in ("y/auth", "y/reverse", "y/void", "y/refund"):
@@ -201,7 +218,7 @@ async def test_a_device_that_is_no_till_and_one_whose_credential_has_ended_are_t
     assert (await h.ask("y/auth", {**tap, 0: b"3" * 16}))[0] is codes.CHANGED
 
 
-@house_test
+@on_one
 async def test_a_datagram_that_is_repeated_is_not_answered_again_and_after_a_restart_an_echo_is_wanted(h):
     h.till()
     card = h.bank.card()
@@ -223,7 +240,7 @@ async def test_a_datagram_that_is_repeated_is_not_answered_again_and_after_a_res
     assert h.bank.count(tables.auths) == 3
 
 
-@house_test
+@on_both
 async def test_no_number_is_used_twice_by_courier_till_restart_or_another_process(h):
     """Each answer has a number of its own: a second process with our database may answer the same datagram."""
     h.till()
@@ -246,7 +263,7 @@ async def test_no_number_is_used_twice_by_courier_till_restart_or_another_proces
     assert len(seen) >= 12 and len(set(seen)) == len(seen)
 
 
-@house_test
+@on_one
 async def test_what_is_malformed_or_not_there_is_refused_under_the_key(h):
     h.till()
     tap = asked(h.bank.card().tap(1250))
@@ -259,7 +276,7 @@ async def test_what_is_malformed_or_not_there_is_refused_under_the_key(h):
     assert h.bank.count(tables.auths) == 0
 
 
-@house_test
+@on_one
 async def test_who_has_not_the_key_hears_so_in_the_clear_and_nothing_is_done(h):
     h.till()
     assert (await h.ask("y/auth", asked(h.bank.card().tap(1))))[0] is codes.CHANGED
@@ -284,7 +301,7 @@ async def test_who_has_not_the_key_hears_so_in_the_clear_and_nothing_is_done(h):
     assert h.bank.count(tables.auths) == 1
 
 
-@house_test
+@on_one
 async def test_what_cannot_be_answered_now_is_said_to_and_nothing_is_lost(h):
     h.till()
     card = h.bank.card()
@@ -304,7 +321,7 @@ async def test_what_cannot_be_answered_now_is_said_to_and_nothing_is_lost(h):
     h.door._busy = 0
 
 
-@house_test
+@on_both
 async def test_a_till_is_told_who_it_is_until_it_has_answered_and_again_after_another_pairing(h):
     rider = Courier(h.bank, h.devices, lambda: h.bank.now)
 
@@ -335,7 +352,7 @@ async def test_a_till_is_told_who_it_is_until_it_has_answered_and_again_after_an
     assert len(h.terms.told) == 3
 
 
-@house_test
+@on_one
 async def test_the_card_hears_its_result_once_and_the_till_does_not_wait_for_it(h):
     h.till()
     card = h.bank.card()
@@ -362,7 +379,7 @@ async def test_the_card_hears_its_result_once_and_the_till_does_not_wait_for_it(
     assert h.result.told[1:] == [{0: 2, 1: suspended[3], 2: b"\0\x20\0\0", 3: b"\x03"}]
 
 
-@house_test
+@on_one
 async def test_a_card_that_cannot_be_reached_is_asked_once_and_the_sale_is_as_good(h):
     h.till()
     card, tried = h.bank.card(), []
@@ -378,7 +395,7 @@ async def test_a_card_that_cannot_be_reached_is_asked_once_and_the_sale_is_as_go
     assert len(tried) == 1
 
 
-@house_test
+@on_both
 async def test_a_till_is_a_device_that_is_paired_and_one_only_and_has_no_secret(h):
     with pytest.raises(Missing, match="not paired"):
         h.bank.write(lambda c, now: tills.add(c, "test", "CAMPUS", "TILL-1", tills.About("fake-2"), now))
@@ -392,35 +409,29 @@ async def test_a_till_is_a_device_that_is_paired_and_one_only_and_has_no_secret(
     assert h.bank.credential("None") is None and h.bank.credential("") is None
 
 
-def test_the_firmwares_own_oscore_asks_through_the_hub(tmp_path):
-    async def test():
-        async with House(tmp_path, f"sqlite:///{tmp_path}/tokens.db") as h:
-            h.till()
-            tap = h.bank.card().tap(1250)
-            reversal = {0: b"r" * 16, 1: tap.number, 2: 1}
-            said = [["auth", asked(tap)], ["auth", asked(tap)], ["reverse", reversal], ["nothing", {}]]
-            order = dict(zip(("secret", "salt", "recipient", "sender"), h.paired(), strict=True))
-            order |= {"port": h.hub.coap, "asked": [[path, cbor2.dumps(told).hex()] for path, told in said]}
-            process = await asyncio.create_subprocess_exec(
-                *(micropython(), "tests/till_client_target.py"),
-                cwd=ROOT, env={"MICROPYPATH": "lib:firmware:.frozen"}, stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            out, _ = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), 20)
-            sale, again, reversed, nothing = json.loads(out)
-            assert sale == again and sale[0] == codes.CHANGED and cbor2.loads(bytes.fromhex(sale[1]))[0] is True
-            assert reversed == [codes.CHANGED, cbor2.dumps({0: True, 1: 0}).hex()] and nothing[0] == codes.NOT_FOUND
-
-    run(test())
+@on_one
+async def test_the_firmwares_own_oscore_asks_through_the_hub(h):
+    h.till()
+    tap = h.bank.card().tap(1250)
+    reversal = {0: b"r" * 16, 1: tap.number, 2: 1}
+    said = [["auth", asked(tap)], ["auth", asked(tap)], ["reverse", reversal], ["nothing", {}]]
+    order = dict(zip(("secret", "salt", "recipient", "sender"), h.paired(), strict=True))
+    order |= {"port": h.hub.coap, "asked": [[path, cbor2.dumps(told).hex()] for path, told in said]}
+    process = await asyncio.create_subprocess_exec(
+        *(micropython(), "tests/till_client_target.py"),
+        cwd=ROOT, env={"MICROPYPATH": "lib:firmware:.frozen"}, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), 20)
+    sale, again, reversed, nothing = json.loads(out)
+    assert sale == again and sale[0] == codes.CHANGED and cbor2.loads(bytes.fromhex(sale[1]))[0] is True
+    assert reversed == [codes.CHANGED, cbor2.dumps({0: True, 1: 0}).hex()] and nothing[0] == codes.NOT_FOUND
 
 
-def test_a_till_by_http_and_one_by_coap_are_two_and_do_not_share_their_idempotency_keys(tmp_path):
-    async def test():
-        async with House(tmp_path, f"sqlite:///{tmp_path}/tokens.db") as h:
-            h.till()
-            other, card = h.bank.till(), h.bank.card()
-            tap = card.tap(1250)
-            first = cbor2.loads(wire.answer(h.bank, other, "/y/auth", cbor2.dumps(asked(tap))))
-            assert first[0] and (await h.ask("y/auth", asked(tap)))[1][1] == 7
-
-    run(test())
+@on_one
+async def test_a_till_by_http_and_one_by_coap_are_two_and_do_not_share_their_idempotency_keys(h):
+    h.till()
+    other, card = h.bank.till(), h.bank.card()
+    tap = card.tap(1250)
+    first = cbor2.loads(wire.answer(h.bank, other, "/y/auth", cbor2.dumps(asked(tap))))
+    assert first[0] and (await h.ask("y/auth", asked(tap)))[1][1] == 7

@@ -40,8 +40,8 @@ def credential(
     is_named = scope in ("till", "party")
     if (name is None) == is_named or (terminal is None) == (scope == "till"):
         raise click.UsageError("a till has a merchant's name and --terminal, a party its own name, others none")
-    if device is None and (receipt or country or offline_tap or offline_all):
-        raise click.UsageError("--name, --country and --offline-... are of a till with --device")
+    if ((receipt or country or offline_tap or offline_all) and device is None) or (device and scope != "till"):
+        raise click.UsageError("--device is of a till; --name, --country and --offline-... are of one with --device")
     from ..tokens import money, parties, tills
 
     def work(connection: Any, now: float) -> tuple[str, str | None]:

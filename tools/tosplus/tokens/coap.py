@@ -58,8 +58,10 @@ class Door(interfaces.Resource):
         if request.opt.oscore is None or request.code not in (codes.POST, codes.FETCH):
             return _refused(codes.UNAUTHORIZED, "this service hears who is paired with it")
         try:
-            kid = oscore.verify_start(request).get(oscore.COSE_KID, b"")
-            found = await self._run(self._service.contexts.by, kid)
+            about = oscore.verify_start(request)
+            if oscore.COSE_COUNTERSIGNATURE0 in about:
+                return _refused(codes.BAD_OPTION, "no group")  # which aiocoap would take this context for
+            found = await self._run(self._service.contexts.by, about.get(oscore.COSE_KID, b""))
             if found is None:
                 return _refused(codes.UNAUTHORIZED, "Security context not found")
             device, context = found
@@ -70,7 +72,7 @@ class Door(interfaces.Resource):
             return _refused(codes.UNAUTHORIZED, "Replay detected")
         except oscore.DecodeError:
             return _refused(codes.BAD_OPTION, "Failed to decode COSE")
-        except (oscore.ProtectionInvalid, error.Error):
+        except (error.Error, ValueError, LookupError):  # what was sealed may be no message, too
             return _refused(codes.BAD_REQUEST, "Decryption failed")
         except (sa.exc.SQLAlchemyError, HostError):
             return _refused(codes.SERVICE_UNAVAILABLE, "not now")
