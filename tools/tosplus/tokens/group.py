@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -9,6 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 _MOST = 200
+_MOMENT_S = 0.0005
 
 
 class Group(Generic[T, R]):
@@ -18,6 +20,7 @@ class Group(Generic[T, R]):
     def __init__(self, commit: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._commit = commit
         self._queue: queue.SimpleQueue[tuple[T, Future[R]] | None] = queue.SimpleQueue()
+        self._due = 1  # those who were answered last, and those who waited then
         self._thread = threading.Thread(target=self._run, name="group commit", daemon=True)
         self._thread.start()
 
@@ -34,16 +37,22 @@ class Group(Generic[T, R]):
     def _run(self) -> None:
         going = True
         while going:
-            waiting = [self._queue.get()]
-            while waiting[-1] is not None and len(waiting) < _MOST:
-                try:
-                    waiting.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            waiting = self._gathered()
             batch = [each for each in waiting if each is not None]
             going = len(batch) == len(waiting)
             if batch:
                 self._together(batch)
+
+    def _gathered(self) -> "list[tuple[T, Future[R]] | None]":
+        """Those who wait, and for a moment those who may be back with their next: so many as are due."""
+        waiting, until = [self._queue.get()], time.monotonic() + _MOMENT_S
+        while waiting[-1] is not None and len(waiting) < _MOST:
+            left = until - time.monotonic() if len(waiting) < self._due else 0
+            try:
+                waiting.append(self._queue.get(left > 0, max(left, 0)))
+            except queue.Empty:
+                break
+        return waiting
 
     def _together(self, batch: "list[tuple[T, Future[R]]]") -> None:
         try:
@@ -55,5 +64,6 @@ class Group(Generic[T, R]):
             for each in batch:
                 self._together([each])
             return
+        self._due = len(batch) + self._queue.qsize()
         for (_, future), result in zip(batch, results, strict=True):
             future.set_result(result)
