@@ -96,6 +96,20 @@ MUTANTS = [
         HERE + "test_api.py::test_each_operation_is_for_its_scopes_and_for_nobody_without_a_credential[sqlite]",
         "        if who.scope not in one.scopes:\n", "        if False:\n",
     ),
+    Mutant(
+        "all of a day's taps are an hour's", CODE + "reading.py",
+        AUTH + "test_limits_of_a_tap_a_day_and_an_hour[sqlite]",
+        ".filter(_a.at > _HOUR)", "",
+    ),
+    Mutant(
+        "who is alone waits for others", CODE + "group.py", HERE + "test_group.py::test_who_is_alone_waits_for_nobody",
+        "if len(waiting) < self._due else 0", "",
+    ),
+    Mutant(
+        "each transaction is begun with whoever is there", CODE + "group.py",
+        HERE + "test_group.py::test_those_who_were_answered_share_the_next_transaction_with_those_who_wait",
+        "        self._due = len(batch) + self._queue.qsize()\n", "",
+    ),
 ]  # fmt: skip
 
 

@@ -5,13 +5,12 @@ The token's row is locked first, then its holder's: whatever else acts on one of
 
 import hashlib
 import secrets
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from . import ledger, reading, state, tables
+from . import ledger, reading, state
 from .crypto import Keys, response_mac, right
 from .money import BY_NUMBER
 from .reasons import Reason
@@ -96,13 +95,12 @@ class Batch:
         self._connection, self._keys, self._now = connection, keys, now
         numbers = sorted({one.tap.number for one in asked})
         self._tokens = {row.number: row for row in self._rows(reading.TOKENS, numbers)}
-        luks = self._rows(reading.LUKS, numbers, more=sorted({one.tap.ki for one in asked}))
+        luks = self._rows(reading.LUKS, numbers, kis=sorted({one.tap.ki for one in asked}))
         self._luks = {(row.number, row.ki): _Luk(row) for row in luks}
         earlier = self._rows(reading.EARLIER, [one.request for one in asked])
         self._earlier = {row.request: (row.digest, _answer(row)) for row in earlier}
-        self._spent: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-        for row in self._rows(reading.SPENT, numbers, more=now - _DAY_S):
-            self._spent[row.number].append((row.at, row.amount))
+        spent = self._rows(reading.SPENT, numbers, day=now - _DAY_S, hour=now - _HOUR_S)
+        self._spent = {row.number: (row.amount, row.taps) for row in spent}
         holders = sorted({token.holder for token in self._tokens.values()})
         self._holders = {row.id: row for row in self._rows(reading.HOLDERS, holders)}
         self._held: dict[str, int] = {}
@@ -117,14 +115,11 @@ class Batch:
         self._audit: list[dict[str, Any]] = []
 
     def answer(self, asked: Asked) -> Answer | Conflict:
-        earlier = self._earlier.get(asked.request)
-        if earlier is not None:
-            digest, answer = earlier
-            return answer if digest == asked.digest else Conflict(asked.request)
-        sk, reason = self._decide(asked)
-        answer = self._done(asked, reason, sk)
-        self._earlier[asked.request] = (asked.digest, answer)
-        return answer
+        request, digest = asked.request, asked.digest
+        earlier = self._earlier.get(request)
+        if earlier is None:
+            self._earlier[request] = earlier = digest, self._done(asked, digest, *self._decide(asked))
+        return earlier[1] if earlier[0] == digest else Conflict(request)
 
     def _decide(self, asked: Asked) -> tuple[bytes | None, Reason]:
         """-> the key of the tap when its cryptogram is right, and what comes of it."""
@@ -150,7 +145,7 @@ class Batch:
         tap, till = asked.tap, asked.till
         holder, merchant = self._holders[token.holder], self._merchants.get(till.merchant)
         currency = BY_NUMBER.get(tap.currency)
-        spent = self._spent[tap.number]
+        spent, taps = self._spent.get(tap.number, (0, 0))
         if token.state == state.REVOKED:
             return Reason.REVOKED
         if token.state == state.SUSPENDED:
@@ -167,15 +162,15 @@ class Batch:
             return Reason.CURRENCY
         if tap.amount > token.check_above and not tap.checked:
             return Reason.CHECK
-        if not 0 < tap.amount <= token.tap_most or tap.amount + sum(n for _, n in spent) > token.day_most:
+        if not 0 < tap.amount <= token.tap_most or tap.amount + spent > token.day_most:
             return Reason.AMOUNT
-        if sum(at > now - _HOUR_S for at, _ in spent) >= token.hour_most:
+        if taps >= token.hour_most:
             return Reason.OFTEN
         if holder.posted + self._held.get(holder.id, holder.held) - tap.amount < -holder.credit:
             return Reason.ACCOUNT
         return Reason.APPROVED
 
-    def _done(self, asked: Asked, reason: Reason, sk: bytes | None) -> Answer:
+    def _done(self, asked: Asked, digest: str, sk: bytes | None, reason: Reason) -> Answer:
         tap, till, now = asked.tap, asked.till, self._now
         csu = _CSU_BLOCKED if reason in _BLOCKED else _CSU_DECLINED if reason else _CSU_APPROVED
         mac = response_mac(sk, tap.ac, csu, bytes([reason])) if sk else None
@@ -191,10 +186,11 @@ class Batch:
         else:
             assert token is not None
             self._hold(answer.number, token.holder, till.merchant, currency, tap.amount)
-            self._spent[tap.number].append((now, tap.amount))
+            spent, taps = self._spent.get(tap.number, (0, 0))
+            self._spent[tap.number] = spent + tap.amount, taps + 1
         self._auths.append(
             {
-                "id": answer.number, "request": asked.request, "digest": asked.digest, "number": tap.number,
+                "id": answer.number, "request": asked.request, "digest": digest, "number": tap.number,
                 "ki": tap.ki, "atc": tap.counter, "counted": counted, "merchant": till.merchant,
                 "terminal": till.terminal, "holder": token.holder if token else None,
                 "terms": merchant.terms if merchant else None, "currency": currency, "amount": tap.amount, "at": now,
@@ -228,10 +224,10 @@ class Batch:
         self._many(reading.BEGIN, self._begun)
         self._many(reading.SPEND, [luk.row() for luk in self._luks.values() if luk.changed])
         self._many(reading.HOLD, [{"b_id": id, "b_held": held} for id, held in sorted(self._held.items())])
-        self._many(tables.auths.insert(), self._auths)
-        self._many(tables.transfers.insert(), self._transfers)
-        self._many(tables.postings.insert(), self._postings)
-        self._many(tables.audit.insert(), self._audit)
+        self._many(reading.AUTHS, self._auths)
+        self._many(reading.TRANSFERS, self._transfers)
+        self._many(reading.POSTINGS, self._postings)
+        self._many(reading.AUDIT, self._audit)
 
     def _rows(self, query: sa.Executable, among: Sequence[str], **more: Any) -> Iterable[Any]:
         return self._connection.execute(query, {"among": among, **more}).all() if among else ()

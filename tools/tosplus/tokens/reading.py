@@ -1,24 +1,30 @@
-"""What authorisations read, lock and change: the statements, made once. `among` and `more` are what is looked for."""
+"""What authorisations read, lock and change: the statements, made once. `among`: what is looked for."""
 
 import sqlalchemy as sa
 
 from . import state, tables
+from .among import among
 
 _t, _k, _a, _h = tables.tokens.c, tables.luks.c, tables.auths.c, tables.holders.c
 _r, _m = tables.reversals.c, tables.merchants.c
-_AMONG: sa.BindParameter[list[str]] = sa.bindparam("among", expanding=True)
-_MORE: sa.BindParameter[float] = sa.bindparam("more")
-_KIS: sa.BindParameter[list[int]] = sa.bindparam("more", expanding=True)
+_DAY: sa.BindParameter[float] = sa.bindparam("day")
+_HOUR: sa.BindParameter[float] = sa.bindparam("hour")
 
-TOKENS = sa.select(tables.tokens).where(_t.number.in_(_AMONG)).order_by(_t.number).with_for_update()
-LUKS = sa.select(tables.luks).where(_k.number.in_(_AMONG), sa.or_(_k.ki.in_(_KIS), _k.state != state.RETIRED))
-EARLIER = sa.select(tables.auths).where(_a.request.in_(_AMONG))
-SPENT = sa.select(_a.number, _a.at, _a.amount).where(
-    _a.number.in_(_AMONG), _a.at > _MORE, _a.state.in_((state.HELD, state.CAPTURED))
+TOKENS = sa.select(tables.tokens).where(among(_t.number, "among")).order_by(_t.number).with_for_update()
+LUKS = sa.select(tables.luks).where(among(_k.number, "among"), sa.or_(among(_k.ki, "kis"), _k.state != state.RETIRED))
+EARLIER = sa.select(tables.auths).where(among(_a.request, "among"))
+SPENT = (
+    sa.select(
+        _a.number,
+        sa.cast(sa.func.sum(_a.amount), sa.BigInteger).label("amount"),
+        sa.func.count().filter(_a.at > _HOUR).label("taps"),
+    )
+    .where(among(_a.number, "among"), _a.at > _DAY, sa.or_(_a.state == state.HELD, _a.state == state.CAPTURED))
+    .group_by(_a.number)
 )
-HOLDERS = sa.select(tables.holders).where(_h.id.in_(_AMONG)).order_by(_h.id).with_for_update()
-REVERSALS = sa.select(tables.reversals).where(_r.id.in_(_AMONG))
-MERCHANTS = sa.select(tables.merchants).where(_m.id.in_(_AMONG))
+HOLDERS = sa.select(tables.holders).where(among(_h.id, "among")).order_by(_h.id).with_for_update()
+REVERSALS = sa.select(tables.reversals).where(among(_r.id, "among"))
+MERCHANTS = sa.select(tables.merchants).where(among(_m.id, "among"))
 
 BEGIN = (
     tables.tokens.update()
@@ -31,3 +37,5 @@ SPEND = (
     .values(**{name: sa.bindparam(name) for name in ("state", "accepted", "used", "last")})
 )
 HOLD = tables.holders.update().where(_h.id == sa.bindparam("b_id")).values(held=sa.bindparam("b_held"))
+AUTHS, TRANSFERS = tables.auths.insert(), tables.transfers.insert()
+POSTINGS, AUDIT = tables.postings.insert(), tables.audit.insert()
