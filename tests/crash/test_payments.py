@@ -1,5 +1,7 @@
-"""What a token service has answered survives: kill -9, a crash between posting and answer, and a look at its syncs."""
+"""What a token service has answered survives: kill -9, a crash between posting and answer, a full disk; and a look at
+its syncs."""
 
+import json
 import os
 import re
 import shutil
@@ -63,39 +65,70 @@ def synced(trace):
     return answers, early
 
 
-def traced(tmp_path, tools=()):
+def traced(tmp_path, database, tools=()):
     """The calls of one writer that is alone. tools: a folder with a tosplus of its own."""
     strace = peers.need("strace")
     out = tmp_path / "trace"
-    command = [strace, "-f", "-y", "-s", "64", "-o", out, "-e", "trace=pwrite64,write,fdatasync,fsync"]
-    command += [sys.executable, "-m", "crash.payments_target", f"sqlite:///{tmp_path}/t.db", "1"]
+    command = [strace, "-f", "--seccomp-bpf", "-y", "-s", "64", "-o", out]
+    command += ["-e", "trace=pwrite64,write,fdatasync,fsync,sendto"]
+    command += [sys.executable, "-m", "crash.payments_target", database, "1"]
     about = {**os.environ, "PYTHONPATH": os.pathsep.join([*tools, *sys.path])}
-    done = subprocess.run(command, env=about, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, env=about, capture_output=True, text=True, timeout=150)
     if "ptrace" in done.stderr:
         pytest.skip("this machine lets nobody trace")
     assert done.returncode == 0, done.stderr
     return out.read_text()
 
 
+def without(tmp_path, sync, instead):
+    """A copy of the tools that says something else to its database."""
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    path = tmp_path / "tools/tosplus/tokens/database.py"
+    text = path.read_text()
+    assert text.count(sync) == 1
+    path.write_text(text.replace(sync, instead))
+    return [str(tmp_path / "tools")]
+
+
 def test_each_answer_leaves_after_the_sync_of_what_it_says(tmp_path):
-    answers, early = synced(traced(tmp_path))
-    assert (answers, early) == (30, 0)
+    assert synced(traced(tmp_path, f"sqlite:///{tmp_path}/t.db")) == (30, 0)
 
 
 @pytest.mark.parametrize("mode", ["OFF", "NORMAL"])
 def test_the_trace_shows_a_service_that_does_not_sync(tmp_path, mode):
-    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    path = tmp_path / "tools/tosplus/tokens/database.py"
-    text = path.read_text()
-    assert text.count("synchronous=FULL") == 1
-    path.write_text(text.replace("synchronous=FULL", f"synchronous={mode}"))
-    answers, early = synced(traced(tmp_path, [str(tmp_path / "tools")]))
+    tools = without(tmp_path, "synchronous=FULL", f"synchronous={mode}")
+    answers, early = synced(traced(tmp_path, f"sqlite:///{tmp_path}/t.db", tools))
     assert answers == 30 and early > 20
 
 
-def test_postgresql_syncs_each_commit(request):
-    database = Database(request.getfixturevalue("postgres"))
+def test_postgresql_keeps_what_it_has_synced(postgres):
+    database = Database(postgres)
     with database.engine.connect() as connection:
         found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("synchronous_commit", "fsync")]
     assert found == ["on", "on"]
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("tmpfs", "database or disk is full"), ("limit", "disk I/O error")], ids=("tmpfs", "limit")
+)
+def test_on_a_full_disk_taps_are_refused_and_nothing_is_lost_and_it_goes_on_when_there_is_room(tmp_path, how, words):
+    own = [] if how == "limit" else mounting()
+    command = [*own, sys.executable, "-m", "crash.full_target", how, str(tmp_path)]
+    about = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=about, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found.pop("answered") > 20 and found.pop("refused") > 3
+    why = f"the database takes nothing now: {words}"
+    then = {"refused_then": 0, "lost": 0, "captured": True}
+    assert found == {"why": [why], "logged": True, "settled": False, **then}
+
+
+def mounting():
+    """What gives a command file systems of its own."""
+    for options in (["--mount"], ["--mount", "--user", "--map-root-user"]):
+        command = ["unshare", *options]
+        if not subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode:
+            return command
+    pytest.skip("this machine lets nobody mount")

@@ -7,6 +7,7 @@ import pytest
 from tosplus.tokens import parties, sales, tables, wallet
 from tosplus.tokens.authorise import Till
 from tosplus.tokens.reasons import Reason
+from tosplus.tokens.rows import Refused
 from tosplus.tokens.service import Repeated
 
 from .bank import GENEROUS, START, TERMS, Bank
@@ -275,6 +276,32 @@ def test_a_reversal_races_its_authorisation_and_nothing_stays_held(bank):
             reversed_, answer = pool.submit(reversing), pool.submit(asking)
             assert answer.result().approved == reversed_.result()
     assert bank.has(card)[1] == 0
+
+
+def test_a_suspension_races_a_replenishment_and_no_key_pays_afterwards(bank):
+    for _ in range(8):
+        card, start = bank.card(), threading.Barrier(2)
+        found = bank.offer(card)
+
+        def suspending(card=card, start=start):
+            start.wait()
+            bank.write(lambda c, now: wallet.suspend(c, "test", card.id, now))
+
+        def replenishing(card=card, start=start, found=found):
+            start.wait()
+            bank.write(lambda c, now: wallet.delivered(c, card.id, found.ki, now))
+            bank.write(lambda c, now: wallet.confirmed(c, card.id, found.ki, card.atc, now))
+
+        with ThreadPoolExecutor(2) as pool:
+            suspended, replenished = pool.submit(suspending), pool.submit(replenishing)
+            suspended.result()
+            came_first = not isinstance(replenished.exception(), Refused)
+        assert asked(bank, card.tap(1), f"{card.id} old").reason is Reason.SUSPENDED
+        card.luk, card.ki = found.luk, found.ki
+        new = asked(bank, card.tap(1), f"{card.id} new").reason
+        assert new is (Reason.SUSPENDED if came_first else Reason.CRYPTOGRAM)
+        bank.write(lambda c, now, card=card: wallet.resume(c, "test", card.id, now))
+        assert asked(bank, card.tap(1), f"{card.id} on").approved is came_first
 
 
 def test_words_of_the_database_are_data_whatever_they_say(bank):

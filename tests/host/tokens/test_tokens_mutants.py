@@ -97,6 +97,16 @@ MUTANTS = [
         "        if who.scope not in one.scopes:\n", "        if False:\n",
     ),
     Mutant(
+        "a full disk is a fault of the service's own", CODE + "service.py",
+        HERE + "test_api.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
+        "raise Unavailable(why) from None", "raise",
+    ),
+    Mutant(
+        "nobody writes down that the disk is full", CODE + "service.py",
+        HERE + "test_api.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
+        "_log.error(why)", "pass",
+    ),
+    Mutant(
         "all of a day's taps are an hour's", CODE + "reading.py",
         AUTH + "test_limits_of_a_tap_a_day_and_an_hour[sqlite]",
         ".filter(_a.at > _HOUR)", "",

@@ -19,7 +19,7 @@ from . import openapi, wire
 from .operations import OPERATIONS, Call, Forbidden, Operation
 from .parties import Credential
 from .rows import Missing, Refused
-from .service import Repeated, Service
+from .service import Repeated, Service, Unavailable
 from .shares import BadTerms
 from .tap import BadTap
 
@@ -92,6 +92,8 @@ async def _run(work: Callable[[], Any]) -> Any:
         raise HTTPException(409, str(e)) from None
     except Repeated as e:
         raise HTTPException(422, str(e)) from None
+    except Unavailable as e:
+        raise HTTPException(503, str(e)) from None
     except Forbidden:
         raise HTTPException(403, "not with this credential") from None
     except (BadTap, BadTerms, UsageFault, ValueError) as e:

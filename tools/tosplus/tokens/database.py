@@ -16,6 +16,13 @@ _BUSY_MS = 20_000
 _QUIET: dict[str, Any] = {"hide_parameters": True}  # an error is logged, and they have numbers of tokens
 
 
+def is_full(error: sa.exc.DBAPIError) -> bool:
+    """Whether there was no room for it."""
+    if getattr(error.orig, "sqlstate", None) == "53100":  # PostgreSQL's disk_full
+        return True
+    return str(error.orig) in ("database or disk is full", "disk I/O error")  # SQLite's; the other one by a quota
+
+
 class Database:
     """url: sqlite:///FILE or postgresql://... ; the newest tables are made, or migrated to."""
 

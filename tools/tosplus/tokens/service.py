@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -16,18 +17,23 @@ from .authorise import Answer, Asked, Conflict, Till
 from .clock import Clock
 from .contexts import Contexts
 from .crypto import Keys
-from .database import Database
+from .database import Database, is_full
 from .group import Group
 from .rows import Refused, audit
 from .tap import Tap
 from .vault import Vault
 
 R = TypeVar("R")
+_log = logging.getLogger(__name__)
 _TRIES = 5  # of a transaction that ran into another process's
 
 
 class Repeated(HostError):
     """An idempotency key that belongs to another request."""
+
+
+class Unavailable(HostError):
+    """The database takes nothing now. Nothing was done, and the same may be asked again."""
 
 
 class Service:
@@ -61,15 +67,21 @@ class Service:
     # Everything else
 
     def write(self, work: Callable[[sa.Connection, float], R]) -> R:
-        """work(connection, now) in one transaction; once more when another process was in its way."""
+        """work(connection, now) in one transaction; once more when another process was in its way. Raises what work
+        raises, Unavailable."""
         for tried in range(_TRIES):
             now = self.clock.now()
             try:
                 with self._database.write() as connection:
                     return work(connection, now)
-            except (sa.exc.IntegrityError, sa.exc.OperationalError):
+            except sa.exc.IntegrityError:
                 if tried == _TRIES - 1:
                     raise
+            except sa.exc.OperationalError as e:
+                if tried == _TRIES - 1 or is_full(e):
+                    why = f"the database takes nothing now: {e.orig}"
+                    _log.error(why)
+                    raise Unavailable(why) from None
             time.sleep(secrets.randbelow(1 + 10 * 2**tried) / 1000)
         raise AssertionError
 
