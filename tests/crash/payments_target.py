@@ -1,13 +1,16 @@
 """Eight writers of a token service, until somebody kills this process: `python -m crash.payments_target URL WRITERS`.
+With "postgresql" for URL the server is a child of this process.
 
 Each line that it says is JSON: ["asked", key, till, tap], and when the answer has come ["answered", key, number]. Its
 authorisations are random in nothing but their order; some are voided, settled and refunded beside.
 """
 
+import contextlib
 import json
 import sys
 import threading
 
+import postgres
 from host.tokens.bank import TERMS, Bank
 from tosplus.tokens import parties, sales
 from tosplus.tokens.rows import Missing, Refused
@@ -62,4 +65,6 @@ def main(url, writers):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    own = postgres.running() if sys.argv[1] == "postgresql" else contextlib.nullcontext(sys.argv[1])
+    with own as url:
+        main(url, int(sys.argv[2]))

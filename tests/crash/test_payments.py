@@ -65,6 +65,22 @@ def synced(trace):
     return answers, early
 
 
+def synced_by_postgresql(trace):
+    """The same of a server and its one client: it syncs its log after it was told to commit."""
+    answers = early = 0
+    committing = is_synced = False
+    for line in trace.splitlines():
+        if "sendto(" in line and "COMMIT" in line and not committing:
+            committing, is_synced = True, False
+        elif "fdatasync(" in line and "/pg_wal/" in line:
+            is_synced = True
+        elif "write(" in line and '[\\"answered\\"' in line:
+            answers += 1
+            early += not (committing and is_synced)
+            committing = is_synced = False
+    return answers, early
+
+
 def traced(tmp_path, database, tools=()):
     """The calls of one writer that is alone. tools: a folder with a tosplus of its own."""
     strace = peers.need("strace")
@@ -98,6 +114,18 @@ def test_each_answer_leaves_after_the_sync_of_what_it_says(tmp_path):
 def test_the_trace_shows_a_service_that_does_not_sync(tmp_path, mode):
     tools = without(tmp_path, "synchronous=FULL", f"synchronous={mode}")
     answers, early = synced(traced(tmp_path, f"sqlite:///{tmp_path}/t.db", tools))
+    assert answers == 30 and early > 20
+
+
+@pytest.mark.timeout(180)
+def test_each_answer_leaves_after_postgresql_has_synced_what_it_says(tmp_path, postgres):
+    assert synced_by_postgresql(traced(tmp_path, "postgresql")) == (30, 0)
+
+
+@pytest.mark.timeout(180)
+def test_the_trace_shows_a_postgresql_that_was_not_told_to_sync(tmp_path, postgres):
+    tools = without(tmp_path, "synchronous_commit = on", "synchronous_commit = off")
+    answers, early = synced_by_postgresql(traced(tmp_path, "postgresql", tools))
     assert answers == 30 and early > 20
 
 
