@@ -16,6 +16,22 @@ def test_the_migrations_make_what_the_code_expects(database):
         assert compare_metadata(MigrationContext.configure(connection), tables.meta) == []
 
 
+def test_a_database_of_the_first_version_is_migrated_with_what_it_has(url):
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        for table in [*tables.meta.sorted_tables, sa.Table("alembic_version", sa.MetaData())]:
+            connection.execute(sa.schema.DropTable(table, if_exists=True))
+    migrate(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO reversals (id, at) VALUES ('x', 1.5)"))
+    engine.dispose()
+    made = Database(url)
+    with made.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.meta) == []
+        assert connection.execute(sa.select(tables.reversals)).all() == [("x", 1.5)]
+    made.close()
+
+
 def test_a_database_that_is_there_is_taken_as_it_is(database, url):
     with database.write() as connection:
         connection.execute(tables.reversals.insert().values(id="x", at=1.5))

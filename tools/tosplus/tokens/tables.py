@@ -103,12 +103,10 @@ reversals = sa.Table("reversals", meta, _key("id"), _time("at"))
 
 transfers = sa.Table(
     "transfers", meta, _key("id"), _text("kind"), _time("at"), _text("auth", null=True), _text("note"),
-    sa.Index("transfers_by_auth", "auth"),
 )  # fmt: skip
 postings = sa.Table(
     "postings", meta, _key("transfer"), sa.Column("line", sa.Integer, primary_key=True), _text("account"),
     _text("currency"), _text("layer"), _number("amount"),
-    sa.Index("postings_by_account", "account"),
 )  # fmt: skip
 
 # A merchant's income under one version of terms, in one currency; net: after so many lines.
