@@ -1,6 +1,9 @@
 """TOS_TILL: an ESP32 on a counter: a keypad of twelve keys, PN532, a display for the customer."""
 
+import asyncio
+
 import machine
+from tos import drop, load
 from tos.drivers.keypad import Keys
 from tos.drivers.ssd1306 import Display
 from tos.ports import esp32
@@ -42,17 +45,30 @@ def _display():
     return Display(machine.I2C(0, sda=sda, scl=scl, freq=400000))
 
 
-def _nfc():
-    from tos.ports.esp32.nfc import Nfc
+class _Nfc:
+    """The driver of the PN532 is there while a card is looked for: at rest the till has no room for it."""
 
-    return Nfc(1, OUT["nfc_tx"], IN["nfc_rx"])
+    def __init__(self):
+        self.lock = asyncio.Lock()
+        self._nfc = None
+
+    def __getattr__(self, name):
+        if self._nfc is None:
+            self._nfc = load("ports.esp32.nfc").Nfc(1, OUT["nfc_tx"], IN["nfc_rx"])
+        return getattr(self._nfc, name)
+
+    def end(self):
+        if self._nfc is not None:
+            self._nfc.end()
+            self._nfc = None
+            drop("tos.ports.esp32.nfc", "tos.drivers.pn532", "tos.drivers.pn532_bus", "toscore.pn532")
 
 
 features = {
     "keys": _keys,
     "display": _display,
     "button": lambda: esp32.Button(IN["button"]),
-    "nfc": _nfc,
+    "nfc": _Nfc,
 }
 
 pairing = "button"

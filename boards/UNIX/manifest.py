@@ -3,6 +3,7 @@ include("../../firmware/manifests/ble.py")
 include("../../firmware/manifests/nfc.py")
 include("../../firmware/manifests/pay.py")
 include("../../firmware/manifests/tag.py")
+include("../../firmware/manifests/till.py")
 package(
     "tos",
     (

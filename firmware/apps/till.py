@@ -1,8 +1,9 @@
-"""Till: an amount, typed on its keys or written over the link, and a line of text for the customer."""
+"""Till: an amount, typed on its keys or written over the link; a tap pays it. Two lines of text for the customer."""
 
 from tos import App
+from tos.till import Till
 
-app = App("till", needs=("keys", "display"))
+app = App("till", needs=("keys", "display", "nfc"))
 app.event("entered", options=("ok",), device_class="button")
 
 
@@ -21,13 +22,13 @@ class Keypad:
     async def run(self, app):
         while True:
             key = app.dev.keys()
-            if key == "ok":
-                app.emit("entered", key)
-            elif key == "clear":
-                app.set("amount", 0)
-            elif key and key.isdigit() and app.get("amount") < 100000:
-                app.set("amount", app.get("amount") * 10 + int(key))
+            if key:
+                till.press(key)
+                if key == "ok":
+                    app.emit("entered", key)
             await app.clock.sleep_ms(50)
 
 
 app.use(Keypad())
+# Last, so that what was declared before keeps its place.
+till = app.use(Till(amount="amount", screen="text"))

@@ -46,7 +46,7 @@ class App:
     """
 
     pads = None  # see pad.py; only in a product that listens to them
-    pay = None  # see pay.py; only in a product that pays
+    pay = None  # see pay.py and till.py; only in a product that pays, or is paid
 
     def __init__(self, name, needs=(), version="0.1.0"):
         self.name = name

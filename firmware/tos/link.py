@@ -3,7 +3,7 @@
 import asyncio
 
 from micropython import const
-from tos import drop
+from tos import drop, load
 from tos.bodies import Bodies
 from tos.ports import DATAGRAM_B
 from toscore import cbor_viper as cbor
@@ -170,9 +170,7 @@ class Link:
         if self._app.pairing is not None and path[:2] in ("p", "p/", "r"):
             return self._app.pairing.route(peer, code, token, path, options, payload, seal)
         if self._app.pay is not None and path[:2] == "y/":
-            from tos.pay_link import route
-
-            return route(self._app.pay, code, path, options, payload, seal)
+            return load(self._app.pay.link).route(self._app.pay, code, path, options, payload, seal)
         if path == "d" and code == coap.POST:
             from tos.identify import begin
 

@@ -43,11 +43,11 @@ class Pay:
     """
 
     core = b",</y/token>;ct=60"  # in the list of resources
+    link = "pay_link"  # answers for /y
 
     def __init__(self, limit=2500, currency=978, screen=None, buzz=None):
         self._first_limit = limit
-        self._screen = screen
-        self._buzz = buzz
+        self._screen, self._buzz = screen, buzz
         self.currency = bytes((currency // 100, currency % 100 // 10 << 4 | currency % 10))
         self._until = self._checked_at = self._buzzing = None
         self._given = None  # what the tap that is not over has given; _NOTED once it is in the list

@@ -13,7 +13,7 @@ _RESET_FAILED = const(415)
 
 _MARK = "reset"  # which the app looks for at each start
 _KEYS = ("pairing",) + tuple(["peer%d" % n for n in range(8)] + ["pay", "pay_next", "pay_pin", "pay_tries"])
-_FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec", "/pay.rec")
+_FILES = ("/config.rec", "/state.rec", "/rules.rec", "/commands.rec", "/pay.rec", "/till.rec", "/sales.rec")
 
 
 def order(app):

@@ -11,6 +11,7 @@ AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
 NETWORKS = {"networks": [["home", "right one"]]}
 NEVER = "no"
 NO_RADIO = {"tos.ble"}  # a simulated device has one for BLE only where a test gives it one
+FOLDERS = {"tos.drivers"}
 ASKED = {"toscore.mdns"}  # whoever else is on this machine may ask for it; tests/device/test_announce.py sees it go
 
 
@@ -18,7 +19,7 @@ async def loaded(device):
     """The modules of the core that it has in memory, as paths in lib/."""
     told = (await device.control("modules"))["modules"]
     ours = {name for name in told if name.split(".")[0] in ("tos", "toscore")}
-    return {name for name in ours if not name.startswith("tos.ports.unix")} - ASKED
+    return {name for name in ours if not name.startswith("tos.ports.unix")} - ASKED - FOLDERS
 
 
 def declared(app, *when):
@@ -84,7 +85,7 @@ def test_what_an_app_does_not_use_is_shipped_and_costs_it_nothing():
     pays = {f"tos.{name}" for name in ("owned", "pay", "pin", "taps", "wallet")}
     pays |= {f"toscore.{name}" for name in ("apdu", "card", "cmac", "emv", "tlv")}
     chip |= {"tos.tag", "toscore.ndef", "toscore.type4", "toscore.wsc"}
-    rare = {"tos.sleep", "tos.carried"} | chip | pays
+    rare = {"tos.sleep", "tos.carried", "tos.till"} | chip | pays
     assert {"tos.pad", "toscore.packed_viper"} | rare == declared("kettle", NEVER)
     assert rare == declared("tv", NEVER)
     assert {m.target for m in kettle.modules} == {m.target for m in tv.modules}

@@ -148,6 +148,12 @@ class Pn532:
         self._is_awake = False
         self._is_silent = True
 
+    def end(self):
+        """Nobody uses it for a while; it has been silenced."""
+        if self._guard:
+            self._guard.cancel()
+            self._guard = None
+
     async def _wake(self):
         if self._is_awake:
             return
