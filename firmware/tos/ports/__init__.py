@@ -70,8 +70,9 @@ nfc             a contactless card, or a reader of them (ISO/IEC 14443-4, type A
                 find(timeout_ms): awaitable -> the number (bytes) of a card that is selected now, or None.
                 exchange(command, timeout_ms=5000): awaitable -> its answer, a memoryview likewise. Raises FieldLost.
                 silence(): awaitable; twice does no more. end(): behind it, for whoever needs it seldom; a board may
-                drop its driver then, and load it again for the next who asks. lock: an asyncio.Lock; its user holds it until the radio is
-                silent again. It may have has_contacts: true for a simulated one, which tools take for a contact card.
+                drop its driver then, and load it again for the next who asks. lock: an asyncio.Lock; its user holds it
+                until the radio is silent again. It may have has_contacts: true for a simulated one, which tools take
+                for a contact card.
 """
 
 DATAGRAM_B = 1152  # RFC 7252 section 4.6: a message that avoids fragmentation
