@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crash import nonces, paid, payments, trusted, updated
+from crash import nonces, paid, payments, sold, trusted, updated
 from crash.checks import sweep
 from crash.lab import ROOT, Lab, Scenario, copied
 
@@ -69,7 +69,7 @@ def main():
             points += result.points
             images += result.images
             faults += len(result.faults)
-        for kind in (talks, trust, updates, taps, killed):
+        for kind in (talks, trust, updates, taps, sales, killed):
             for more, wrong in kind(folder, args):
                 points += more
                 faults += wrong
@@ -117,6 +117,16 @@ def taps(folder, args):
             began = time.monotonic()
             then = ("half",) if args.full and do in TWICE else ()
             end = paid.sweep(f"{folder}/{name}", do, then, every=1 if args.full else 4)
+            yield row(name, began, end.ops, end.points, end.faults, f"{end.given} cryptograms")
+
+
+def sales(folder, args):
+    """Tills that sell."""
+    for do in sold.DO:
+        name = f"sell-{do}"
+        if args.only in name:
+            began = time.monotonic()
+            end = sold.sweep(f"{folder}/{name}", do, every=1 if args.full else 4)
             yield row(name, began, end.ops, end.points, end.faults, f"{end.given} cryptograms")
 
 

@@ -22,6 +22,7 @@ FUZZERS = (
     fuzz_link.fuzz_portal,
     fuzz_link.fuzz_pn532,
     fuzz_link.fuzz_card,
+    fuzz_link.fuzz_counter,
     fuzz_money.fuzz_money,
     fuzz_till.fuzz_till,
     fuzz_till.fuzz_till_sealed,

@@ -78,6 +78,11 @@ def fuzz_card(cases, seed):
     _run("card_target.py", cases, seed)
 
 
+def fuzz_counter(cases, seed):
+    """Terms, a card's answers and a service's into a till: none is believed that is not whole."""
+    _run("counter_target.py", cases, seed)
+
+
 def _run(target, cases, seed):
     done = subprocess.run(
         [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],

@@ -63,6 +63,10 @@ def test_commands_into_a_card():
     fuzz_link.fuzz_card(100000, 4242)
 
 
+def test_what_a_till_hears():
+    fuzz_link.fuzz_counter(15000, 11)
+
+
 def test_the_coap_decoder_beside_aiocoaps():
     fuzz_link.fuzz_coap(10000, 3)
 
