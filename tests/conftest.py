@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 collect_ignore = ["device"]  # runs on MicroPython only: tests/run_mpy.py
 
 # Whose tests share what takes long to start, or a name on the network.
-_SHARED = ("browser/", "hil/", "host/test_demo.py", "host/test_discover.py", "host/test_leaks.py")
+_SHARED = ("browser/", "hil/") + tuple(f"host/test_{name}.py" for name in ("demo", "discover", "leaks", "tos_till"))
 
 # The environment's own programs (micropython, mpremote, tos) come first, however pytest was started.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])

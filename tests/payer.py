@@ -13,6 +13,7 @@ from tosplus.sim.pn532.air import Air, Antenna
 from tosplus.sim.pn532.initiator import Initiator
 
 ID = b"a token of tests"
+TOKEN = issuer.NUMBER, issuer.PSN, issuer.luk(1)
 _AUTO_RATS = 0x10
 
 
@@ -30,11 +31,10 @@ class Watch:
         answer = await self._context.request(message).response
         assert answer.code.is_successful(), answer.payload
 
-    async def provision(self):
-        luk = issuer.luk(1)
-        token = {0: ID, 1: issuer.NUMBER, 2: issuer.PSN, 3: "311231", 4: "12345678901", 5: 1, 6: 1, 7: luk, 8: 10}
+    async def provision(self, number, psn, luk, dki=1, ki=1):
+        token = {0: ID, 1: number, 2: psn, 3: "311231", 4: "12345678901", 5: dki, 6: ki, 7: luk, 8: 10}
         await self.tell(aiocoap.PUT, "y/token", {**token, 9: 4_000_000_000})
-        await self.tell(aiocoap.POST, "y/token", {0: ID, 6: 1})
+        await self.tell(aiocoap.POST, "y/token", {0: ID, 6: ki})
 
     async def until(self, path, value):
         for _ in range(200):
@@ -45,8 +45,8 @@ class Watch:
 
 
 @contextlib.asynccontextmanager
-async def watch(folder, contacts=False):
-    """-> a Watch and the path of its field."""
+async def watch(folder, contacts=False, token=TOKEN):
+    """-> a Watch and the path of its field. token: number, PSN, LUK, and perhaps DKI and KI."""
     async with contextlib.AsyncExitStack() as stack:
         air = await stack.enter_async_context(Air(folder / "air"))
         about = {"state_dir": folder / "watch", "plain": True, "air": air.path, "contacts": contacts}
@@ -56,7 +56,7 @@ async def watch(folder, contacts=False):
         context = await Context.create_client_context()
         stack.push_async_callback(context.shutdown)
         made = Watch(device, client, context)
-        await made.provision()
+        await made.provision(*token)
         yield made, air.path
 
 

@@ -7,7 +7,7 @@ import click
 from .errors import HostError
 
 _MAKE = ("new", "board", "build", "flash", "sim", "nfc", "hil")
-_COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "tokens", "explain")
+_COMMANDS = ("demo", *_MAKE, "pair", "provision", "dev", "hub", "ota", "tokens", "till", "explain")
 
 
 class _Commands(click.Group):

@@ -51,6 +51,14 @@ def minor(text: str, currency: Currency) -> int:
     return amount
 
 
+def positive(text: str, currency: Currency) -> int:
+    """As minor, and more than nothing."""
+    amount = minor(text, currency)
+    if not amount:
+        raise UsageFault(f"{text} {currency.code} is nothing")
+    return amount
+
+
 def words(amount: int, currency: Currency) -> str:
     """1230 of EUR -> "12.30"."""
     sign, digits = "-" if amount < 0 else "", str(abs(amount)).rjust(currency.exponent + 1, "0")
