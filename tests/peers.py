@@ -58,12 +58,20 @@ def need_smartcards():
         missing.add("vpcd")
         absent = pytest.fail if os.environ.get("TOS_REQUIRE_PEERS") == "1" else pytest.skip
         absent("no python3-pyscard, or no vpcd, or nobody is root on this machine")
+    used.add("pyscard")
+    return root, [*root, "env", f"PYTHONPATH={need_emv()}", python]
+
+
+def need_emv():
+    """The folder with the package emv and what it needs, as their lock has them; installed now if they are not."""
     lock, folder = REQUIREMENTS / "emv.txt", Path(sys.prefix) / "emv"
     ready = folder / ".ready"
-    if not ready.exists() or ready.read_text() != lock.read_text():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        pip += ["--require-hashes", "--only-binary", ":all:", "--target", str(folder), "--upgrade", "-r", str(lock)]
-        subprocess.run(pip, check=True, capture_output=True, timeout=180)
-        ready.write_text(lock.read_text())
-    used.update(("pyscard", "emv"))
-    return root, [*root, "env", f"PYTHONPATH={folder}", python]
+    with open(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the first process installs, the others wait for it
+        if not ready.exists() or ready.read_text() != file.read():
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            pip += ["--require-hashes", "--only-binary", ":all:", "--target", str(folder), "--upgrade", "-r", str(lock)]
+            subprocess.run(pip, check=True, capture_output=True, timeout=180)
+            ready.write_text(lock.read_text())
+    used.add("emv")
+    return folder

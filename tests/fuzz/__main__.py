@@ -4,7 +4,7 @@ import argparse
 import random
 import time
 
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_till
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
 
 FUZZERS = (
     fuzz_cbor.fuzz_cbor,
@@ -24,6 +24,7 @@ FUZZERS = (
     fuzz_link.fuzz_card,
     fuzz_link.fuzz_counter,
     fuzz_money.fuzz_money,
+    fuzz_tapped.fuzz_tapped,
     fuzz_till.fuzz_till,
     fuzz_till.fuzz_till_sealed,
 )

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_till
+from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
 from tosplus.sim.process import micropython
 
 
@@ -85,6 +85,10 @@ def test_what_a_till_says_through_its_hub():
 
 def test_datagrams_into_the_token_service_damaged_before_or_after_they_were_sealed():
     fuzz_till.fuzz_till_sealed(6000, 11)
+
+
+def test_traces_of_taps_and_no_tokens_number_in_them():
+    fuzz_tapped.fuzz_tapped(3000, 11)
 
 
 def test_a_leak_is_seen_and_what_comes_and_goes_is_none():
