@@ -31,6 +31,8 @@ _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")
 @click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
 @click.option("--key", type=_file, help="HTTPS: its key.")
+@click.option("--tokens", metavar="URL", help="The token service: the house's money is on the page.")
+@click.option("--tokens-secret", type=_file, help="A file with its credential for a house.")
 @click.option("--tokens-coap", metavar="HOST:PORT", help="The token service's CoAP: tills reach it through here.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")
 @click.pass_context
@@ -45,6 +47,8 @@ def command(
     bench: Path | None,
     certificate: Path | None,
     key: Path | None,
+    tokens: str | None,
+    tokens_secret: Path | None,
     tokens_coap: str | None,
     as_json: bool,
 ) -> None:
@@ -61,9 +65,13 @@ def command(
         return
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key go together")
+    if (tokens is None) != (tokens_secret is None):
+        raise click.UsageError("--tokens and --tokens-secret go together")
     from ..hub.serve import Options
 
-    options = Options(state, host, port, coap_port, coap_host, plain, bench, certificate, key, tokens_coap)
+    options = Options(
+        state, host, port, coap_port, coap_host, plain, bench, certificate, key, tokens_coap, tokens, tokens_secret
+    )
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(options, as_json))
 

@@ -23,6 +23,8 @@ from .live import Live
 from .mailbox import Mailbox
 from .rollouts import Rollouts
 from .store import KEEP_S, Store
+from .taps import Taps
+from .token_service import TokenService
 from .trust import Trust
 
 _EVENTS = 50
@@ -39,11 +41,17 @@ class Hub:
     """`async with Hub(folder) as hub`: the devices of its database are followed from then on.
 
     say: called with each event as the API tells it, and the name of its device.
-    bench: the socket of a simulated house, or None. coap_port: where devices are to report.
+    bench: the socket of a simulated house, or None. coap_port: where devices are to report. tokens: whom to ask for
+    the house's money, or None.
     """
 
     def __init__(
-        self, folder: Path, say: Say = lambda event: None, bench: Path | None = None, coap_port: int = 0
+        self,
+        folder: Path,
+        say: Say = lambda event: None,
+        bench: Path | None = None,
+        coap_port: int = 0,
+        tokens: TokenService | None = None,
     ) -> None:
         self.devices: dict[str, Device] = {}
         self.live = Live()
@@ -53,6 +61,8 @@ class Hub:
         self.bindings = Bindings(self, folder / "hub.db")
         self.rollouts = Rollouts(self, folder)
         self.bench = bench
+        self.tokens = tokens
+        self.taps = Taps(self)
         self.coap_port = coap_port
         self.pages: list[dict[str, str]] = []
         self.context: aiocoap.Context

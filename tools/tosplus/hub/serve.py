@@ -23,6 +23,7 @@ from .hub import Hub, Say
 from .part import keep
 from .parts import PARTS
 from .password import Password
+from .token_service import TokenService
 from .web import application
 
 _GOODBYE_S = 2
@@ -33,7 +34,7 @@ _LOGS = {"coap": logging.CRITICAL, "coap-server": logging.CRITICAL, "uvicorn.err
 @dataclass(frozen=True)
 class Options:
     """As of `tos hub`. Port 0 of HTTP is any free one. coap_host: as host when it is not given. tokens_coap:
-    HOST:PORT."""
+    HOST:PORT. tokens: an address, and tokens_secret the file of a credential for it."""
 
     folder: Path
     host: str = "127.0.0.1"
@@ -45,6 +46,8 @@ class Options:
     certificate: Path | None = None
     key: Path | None = None
     tokens_coap: str | None = None
+    tokens: str | None = None
+    tokens_secret: Path | None = None
 
 
 class _WebSockets(WebSocketsSansIOProtocol):
@@ -79,7 +82,10 @@ async def serving(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_locked(options.folder))
         listening = stack.enter_context(listening_on(options.host, options.port))
-        hub = await stack.enter_async_context(Hub(options.folder, say, options.bench, options.coap_port))
+        service = None
+        if options.tokens and options.tokens_secret:
+            service = await stack.enter_async_context(TokenService(options.tokens, options.tokens_secret))
+        hub = await stack.enter_async_context(Hub(options.folder, say, options.bench, options.coap_port, service))
         parts = [part for part in PARTS if part.wanted(hub)]
         hub.pages = [{"name": p.name, "title": p.title, "module": p.module} for p in parts if p.module]
         coap = await report.listen(hub, coap_host, options.coap_port, options.plain, tokens)

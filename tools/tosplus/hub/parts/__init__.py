@@ -3,7 +3,8 @@
 from ..part import Part
 from .bench import Bench
 from .bindings import Together
+from .money import Money
 from .pairing import Pairing
 from .updates import Updates
 
-PARTS: list[Part] = [Pairing(), Updates(), Bench(), Together()]
+PARTS: list[Part] = [Pairing(), Updates(), Money(), Bench(), Together()]
