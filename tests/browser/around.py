@@ -87,13 +87,14 @@ class House(_Process):
 
 
 class Hub(_Process):
-    """`tos hub` on ports that it keeps over restarts."""
+    """`tos hub` on ports that it keeps over restarts. more: options."""
 
-    def __init__(self, folder, bench=None):
+    def __init__(self, folder, bench=None, more=()):
         super().__init__(folder, "hub.log")
         self.port, self.coap_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         self.address = f"http://127.0.0.1:{self.port}"
         self.bench = bench
+        self._more = more
 
     def start(self):
         """Until it answers; nothing where it runs."""
@@ -102,7 +103,7 @@ class Hub(_Process):
         else:
             bench = ["--bench", str(self.bench)] if self.bench else []
             ports = "--port", str(self.port), "--coap-port", str(self.coap_port)
-            self._start("hub", "--plain", *ports, "--state", "hub", *bench)
+            self._start("hub", "--plain", *ports, "--state", "hub", *bench, *self._more)
         until(self._answers, f"the hub does not answer: {self.said()}")
 
     def kill(self):

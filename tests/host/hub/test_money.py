@@ -255,7 +255,7 @@ def test_a_file_without_a_credential_is_refused_and_not_told(tmp_path):
     secret = tmp_path / "secret"
     for text in ("", "short", "tos_" + "A" * 43 + "\nHost: x", "tos_ü" + "A" * 40):
         secret.write_text(text)
-        with pytest.raises(UsageFault, match="--tokens-secret .* holds no credential") as refused:
+        with pytest.raises(UsageFault, match=r"--tokens-secret .* holds no credential") as refused:
             TokenService("http://127.0.0.1:1", secret)
         assert not text or text not in str(refused.value)
     with pytest.raises(UsageFault, match="No such file"):

@@ -89,9 +89,9 @@ async def house(folder, **options):
     """(hub, House)"""
     made = House(folder)
     try:
-        async with made.served():
-            async with hub(folder / "hub", tokens=made.url, tokens_secret=made.secret, **options) as it:
-                yield it, made
+        about = {"tokens_secret": made.secret, **options}
+        async with made.served(), hub(folder / "hub", tokens=made.url, **about) as it:
+            yield it, made
         made.bank.check()
     finally:
         made.bank.close()

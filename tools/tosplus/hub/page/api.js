@@ -46,6 +46,9 @@ export const peers = (id) => call("GET", `${device(id)}/peers`);
 export const revoke = (id, name) => call("DELETE", `${device(id)}/peers/${encodeURIComponent(name)}`);
 export const updates = () => call("GET", "updates");
 export const orderRollout = (id, word) => call("POST", `updates/rollouts/${id}/${word}`, {});
+export const money = () => call("GET", "money");
+export const taps = () => call("GET", "money/taps");
+export const orderToken = (id, word) => call("POST", `money/tokens/${encodeURIComponent(id)}/${word}`);
 export const bench = () => call("GET", "bench");
 export const pull = (id, lever, value = null) =>
   call("POST", `bench/${encodeURIComponent(id)}/${encodeURIComponent(lever)}`, { value });

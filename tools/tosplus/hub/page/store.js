@@ -8,7 +8,8 @@ const KEEP_EVENTS = 200;
 const SETTLE_MS = 2500; // an accepted value that never shows in a report gives way to what the device says
 
 // Topics: "devices" (one came, went or was renamed), "device ID" (with a Set of paths, or null for all of it),
-// "events" (with the new ones), "rollout" (with what is new of one), "hub", "link", "tick" (every second).
+// "events" (with the new ones), "rollout" (with what is new of one), "tap" (with one), "money" (it changed), "hub",
+// "link", "tick" (every second).
 export class House {
   hub = { version: "", history: "kept", pages: [], bench: false };
   devices = new Map();
@@ -112,6 +113,14 @@ export class House {
 
   _rollout({ rollout }) {
     this.#tell("rollout", rollout);
+  }
+
+  _tap({ tap }) {
+    this.#tell("tap", tap);
+  }
+
+  _money() {
+    this.#tell("money");
   }
 
   _forgotten({ device }) {
