@@ -17,8 +17,8 @@ const DONE = { suspend: "Suspended: its next tap is declined", resume: "Resumed:
 
 // Only who opens this page needs its look.
 const styled = new Promise((done) => {
-  const sheet = h("link", { rel: "stylesheet", href: new URL("money.css", import.meta.url), onload: done, onerror: done });
-  document.head.append(sheet);
+  const href = new URL("money.css", import.meta.url);
+  document.head.append(h("link", { rel: "stylesheet", href, onload: done, onerror: done }));
 });
 
 export function page(root, house) {
@@ -157,7 +157,8 @@ function shares() {
     ({ party }) => {
       const has = h("output");
       const bar = h("div", { class: "bar", "aria-hidden": "true" }, h("div"));
-      const links = KINDS.map(([kind, title]) => h("a", { class: "more", download: true, "aria-label": `${party}, ${title}`,
+      const links = KINDS.map(([kind, title]) => h("a", { class: "more", download: true,
+        "aria-label": `${party}, ${title}`,
         href: `/api/money/statements/${encodeURIComponent(party)}?format=${kind}` }, title));
       const element = h("li", {}, h("b", {}, party), has, bar, h("div", { class: "actions" },
         h("span", { class: "quiet" }, "Statement"), ...links));
@@ -174,8 +175,8 @@ function shares() {
 
 function ledger() {
   const panel = listed("Ledger", "ledger", "Nothing was paid yet.", ({ id, kind }) => `${id} ${kind}`, (row) => {
-    const element = h("li", { "data-state": row.state }, h("span", {}, row.words), h("span", { class: "level" }, row.state),
-      h("time", { datetime: new Date(row.at * 1000).toISOString() }, clock(row.at, true)));
+    const element = h("li", { "data-state": row.state }, h("span", {}, row.words),
+      h("span", { class: "level" }, row.state), h("time", { datetime: new Date(row.at * 1000).toISOString() }, clock(row.at, true)));
     return { element, update() {} };
   });
   return { element: panel.element, update: (told, first) => panel.update(told.ledger, told, first) };

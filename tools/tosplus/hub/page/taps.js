@@ -2,58 +2,56 @@
 // the browser. Numbers of tokens come masked from the hub.
 
 import * as api from "./api.js";
-import { bin, flash, h, setAttribute, setText } from "./dom.js";
+import { bin, h, setText } from "./dom.js";
 import { clock } from "./format.js";
 
 const MOST = 8;
+
+const words = ({ at, title }) => `${clock(at, true)}  ${title}`;
 
 // tokens(): those that are known, by whose last digits a device is named. name(): they changed.
 export function panel(house, tokens) {
   const undo = bin();
   const latest = new Map(); // by number; the newest has the highest
-  const list = h("ul", { class: "taps" });
+  const which = h("select", { "aria-label": "Tap", onchange: choose });
+  const outcome = h("p", { class: "outcome", role: "status" });
   const none = h("p", { class: "quiet" }, "Tap a watch on a till: what they say to one another is shown here.");
   const place = h("div");
   const element = h("section", { class: "panel", "aria-labelledby": "taps" },
-    h("div", { class: "panelhead" }, h("h2", { id: "taps" }, "The latest taps")), none, list, place);
+    h("div", { class: "panelhead" }, h("h2", { id: "taps" }, "The latest taps"), which), none, outcome, place);
   let chosen = null; // null follows the newest
   let drawn = null;
 
   function take(tap) {
-    const fresh = !latest.has(tap.id);
-    latest.set(tap.id, { ...latest.get(tap.id), tap });
+    latest.set(tap.id, tap);
     while (latest.size > MOST) latest.delete(Math.min(...latest.keys()));
-    update(fresh);
+    update();
   }
 
-  function update(fresh) {
+  function update() {
     const ids = [...latest.keys()].sort((a, b) => b - a);
     none.hidden = ids.length > 0;
+    which.hidden = ids.length < 2;
     if (!latest.has(chosen)) chosen = null;
     const open = chosen ?? ids[0];
-    for (const id of ids) {
-      const entry = latest.get(id);
-      entry.button ??= h("button", { type: "button", onclick: () => choose(id) });
-      setText(entry.button, `${clock(entry.tap.at, true)}  ${entry.tap.title}`);
-      setAttribute(entry.button, "aria-pressed", String(id === open));
-      entry.item ??= h("li", {}, entry.button);
+    const options = ids.map((id) => h("option", { value: id }, words(latest.get(id))));
+    if (options.map(({ text }) => text).join("\n") !== [...which.options].map(({ text }) => text).join("\n")) {
+      which.replaceChildren(...options);
     }
-    const items = ids.map((id) => latest.get(id).item);
-    if (items.some((item, n) => item !== list.children[n]) || list.children.length !== items.length) {
-      list.replaceChildren(...items);
-    }
+    which.value = open ?? "";
+    setText(outcome, ids.length ? latest.get(open).title : "");
     if (!ids.length) return place.replaceChildren();
     if (drawn?.id !== open) {
       drawn = diagram(open);
       place.replaceChildren(drawn.element);
     }
-    drawn.update(latest.get(open).tap, names(latest.get(open).tap));
-    if (fresh && chosen !== null) flash(items[0]);
+    drawn.update(latest.get(open), names(latest.get(open)));
   }
 
-  function choose(id) {
+  function choose() {
+    const id = Number(which.value);
     chosen = id === Math.max(...latest.keys()) ? null : id;
-    update(false);
+    update();
   }
 
   function names({ till, last }) {
@@ -70,14 +68,14 @@ export function panel(house, tokens) {
     const told = await api.taps().catch(() => null);
     if (told === null) return;
     latest.clear();
-    told.forEach((tap) => latest.set(tap.id, { tap }));
+    told.forEach((tap) => latest.set(tap.id, tap));
     drawn = null;
-    update(false);
+    update();
   }
 
   undo.add(house.on("tap", take), house.on("link", look));
   look();
-  return { element, name: () => latest.size && update(false), stop: undo.empty };
+  return { element, name: () => latest.size && update(), stop: undo.empty };
 }
 
 // One tap. update(tap, names): messages are added, never changed.
@@ -121,5 +119,6 @@ function opened({ fields, hex }) {
   const rows = fields.map(({ tag, name, value, depth }) => h("div", { "data-depth": depth },
     h("dt", {}, tag ? h("span", { class: "code" }, tag) : null, " ", name), h("dd", {}, value)));
   const pairs = hex.match(/../gs).join(" ");
-  return [rows.length ? h("dl", {}, ...rows) : null, h("pre", { tabindex: 0, "aria-label": "Bytes" }, pairs)].filter(Boolean);
+  const bytes = h("pre", { tabindex: 0, "aria-label": "Bytes" }, pairs);
+  return rows.length ? [h("dl", {}, ...rows), bytes] : [bytes];
 }
