@@ -336,6 +336,23 @@ def test_a_till_in_the_middle_of_a_tap_is_left_alone(tmp_path):
     run(test)
 
 
+def test_two_sales_that_end_alike_are_two_taps(tmp_path):
+    async def test():
+        async with house(tmp_path) as (it, the), Till(it.coap) as till:
+            till.tap = None  # none since its start
+            await it.live("till-1")
+            began, rows = traced.torn()
+            for n in range(2):
+                till.sells([began + n, rows], "tap", "")
+                await it.until(lambda device: device["resources"][0]["value"] == "tap", id="till-1")
+                await asyncio.sleep(2 * taps._LOOK_S)
+                till.sells([began + n, rows], "lost", "")
+                await tapped(it, n + 1)
+            assert (await it.device("till-1"))["warnings"] == []
+
+    run(test)
+
+
 def test_a_till_that_tells_nonsense_has_a_warning_until_it_tells_a_tap(tmp_path):
     async def test():
         async with house(tmp_path) as (it, the), Till(it.coap) as till:

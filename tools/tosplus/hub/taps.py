@@ -50,8 +50,10 @@ class Taps:
         if device.link != "live" or not set(_TILL) <= set(device.paths().values()):
             return False
         asking = self._asking.get(device.id)
-        under_way = device.latest.get("sale") in _UNDER_WAY or (asking is not None and not asking.done())
-        return not under_way and _told(device) != self._known.get(device.id)
+        if device.latest.get("sale") in _UNDER_WAY:
+            self._known.pop(device.id, None)  # it may end as the one before
+            return False
+        return (asking is None or asking.done()) and _told(device) != self._known.get(device.id)
 
     async def _ask(self, device: "Device") -> None:
         told, credentials = _told(device), self._hub.trust.get(device.id)
@@ -69,8 +71,8 @@ class Taps:
         self._known[device.id] = told
 
     def _take(self, device: "Device", trace: Any) -> None:
-        """One that goes on is the same. Raises ValueError."""
-        told = decoded(trace)
+        """None: there was no tap since its start. One that goes on is the same. Raises ValueError."""
+        told = decoded([None, []] if trace is None else trace)
         if not told["rows"]:
             return
         before = self._rows.get(device.id)
