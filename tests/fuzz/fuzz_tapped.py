@@ -21,7 +21,7 @@ def fuzz_tapped(cases, seed):
     clear = 0
     for n in range(cases):
         began, rows = rng.choice(seeds)
-        rows = [list(row) for row in rows]
+        rows = [list(row) for row in rng.sample(rows, rng.choice((1, 2, len(rows))))]
         for _ in range(rng.randint(1, 3) if n % 50 else 0):
             at = rng.randrange(len(rows))
             what = rng.randrange(4)

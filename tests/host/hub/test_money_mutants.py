@@ -13,17 +13,16 @@ MUTANTS = [
         '"hex": _swept("".join(digits), numbers)', '"hex": "".join(digits)',
     ),
     Mutant(
-        "the number stands in a field", HUB + "emv.py", TAPPED + "test_values_are_told_in_words",
-        'return f"{masked(found[1])}, until', 'return f"{found[1]}, until',
+        "the number stands in a field", HUB + "tapped.py", TAPPED + "test_values_are_told_in_words",
+        '"value": _swept(field.value, numbers)', '"value": field.value',
     ),
     Mutant(
-        "the number stands there as text in hex", HUB + "tapped.py",
-        TAPPED + "test_a_field_that_is_lost_and_what_was_taken_back",
-        "emv.masked(_digits(found[1]))", "_digits(found[1])",
+        "a number that is said as text is not looked for", HUB + "tapped.py", NOWHERE,
+        "numbers=(_digits(found[1]),)", "numbers=()",
     ),
     Mutant(
-        "a reversal's number is not looked for", HUB + "tapped.py", NOWHERE,
-        "return [_digits(_map(data)[1])]", "return []",
+        "a number as text in hex is shown", HUB + "tapped.py", NOWHERE,
+        "for spelled, kept in ((digits, 4), (ascii, 8), (ascii.upper(), 8)):", "for spelled, kept in ((digits, 4),):",
     ),
     Mutant(
         "of a number within another one only the first is masked", HUB + "tapped.py", NOWHERE,
@@ -35,7 +34,7 @@ MUTANTS = [
     ),
     Mutant(
         "a map may be written in more than one way", HUB + "tapped.py",
-        TAPPED + "test_what_cannot_be_understood_is_dots",
+        TAPPED + "test_a_number_in_parts_is_not_shown",
         "not isinstance(found, dict) or cbor2.dumps(found) != data", "not isinstance(found, dict)",
     ),
     Mutant(

@@ -121,6 +121,27 @@ def test_the_number_of_a_token_is_nowhere(number):
         tap = decoded(trace)
         assert hidden(number, tap), tap
         assert number[-4:] == tap["last"] and number[-4:] in json.dumps(tap)
+    shown = of(decoded([began, rows]), "answer")[2]["hex"]
+    assert f"{'•' * (len(number) - 4)}{number[-4:]}d3112" in shown
+
+
+def test_a_number_is_masked_whatever_stands_beside_it():
+    track, pan = bytes.fromhex(NUMBER + "d31122010000000000"), bytes.fromhex(NUMBER)
+    for rest in (b"\x5a\x08" + pan[:-1] + b"\xaa", b"\x57\x11" + bytes(17), b"\x5a\x08" + pan, b"\x50\x01\x00"):
+        for data in (b"\x57\x11" + track + rest, rest + b"\x57\x11" + track):
+            row = decoded([None, [[0, ANSWER, data + b"\x90\x00"]]])["rows"][0]
+            assert (
+                hidden(NUMBER, row)
+                and "0017d3112" in row["hex"]
+                and "••••0017, until" in json.dumps(row, ensure_ascii=False)
+            )
+
+
+def test_a_number_in_parts_is_not_shown():
+    parts = b"\x7f\x6c" + NUMBER[:12].encode() + b"\x64" + NUMBER[12:].encode() + b"\xff"
+    data = b"\xa3\x00\x50" + traced.KEY + b"\x01" + parts + b"\x02\x07"
+    row = decoded([None, [[0, REVERSAL, data]]])["rows"][0]
+    assert row["title"] == "what cannot be understood" and row["hex"] == "••" * len(data)
 
 
 def test_a_number_in_another_place_is_masked_too():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .emv import KNOWN, TAGS, TEMPLATES, Field, Unclear, dol, hexed, listed, objects, told
+from .emv import KNOWN, TAGS, TEMPLATES, Field, Unclear, dol, hexed, listed, number, objects, told
 
 _CARRIES = {0x6F: "what it is", 0x77: "a cryptogram", 0x70: "a record"}
 _STATUS = {
@@ -23,12 +23,13 @@ _STATUS = {
 
 class Said(NamedTuple):
     """One message. clear: where in it bytes were understood, [(from, to), ...]. dol: which values the card wants to
-    know, where it says so."""
+    know, where it says so. numbers: of tokens, in the clear, wherever they were understood."""
 
     title: str
     fields: list[Field]
     clear: list[tuple[int, int]]
     dol: list[tuple[int, int]] | None = None
+    numbers: tuple[str, ...] = ()
 
 
 def command(capdu: bytes, wanted: Sequence[tuple[int, int]] | None) -> Said:
@@ -53,7 +54,7 @@ def answer(rapdu: bytes) -> Said:
         raise Unclear("no answer")
     status = int.from_bytes(rapdu[-2:], "big")
     said = Said("", [], [(len(rapdu) - 2, len(rapdu))])
-    wanted, first = None, ""
+    wanted, first, numbers = None, "", list[str]()
     for depth, tag, begin, at, end in objects(rapdu[:-2]):
         first = first or _CARRIES.get(tag, "")
         try:
@@ -65,5 +66,7 @@ def answer(rapdu: bytes) -> Said:
         said.clear.append((begin, at if tag in TEMPLATES else end))
         if tag == 0x9F38:
             wanted = dol(rapdu[at:end])
+        if tag in (0x57, 0x5A):
+            numbers.append(number(rapdu[at:end]))
     title = f"{first + ', ' if first else ''}{_STATUS.get(status, 'refused')} ({status:04X})"
-    return said._replace(title=title, dol=wanted)
+    return said._replace(title=title, dol=wanted, numbers=tuple(numbers))

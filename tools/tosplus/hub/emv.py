@@ -1,6 +1,7 @@
 """Data objects of cards in words: BER-TLV and lists (EMV 4.3 Book 3). Pure.
 
-What is not known raises Unclear, and is not shown: it may have the number of a token in it.
+What is not known raises Unclear, and is not shown: it may have the number of a token in it. Numbers are masked by who
+shows them, tapped.py.
 """
 
 import re
@@ -45,7 +46,6 @@ class Tag(NamedTuple):
 _TRACK = re.compile(r"([0-9]{12,19})d([0-9]{2})(0[1-9]|1[0-2])[0-9]{3,17}f?")
 _NUMBER = re.compile(r"([0-9]{12,19})f?")
 _IAD = re.compile(rb"\x0f\xa6(.)..(...)\0{8}\x0f(.{4})\0{11}", re.DOTALL)
-_HIDDEN = "\u2022"
 _DEPTH = 6
 _KINDS = {0x80: "ARQC: ask whether it is good", 0x40: "TC: approved", 0x00: "AAC: declined"}
 KNOWN = {b"2PAY.SYS.DDF01": "the directory", b"\xf0TOS+PAY\x00\x01": "TOSPLUS PAY"}
@@ -59,20 +59,11 @@ def number(value: bytes) -> str:
     return found[1]
 
 
-def masked(digits: str) -> str:
-    """As long as before; the last four stay."""
-    return _HIDDEN * (len(digits) - 4) + digits[-4:]
-
-
 def _track(value: bytes) -> str:
     found = _TRACK.fullmatch(value.hex())
     if not found:
         raise Unclear("57 has another form")
-    return f"{masked(found[1])}, until 20{found[2]}-{found[3]}"
-
-
-def _pan(value: bytes) -> str:
-    return masked(number(value))
+    return f"{found[1]}, until 20{found[2]}-{found[3]}"
 
 
 def hexed(value: bytes) -> str:
@@ -142,7 +133,7 @@ TAGS = {
     0x4F: Tag("Application", 5, 16, _name),
     0x50: Tag("Label", 1, 16, _text),
     0x57: Tag("Track 2 equivalent data", 8, 19, _track),
-    0x5A: Tag("Number of the token", 6, 10, _pan),
+    0x5A: Tag("Number of the token", 6, 10, number),
     0x5F24: Tag("Good until", 3, 3, _date),
     0x5F2A: Tag("Currency", 2, 2, _currency),
     0x5F34: Tag("Sequence number of the number", 1, 1, _digits),

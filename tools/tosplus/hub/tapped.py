@@ -47,7 +47,7 @@ def decoded(told: Any) -> dict[str, Any]:
     for _, kind, data in rows:
         said.append(_read(KINDS[kind], data, wanted))
         wanted = said[-1].dol or wanted
-    numbers = sorted({digits for _, kind, data in rows for digits in _numbers(kind, data)}, key=len, reverse=True)
+    numbers = list(dict.fromkeys(digits for one in said for digits in one.numbers))
     shown = [_row(row, one, numbers) for row, one in zip(rows, said, strict=True)]
     last = numbers[0][-4:] if numbers else None
     return {"began": began, "title": _summary(shown, said), "last": last, "rows": shown}
@@ -93,7 +93,7 @@ def _row(row: tuple[int, int, bytes], said: Said, numbers: Iterable[str]) -> dic
 
 
 def _swept(text: str, numbers: Iterable[str]) -> str:
-    """With the numbers masked, as they are and as text in hex, also where one begins within another."""
+    """As long as before, with the numbers masked, as they are and as text in hex, also where one begins in another."""
     shown = list(text)
     for digits in numbers:
         ascii = digits.encode().hex()
@@ -102,22 +102,6 @@ def _swept(text: str, numbers: Iterable[str]) -> str:
                 begin, end = found.start(), found.start() + len(spelled) - kept
                 shown[begin:end] = _HIDDEN * (end - begin)
     return "".join(shown)
-
-
-def _numbers(kind: int, data: bytes) -> list[str]:
-    """Whatever tokens' numbers are said in a message."""
-    try:
-        match KINDS[kind].name:
-            case "answer":
-                values = [data[at:end] for _, tag, _, at, end in emv.objects(data[:-2]) if tag in (0x57, 0x5A)]
-                return [emv.number(value) for value in values]
-            case "request":
-                return [emv.number(_map(data)[1])]
-            case "reversal":
-                return [_digits(_map(data)[1])]
-    except (Unclear, KeyError, TypeError, AttributeError):
-        pass
-    return []
 
 
 # What goes to the token service and comes from it: maps of CBOR, docs/payments.md
@@ -166,7 +150,7 @@ def _request(data: bytes, wanted: Wanted) -> Said:
     fields += [Field(str(key), emv.TAGS[tag].name, emv.told(tag, found[key])) for key, tag in _BOUND.items()]
     fields.append(Field("9", emv.TAGS[0x9F27].name, emv.told(0x9F27, bytes((found[9],)))))
     amount = next((field.value for field in terminal if field.tag == "9F02"), "")
-    return Said(f"may it pay {amount}?", fields, [(0, len(data))])
+    return Said(f"may it pay {amount}?", fields, [(0, len(data))], numbers=(emv.number(found[1]),))
 
 
 def _reply(data: bytes, wanted: Wanted) -> Said:
@@ -191,11 +175,11 @@ def _reversal(data: bytes, wanted: Wanted) -> Said:
     _has(found, {0: bytes, 1: str, 2: int}, {3: bytes})
     if not 0 < found[2] < 1 << 16:
         raise Unclear("no counter")
-    fields = [_key(found[0]), Field("1", emv.TAGS[0x5A].name, emv.masked(_digits(found[1])))]
+    fields = [_key(found[0]), Field("1", emv.TAGS[0x5A].name, _digits(found[1]))]
     fields.append(Field("2", emv.TAGS[0x9F36].name, str(found[2])))
     if 3 in found:
         fields.append(_key(found[3])._replace(tag="3", name="Key of what is taken back"))
-    return Said("take it back", fields, [(0, len(data))])
+    return Said("take it back", fields, [(0, len(data))], numbers=(_digits(found[1]),))
 
 
 def _reversed(data: bytes, wanted: Wanted) -> Said:
