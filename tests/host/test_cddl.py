@@ -54,6 +54,13 @@ PARTS = {
     "token_state": lambda v: [("token_id", v[0])],
     "pin": lambda v: [("digits", digits) for digits in v.values()],
     "token_status": lambda v: [("token_id", v[key]) for key in (0, 9) if v[key] is not None],
+    "till_terms": lambda v: [("caps", v[5])] if 5 in v else [],
+    "caps": lambda v: [("uint", n) for n in v],
+    "latest_tap": lambda v: [] if v is None else [("tap_trace", v)],
+    "tap_trace": lambda v: [("trace_row", row) for row in v[1]],
+    "trace_row": lambda v: [("ms", v[0]), ("bstr", v[2])],
+    "till_sales": lambda v: [("sale", sale) for sale in v],
+    "sale": lambda v: [("bstr", v[0]), ("uint", v[2]), ("uint", v[4])],
 }
 
 
@@ -130,8 +137,37 @@ RIGHT += [
     ("auth_answer", {0: False, 1: 2, 2: bytes(4), 3: None}),
 ]
 
+REVERSAL = {0: bytes(16), 1: "9999990000000017", 2: 7}
+TERMS = {0: "CANTEEN", 1: "TILL0001", 2: "0978", 3: "0276", 4: ""}
+TRACE = [1_800_000_000, [[0, 0, b"\x00\xa4"], [12, 1, b""]]]
+SALE = [bytes(16), "01ab", 1250, 1, 0, "A1B2C3"]
+RIGHT += [
+    *[("reversal", REVERSAL), ("reversal", {**REVERSAL, 3: bytes(16)}), ("reversed", {0: False, 1: 0})],
+    *[("undo", {0: bytes(16), 1: "01ab"}), ("undo", {0: bytes(16), 1: "01ab", 2: 300})],
+    *[("till_terms", TERMS), ("till_terms", {**TERMS, 4: "Canteen", 5: [2000, 10000]})],
+    *[("latest_tap", None), ("latest_tap", TRACE), ("latest_tap", [None, []])],
+    *[("till_sales", []), ("till_sales", [SALE] * 8), ("till_sales", [[bytes(16), None, 1, 0, 0, None]])],
+]
+
 
 WRONG = [
+    *[("reversal", without(REVERSAL, key)) for key in REVERSAL],
+    *[
+        ("reversal", {**REVERSAL, key: wrong})
+        for key, wrong in ((0, bytes(15)), (1, "1"), (2, 0), (3, bytes(8)), (4, 1))
+    ],
+    *[("reversed", {0: 1, 1: 0}), ("undo", {0: bytes(16)}), ("undo", {0: bytes(16), 1: "1", 2: -1})],
+    *[("till_terms", without(TERMS, key)) for key in TERMS],
+    *[("till_terms", {**TERMS, key: wrong}) for key, wrong in ((0, ""), (0, "x" * 16), (1, "TILL-1"), (2, "EUR"))],
+    *[
+        ("till_terms", {**TERMS, key: wrong})
+        for key, wrong in ((3, "276"), (4, 1), (5, 1), (5, [1]), (5, [1, -1]), (6, 1))
+    ],
+    *[("latest_tap", wrong) for wrong in ([], [5], [5, [[1, 0]]], [5, [[1, 0, "x"]]], [5, [[-1, 0, b""]]], {})],
+    *[
+        ("till_sales", [[*SALE[:2], -1, *SALE[3:]]]),
+        ("sale", 5),
+    ],
     *[("token_offer", without(TOKEN, key)) for key in TOKEN],
     *[("token_offer", {**TOKEN, key: wrong}) for key, wrong in ((0, b""), (0, bytes(17)), (1, "1" * 11), (1, "x" * 9))],
     *[("token_offer", {**TOKEN, key: wrong}) for key, wrong in ((2, 100), (3, "3112"), (4, "1"), (5, 256), (6, 2**32))],
@@ -237,6 +273,9 @@ def test_every_message_of_every_product(tmp_path, app):
                     body = await payload(path)
                     check(name, body)
                     assert name != "events" or app not in PRESS or cbor2.loads(body)[2]
+                if app == "till":
+                    check("latest_tap", await payload("y/tap"))
+                    check("till_sales", await payload("y/sales"))
                 for row in cbor2.loads(await payload("d"))[5]:
                     if not row.get(9):
                         check("value", await payload(f"s/{row[1]}"))
