@@ -23,7 +23,7 @@ class Till:
     wanted: what is to be sold, 0 is nothing. undo: what is to be taken back of the last sale, 0 is all, -1 nothing.
     is_back: the next keys say that. is_new: what is owed since before the start has not been looked at.
     due, pause_ms: when what is owed is told again, and how long that has been put off.
-    trace: (s since 1970 or None, ms since boot when it began, [[ms since then, kind, bytes], ...]) of the latest tap.
+    trace: of the latest tap, see note in till_ask.py.
     """
 
     core = b",</y/till>;ct=60"  # in the list of resources
@@ -37,7 +37,7 @@ class Till:
         self.undo = -1
         self.is_back = False
         self.is_new = True
-        self.trace = None
+        self.trace = [None, [], 0, 0]
         self.due = self.pause_ms = 0
         self.wake = asyncio.Event()
 

@@ -14,6 +14,27 @@ _URI_HOST = const(3)
 _PROXY_SCHEME = const(39)
 _NUMBER_CHARS = const(64)
 _REASONS = const(255)
+_ROWS = const(24)
+_ROOM_B = const(880)  # with what CBOR adds, in one datagram
+
+# Of a trace; 4 and 5 are a reversal and its answer.
+COMMAND, ANSWER, ASKED, ANSWERED, REVERSES, IS_REVERSED, LOST = range(7)
+
+
+def begin(till):
+    """A tap: the trace of the one before is forgotten."""
+    clock = till.app.clock
+    till.trace = [clock.wall(), [], clock.ms(), 0]
+
+
+def note(till, kind, data):
+    """Into the trace, as long as there is room: [s since 1970 or None, [[ms since it began, kind, bytes], ...], when it
+    began in ms since boot, bytes in all]."""
+    _, rows, began, size = till.trace
+    size += len(data) + 8
+    if len(rows) < _ROWS and size <= _ROOM_B:
+        till.trace[3] = size
+        rows.append([till.app.clock.ms() - began, kind, bytes(data)])
 
 
 async def ask(app, name, path, body, timeout_ms):

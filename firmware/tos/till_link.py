@@ -55,7 +55,7 @@ def route(till, code, path, options, payload, seal):
             return refuse(coap.NOT_FOUND, _NO_SUCH_PATH, path)
         del told[till_sales.BY]
     elif name == "tap":
-        told = till.trace and [till.trace[0], till.trace[2]]
+        told = till.trace[:2]
     else:
         told = [row[: till_sales.TOLD] for row in till_sales.Sales(till).rows]
     return coap.CONTENT, _FORMAT_CBOR, cbor.dumps(told)

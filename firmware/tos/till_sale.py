@@ -9,7 +9,7 @@ import asyncio
 from micropython import const
 from tos import till_sales
 from tos.ports import FieldLost
-from tos.till_ask import ask, outcome
+from tos.till_ask import ANSWER, ANSWERED, ASKED, COMMAND, LOST, ask, begin, note, outcome
 from tos.till_words import money, receipt, show, why
 from toscore import cbor_viper as cbor
 from toscore.errors import StoreError, TosError, WireError
@@ -29,11 +29,6 @@ _FIND_MS = const(5000)
 _PAUSE_MS = const(700)  # before it looks for a card again
 _ASK_MS = const(12000)  # so long a customer waits for an answer
 _AGAIN_MS = const(1000)
-_ROWS = const(24)
-_ROOM_B = const(880)  # with what CBOR adds, in one datagram
-
-# Of a trace.
-_COMMAND, _ANSWER, _ASKED, _ANSWERED, _LOST = 0, 1, 2, 3, 6
 
 
 class _Ended(Exception):
@@ -45,7 +40,6 @@ async def sell(till, amount):
     app = till.app
     sales = till_sales.Sales(till)
     work = _Work(till, sales, till_sales.terms(till), amount)
-    till.trace = [app.clock.wall(), app.clock.ms(), []]
     till.is_back = False
     app.log.event(_SALE_BEGAN, amount)
     try:
@@ -76,7 +70,6 @@ class _Work:
         self._amount = amount
         self._row = None
         self._key = till.app.board.rng(16)
-        self._trace_b = 0
 
     async def run(self):
         app, nfc = self._app, self._app.dev.nfc
@@ -114,6 +107,7 @@ class _Work:
         while app.clock.ms() < until:
             if not await nfc.find(min(_FIND_MS, max(1, until - app.clock.ms()))):
                 continue
+            begin(self._till)
             wall = app.clock.wall()
             about = terms[till_sales.MERCHANT], terms[till_sales.TERMINAL], self._amount, _date(wall), app.board.rng(4)
             sale = Sale(*about, terms[till_sales.CURRENCY], terms[till_sales.COUNTRY])
@@ -121,7 +115,7 @@ class _Work:
                 await self._read(nfc, sale)
                 return sale
             except FieldLost:
-                self._note(_LOST, b"")
+                note(self._till, LOST, b"")
                 if sale.is_asked:
                     raise self._torn(sale)
                 text = "Once more, please"
@@ -149,9 +143,9 @@ class _Work:
         while command:
             if sale.is_asked and self._row is None:
                 self._row = self._sales.begin(self._key, self._amount)
-            self._note(_COMMAND, command)
+            note(self._till, COMMAND, command)
             answer = await nfc.exchange(command)
-            self._note(_ANSWER, answer)
+            note(self._till, ANSWER, answer)
             command = sale.step(answer)
 
     def _torn(self, sale):
@@ -171,10 +165,10 @@ class _Work:
         app = self._app
         until = app.clock.ms() + _ASK_MS
         while True:
-            self._note(_ASKED, body)
+            note(self._till, ASKED, body)
             answer = await ask(app, self._terms[till_sales.BY], "auth", body, max(1, until - app.clock.ms()))
             if answer:
-                self._note(_ANSWERED, answer[1])
+                note(self._till, ANSWERED, answer[1])
             found = outcome(app, answer)
             if found:
                 return found
@@ -210,13 +204,6 @@ class _Work:
                 app.log.event(e.code)  # what is stored says the same, after the next start
         self._till.due = self._till.pause_ms = 0
         app.put(app.table["owed"], len(self._sales.owed()))
-
-    def _note(self, kind, data):
-        """For the trace, as long as there is room."""
-        _, began, rows = self._till.trace
-        self._trace_b += len(data) + 8
-        if len(rows) < _ROWS and self._trace_b <= _ROOM_B:
-            rows.append([self._app.clock.ms() - began, kind, bytes(data)])
 
 
 def _date(wall):

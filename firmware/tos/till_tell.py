@@ -5,7 +5,7 @@ Each is told with one key until it is answered, over restarts too.
 
 from micropython import const
 from tos import till_sales
-from tos.till_ask import ask, outcome
+from tos.till_ask import IS_REVERSED, REVERSES, ask, note, outcome
 from tos.till_words import money, receipt, show, why
 from toscore import cbor_viper as cbor
 from toscore import coap
@@ -68,8 +68,13 @@ async def _told(till, terms, sales, row):
         return True
     token, atc = row[till_sales.TOKEN], row[till_sales.ATC]
     # Its key is that of the sale with each bit turned, so that nothing more has to be kept.
-    body = {0: bytes([b ^ 255 for b in key]), 1: token, 2: atc, 3: key}
-    answer = await ask(app, name, "reverse", cbor.dumps(body), _ASK_MS)
+    body = cbor.dumps({0: bytes([b ^ 255 for b in key]), 1: token, 2: atc, 3: key})
+    is_latest = row is sales.rows[-1]
+    if is_latest:
+        note(till, REVERSES, body)
+    answer = await ask(app, name, "reverse", body, _ASK_MS)
+    if is_latest and answer:
+        note(till, IS_REVERSED, answer[1])
     done = _reversed(app, answer)
     if done is None and not _refused(app, answer):
         return False

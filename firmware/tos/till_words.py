@@ -32,5 +32,5 @@ def show(till, state, text):
 def receipt(till, terms, amount, word, row):
     """row: of a sale. One line."""
     number, approval = row[1], row[5]
-    line = "%s %s %s" % (terms[4] or terms[1], money(amount, terms[2]), word)
+    line = "%s %s %s" % (terms[4] or terms[1].rstrip(), money(amount, terms[2]), word)
     till.app.put(till.app.table["receipt"], " ".join([line] + [text for text in (approval, number) if text]))

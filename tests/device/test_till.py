@@ -831,7 +831,7 @@ def test_another_service_waits_until_the_first_has_been_told_all():
 def test_the_latest_tap_and_the_latest_sales_are_for_owner_and_hub():
     shop = Shop()
     owner = Peer(shop.bench, OWNER, 1000)
-    assert shop.ask(owner, GET, "tap") == (coap.CONTENT, b"\xf6")
+    assert shop.ask(owner, GET, "tap") == (coap.CONTENT, b"\x82\xf6\x80")
     tap = Tap()
     shop.sells(1250, tap)
     for row in (OWNER, HUB):
@@ -845,6 +845,15 @@ def test_the_latest_tap_and_the_latest_sales_are_for_owner_and_hub():
     assert cbor.loads(body) == [[shop.service.told[0][1][0], "ab12", 1250, 1, 0, "A1B2C3"]]
     for n, (row, path) in enumerate(((GUEST, "tap"), (TOKENS, "tap"), (TOKENS, "sales"), (GUEST, "sales"))):
         assert shop.ask(Peer(shop.bench, row, 5000 + n), GET, path)[0] == 131
+
+
+def test_each_tap_has_a_trace_of_its_own_and_its_reversal_is_in_it():
+    shop = Shop()
+    shop.sells(1250, Tap(lost=1), Tap(changed=lambda n, answer: b"\x69\x86" if n == 2 else answer), Tap(lost=3))
+    _, rows = cbor.loads(shop.ask(Peer(shop.bench, HUB, 2000), GET, "tap")[1])
+    assert [kind for _, kind, _ in rows] == [0, 1, 0, 1, 0, 1, 0, 6, 4, 5]
+    assert cbor.loads(rows[-2][2]) == shop.service.told[-1][1] and cbor.loads(rows[-1][2]) == {0: True, 1: 0}
+    assert rows[0][0] < 1000
 
 
 def test_the_most_of_a_trace_and_of_sales_fit_one_datagram():

@@ -56,8 +56,7 @@ PARTS = {
     "token_status": lambda v: [("token_id", v[key]) for key in (0, 9) if v[key] is not None],
     "till_terms": lambda v: [("caps", v[5])] if 5 in v else [],
     "caps": lambda v: [("uint", n) for n in v],
-    "latest_tap": lambda v: [] if v is None else [("tap_trace", v)],
-    "tap_trace": lambda v: [("trace_row", row) for row in v[1]],
+    "latest_tap": lambda v: [("trace_row", row) for row in v[1]],
     "trace_row": lambda v: [("ms", v[0]), ("bstr", v[2])],
     "till_sales": lambda v: [("sale", sale) for sale in v],
     "sale": lambda v: [("bstr", v[0]), ("uint", v[2]), ("uint", v[4])],
@@ -145,7 +144,7 @@ RIGHT += [
     *[("reversal", REVERSAL), ("reversal", {**REVERSAL, 3: bytes(16)}), ("reversed", {0: False, 1: 0})],
     *[("undo", {0: bytes(16), 1: "01ab"}), ("undo", {0: bytes(16), 1: "01ab", 2: 300})],
     *[("till_terms", TERMS), ("till_terms", {**TERMS, 4: "Canteen", 5: [2000, 10000]})],
-    *[("latest_tap", None), ("latest_tap", TRACE), ("latest_tap", [None, []])],
+    *[("latest_tap", TRACE), ("latest_tap", [None, []])],
     *[("till_sales", []), ("till_sales", [SALE] * 8), ("till_sales", [[bytes(16), None, 1, 0, 0, None]])],
 ]
 

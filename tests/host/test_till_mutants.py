@@ -15,8 +15,8 @@ MUTANTS = [
         "a sale is written down behind its cryptogram", SALE, TEST + WRITTEN,
         "            if sale.is_asked and self._row is None:\n"
         "                self._row = self._sales.begin(self._key, self._amount)\n"
-        "            self._note(_COMMAND, command)\n            answer = await nfc.exchange(command)\n",
-        "            self._note(_COMMAND, command)\n            answer = bytes(await nfc.exchange(command))\n"
+        "            note(self._till, COMMAND, command)\n            answer = await nfc.exchange(command)\n",
+        "            note(self._till, COMMAND, command)\n            answer = bytes(await nfc.exchange(command))\n"
         "            if sale.is_asked and self._row is None:\n"
         "                self._row = self._sales.begin(self._key, self._amount)\n",
     ),
@@ -30,8 +30,8 @@ MUTANTS = [
     ),
     Mutant(
         "a retry has a new key", SALE, TEST + "test_a_retry_has_the_same_key_and_no_second_cryptogram",
-        "            self._note(_ASKED, body)\n",
-        "            self._note(_ASKED, body)\n"
+        "            note(self._till, ASKED, body)\n",
+        "            note(self._till, ASKED, body)\n"
         "            body = cbor.dumps(dict(list(cbor.loads(body).items()) + [(0, app.board.rng(16))]))\n",
     ),
     Mutant(
@@ -86,14 +86,14 @@ MUTANTS = [
     Mutant(
         "a tap that is lost early ends the sale", SALE,
         TEST + "test_a_field_that_is_lost_before_the_cryptogram_costs_nothing_and_the_next_tap_pays",
-        "                self._note(_LOST, b\"\")\n                if sale.is_asked:",
-        "                self._note(_LOST, b\"\")\n                if True:",
+        "                note(self._till, LOST, b\"\")\n                if sale.is_asked:",
+        "                note(self._till, LOST, b\"\")\n                if True:",
     ),
     Mutant(
         "a tap that is lost late is tried again", SALE,
         TEST + "test_a_tap_that_is_lost_behind_its_cryptogram_is_reversed",
-        "                self._note(_LOST, b\"\")\n                if sale.is_asked:",
-        "                self._note(_LOST, b\"\")\n                if False:",
+        "                note(self._till, LOST, b\"\")\n                if sale.is_asked:",
+        "                note(self._till, LOST, b\"\")\n                if False:",
     ),
     Mutant(
         "a hub takes a sale back", DESK,
