@@ -185,7 +185,8 @@ def test_a_watch_pays_at_a_till_and_both_say_so(tmp_path):
             before = await till.device.control("flash")
             assert await till.pays("1", "2", "5", "0") == "approved"
             after = await till.device.control("flash")
-            assert after["programs"] - before["programs"] <= 12  # three records; as many erases when a block is full
+            # Three short records. With eight sales they are 22 programs and 3 erases, of which a third is in the tap.
+            assert after["programs"] - before["programs"] <= 12 and after["erases"] == before["erases"]
             (path, told), *more = till.authoriser.heard
             assert (path, more) == ("auth", []) and told[3][4:10].hex() == "000000001250"
             assert told[3][25:28].hex() == "261121"
