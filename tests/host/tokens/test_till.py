@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import aiocoap
 import cbor2
@@ -14,6 +15,7 @@ from host.hub.running import hub
 from host.hub.secure_fake import SecureFake
 from host.hub.test_trust import add, run, settled
 from tosplus.hub import relay
+from tosplus.link.pair import Paired
 from tosplus.link.pairing_code import parse
 from tosplus.link.server import listening
 from tosplus.paths import ROOT
@@ -248,9 +250,9 @@ async def test_no_number_is_used_twice_by_courier_till_restart_or_another_proces
     receive = h.keys.unprotect
 
     def unprotect(message, about=None):
-        if message.opt.oscore:
-            size = message.opt.oscore[0] & 7
-            seen.append(message.opt.oscore[1 : 1 + size])
+        size = message.opt.oscore[0] & 7
+        assert size
+        seen.append(message.opt.oscore[1 : 1 + size])
         return receive(message, about)
 
     h.keys.unprotect = unprotect
@@ -259,6 +261,7 @@ async def test_no_number_is_used_twice_by_courier_till_restart_or_another_proces
         told = asked(card.tap(1), bytes([n]) * 16)
         both = h.ask("y/auth", told), h.devices.ask("fake-1", codes.PUT, "y/till", {0: n})
         assert (await asyncio.gather(*both))[0][0] is codes.CHANGED
+        assert (await h.ask("y/auth", told))[0] is codes.CHANGED  # which shows no Echo
         await h.restart()
     assert len(seen) >= 12 and len(set(seen)) == len(seen)
 
@@ -393,6 +396,17 @@ async def test_a_card_that_cannot_be_reached_is_asked_once_and_the_sale_is_as_go
     assert (await h.ask("y/auth", asked(card.tap(1250))))[1][0]
     await h.results.settled()
     assert len(tried) == 1
+
+
+def test_threads_and_processes_that_send_with_one_key_never_have_the_same_number(tmp_path):
+    bank = Bank(f"sqlite:///{tmp_path}/tokens.db")
+    bank.contexts.expect("fake-1", Paired(bytes(16), bytes(8), b"a", b"bc"))
+    keys = [each.of("fake-1", unproven=True) for each in (bank.contexts, bank.contexts, Contexts(bank))]
+    assert keys[0] is keys[1] is not keys[2] and bank.contexts.by(b"bc") is None
+    with ThreadPoolExecutor(6) as pool:
+        numbers = list(pool.map(lambda n: [keys[n % 3].new_sequence_number() for _ in range(300)], range(6)))
+    assert len({number for some in numbers for number in some}) == 1800
+    bank.close()
 
 
 @on_both

@@ -4,7 +4,7 @@ import pytest
 from mutate import Mutant, some, survives
 
 HERE, CODE = "host/tokens/", "tools/tosplus/tokens/"
-AUTH, SALES = HERE + "test_authorise.py::", HERE + "test_sales.py::"
+AUTH, SALES, TILL = (f"{HERE}test_{name}.py::" for name in ("authorise", "sales", "till"))
 
 MUTANTS = [
     Mutant(
@@ -119,6 +119,60 @@ MUTANTS = [
         "each transaction is begun with whoever is there", CODE + "group.py",
         HERE + "test_group.py::test_those_who_were_answered_share_the_next_transaction_with_those_who_wait",
         "        self._due = len(batch) + self._queue.qsize()\n", "",
+    ),
+    Mutant(
+        "a till says itself which one it is", CODE + "wire.py",
+        TILL + "test_a_till_that_uses_the_terminal_of_another_is_declined",
+        "service.authorise(till, key.hex(), tap)",
+        "service.authorise(till._replace(terminal=pdol[48:].decode().strip()), key.hex(), tap)",
+    ),
+    Mutant(
+        "a device without a credential is served", CODE + "coap.py",
+        TILL + "test_a_device_that_is_no_till_and_one_whose_credential_has_ended_are_told_so[sqlite]",
+        "            if till is None:\n            ",
+        '            till = till or wire.Till("x", "CAMPUS", "TILL-1")\n            if False:\n            ',
+    ),
+    Mutant(
+        "an ended credential is as good as before", CODE + "tills.py",
+        TILL + "test_a_device_that_is_no_till_and_one_whose_credential_has_ended_are_told_so[sqlite]",
+        "    .where(tables.credentials.c.revoked_at.is_(None))\n", "",
+    ),
+    Mutant(
+        "a restart forgets what was received", CODE + "contexts.py",
+        TILL + "test_a_datagram_that_is_repeated_is_not_answered_again_and_after_a_restart_an_echo_is_wanted",
+        "super().__init__(Context(*paired), Path())", "super().__init__(Context(*paired), Path(), known=True)",
+    ),
+    Mutant(
+        "the replay window is off", CODE + "coap.py",
+        TILL + "test_a_datagram_that_is_repeated_is_not_answered_again_and_after_a_restart_an_echo_is_wanted",
+        "            inner, asked = context.unprotect(request)\n",
+        "            inner, asked = context.unprotect(request)\n"
+        "            context.recipient_replay_window.initialize_empty()\n",
+    ),
+    Mutant(
+        "an answer has the number of its request", CODE + "coap.py",
+        TILL + "test_no_number_is_used_twice_by_courier_till_restart_or_another_process[sqlite]",
+        "        asked.can_reuse_nonce = False", "        pass",
+    ),
+    Mutant(
+        "two processes have one number", CODE + "contexts.py",
+        TILL + "test_threads_and_processes_that_send_with_one_key_never_have_the_same_number",
+        "values(sent=sent + _AHEAD)", "values(sent=sent)",
+    ),
+    Mutant(
+        "a tap that somebody repeats is told to its card as declined", CODE + "wire.py",
+        TILL + "test_the_card_hears_its_result_once_and_the_till_does_not_wait_for_it",
+        " and a.reason not in NOT_COUNTED", "",
+    ),
+    Mutant(
+        "a house pays in", CODE + "operations.py",
+        HERE + "test_api.py::test_a_house_reads_suspends_and_resumes_and_may_nothing_else[sqlite]",
+        '"/v1/accounts/{account}/topups", _O,', '"/v1/accounts/{account}/topups", _OH,',
+    ),
+    Mutant(
+        "the hub lets anybody pair with the token service", "tools/tosplus/hub/relay.py",
+        "host/hub/test_relay.py::test_what_is_for_the_token_service_goes_there_and_comes_back_as_it_was",
+        " and options.uri_host != _TOKENS", "",
     ),
 ]  # fmt: skip
 
