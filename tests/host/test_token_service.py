@@ -7,7 +7,9 @@ import time
 
 import cbor2
 import pytest
+import sqlalchemy as sa
 from aiocoap.numbers import codes
+from host.hub.fake import free_port
 from host.hub.running import hub, value_of
 from host.test_paired import taken_over
 from host.tokens.bank import GENEROUS, Bank
@@ -15,11 +17,14 @@ from host.tokens.taps import pdol
 from payer import reader
 from toscore import apdu, emv, tlv
 from tosplus.link.pairing_code import parse
+from tosplus.link.server import listening
 from tosplus.sim.device import Device
 from tosplus.sim.pn532.air import Air
-from tosplus.tokens import wallet, wire
-from tosplus.tokens.courier import bring, tell
+from tosplus.tokens import tables, tills, wallet, wire
+from tosplus.tokens.coap import Door
+from tosplus.tokens.courier import Courier, bring, tell
 from tosplus.tokens.device import Declined, Devices
+from tosplus.tokens.results import Results
 
 TTQ = b"\x36\x00\x40\x00"
 
@@ -83,6 +88,79 @@ def test_a_tap_of_the_watch_is_authorised_and_its_screen_says_so(tmp_path):
             assert bank.balances()["sales:CAMPUS", "held"] == 1000
 
     asyncio.run(asyncio.wait_for(test(), 55))
+
+
+@contextlib.asynccontextmanager
+async def canteen(folder):
+    """-> (bank, (id of the watch, watch), id of the till, hub, serve): paired with both. await serve() is one more
+    life of the service's CoAP."""
+    bank, port = Bank(f"sqlite:///{folder}/tokens.db", time.time()), free_port()
+    bank.set_up()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(bank.close)
+        enter = stack.enter_async_context
+        it = await enter(hub(folder / "hub", plain=False, tokens_coap=f"127.0.0.1:{port}"))
+        air = await enter(Air(folder / "air"))
+        found = []
+        for app, button in (("watch", "button_a"), ("till", "button")):
+            device = await enter(Device(app, state_dir=folder / app, hub="", air=air.path))
+            await device.ready()
+            id, code = await taken_over(it, device)
+            await it.live(id)
+            await device.press(button, 300)
+            found.append((id, code, device))
+        devices = await enter(Devices(bank, ("127.0.0.1", it.coap)))
+        for _, code, _ in found:
+            await devices.pair(parse(code))
+        results, lives = Results(bank, devices), contextlib.AsyncExitStack()
+        stack.push_async_callback(lives.aclose)
+
+        async def serve():
+            await lives.aclose()
+            bank.contexts._kept.clear()
+            door = Door(bank, results.put)
+            context, _ = await listening(door, "127.0.0.1", port)
+            lives.push_async_callback(asyncio.to_thread, door.close)
+            lives.push_async_callback(context.shutdown)
+
+        await serve()
+        (watch, _, wrist), (till, _, _) = found
+        bank.write(lambda c, now: wallet.open_holder(c, "test", "ann", "EUR", 0, now))
+        bank.write(lambda c, now: wallet.topup(c, "test", "ann", 5000, "", now))
+        bank.token = bank.write(lambda c, now: wallet.issue(c, "test", "ann", watch, GENEROUS, now)).id
+        about = tills.About(till, "Mensa")
+        bank.write(lambda c, now: tills.add(c, "test", "CAMPUS", "TILL-1", about, now))
+        rider = Courier(bank, devices)
+        await rider.round()
+        await rider.settled()
+        yield bank, (watch, wrist), till, it, serve
+        await results.settled()
+        bank.check()
+
+
+def test_a_watch_pays_at_a_till_each_through_the_hub_and_hears_its_result_from_the_service(tmp_path):
+    async def test():
+        async with canteen(tmp_path) as (bank, (watch, wrist), till, it, serve):
+
+            async def pays(cents, till_says, watch_says):
+                assert (await it.http.put(f"/api/devices/{till}/s/take", json={"value": cents})).is_success
+                await it.until(lambda device: value_of(device, "sale") == "tap", 20, till)
+                await wrist.press("button_b", 100)
+                await it.until(lambda device: value_of(device, "sale") == till_says, 20, till)
+                await it.until(lambda device: value_of(device, "payment") == watch_says, 20, watch)
+
+            await pays(1250, "approved", "approved")
+            assert (await it.device(till))["link"] == "live" and bank.balances()["sales:CAMPUS", "held"] == 1250
+            await serve()  # anew: the till is asked for an Echo, and gives it
+            bank.write(lambda c, now: wallet.suspend(c, "test", bank.token, now))
+            await pays(7, "declined", "declined")
+            rows = bank.read(lambda c: c.execute(sa.select(tables.auths).order_by(tables.auths.c.at)).all())
+            assert [(row.terminal, row.amount, row.reason) for row in rows] == [("TILL-1", 1250, 0), ("TILL-1", 7, 3)]
+            numbers = [row.number.encode() for row in rows]
+            for file in (tmp_path / "hub").rglob("*"):
+                assert not file.is_file() or not any(number in file.read_bytes() for number in numbers)
+
+    asyncio.run(asyncio.wait_for(test(), 115))
 
 
 async def tapped(path):
