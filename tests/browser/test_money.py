@@ -36,7 +36,7 @@ class Tokens(_Process):
             work(lambda c, now: parties.accept(c, "test", "CAMPUS", TERMS.hash, XSS, "paper 7", now))
             id, _ = work(lambda c, now: parties.add_till(c, "test", "CAMPUS", "TILL-1", now))
             self.till = authorise.Till(id, "CAMPUS", "TILL-1")
-            self.secret.write_text(work(lambda c, now: parties.add_operator(c, "test", now))[1])
+            self.secret.write_text(work(lambda c, now: parties.add_house(c, "test", now))[1])
             work(lambda c, now: wallet.open_holder(c, "test", XSS, "EUR", 0, now))
             work(lambda c, now: wallet.topup(c, "test", XSS, 5000, "", now))
             token = work(lambda c, now: wallet.issue(c, "test", XSS, "watch-1", GENEROUS, now)).id
@@ -46,7 +46,7 @@ class Tokens(_Process):
             self.token, self.card = token, Card(offer.number, offer.luk, offer.ki, offer.dki, offer.psn)
 
     def start(self):
-        self._start("tokens", "--state", "tokens", "serve", "--port", str(self.port))
+        self._start("tokens", "--state", "tokens", "serve", "--port", str(self.port), "--coap-port", "0")
         until(lambda: self.said().count("describes itself") > self._started, "the token service does not start")
         self._started += 1
 

@@ -21,7 +21,7 @@ def commands():
     """-> [(page, the words behind `tos`), ...]; what two blanks or a # stand before is said about the command."""
     found = []
     for page in PAGES:
-        for line in _TOS.findall(page.read_text()):
+        for line in _TOS.findall(page.read_text().replace("\\\n", " ")):
             said = re.split(r"  +|\s#", line)[0]
             words = shlex.split(re.split(r"[<>|]", said)[0])[1:]
             found.append(pytest.param(words, id=f"{page.name}: {said}"))

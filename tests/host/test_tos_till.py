@@ -131,7 +131,8 @@ def looping():
 def served(folder):
     """-> (the service on its database here, address of `tos tokens serve` on the same)."""
     bank = opened(Options(folder))
-    command = [sys.executable, "-m", "tosplus", "tokens", "--state", folder, "serve", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "tosplus", "tokens", "--state", folder, "serve", "--port", "0", "--coap-port", "0"]
+    command.append("--json")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
         yield bank, json.loads(process.stdout.readline())["address"]

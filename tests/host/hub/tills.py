@@ -47,7 +47,7 @@ class House:
         self.folder, self.port = folder, None
         self.bank = Bank(f"sqlite:///{folder}/tokens.db")
         self.till = self.bank.set_up()
-        self.id, secret = self.bank.write(lambda c, now: parties.add_operator(c, "test", now))
+        self.id, secret = self.bank.write(lambda c, now: parties.add_house(c, "test", now))
         self.secret = folder / "secret"
         self.secret.write_text(secret + "\n")
         self.heard = []

@@ -265,6 +265,7 @@ async def _serve(options: "Options", as_json: bool) -> None:
     from ..tokens.serve import serving
 
     async with serving(options) as served:
-        about = f"{served.address}  tills by coap://{served.coap}; state in {options.folder}; Ctrl-C ends it"
-        click.echo(json.dumps({"address": served.address, "coap": served.coap}) if as_json else about)
+        told = json.dumps({"address": served.address, "coap": served.coap})
+        about = f"describes itself at /openapi.json; tills ask coap://{served.coap}; state in {options.folder}"
+        click.echo(told if as_json else f"{served.address}  {about}; Ctrl-C ends it")
         await served.web
