@@ -98,12 +98,12 @@ MUTANTS = [
     ),
     Mutant(
         "a full disk is a fault of the service's own", CODE + "service.py",
-        HERE + "test_api.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
+        HERE + "test_full.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
         "raise Unavailable(why) from None", "raise",
     ),
     Mutant(
         "nobody writes down that the disk is full", CODE + "service.py",
-        HERE + "test_api.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
+        HERE + "test_full.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
         "_log.error(why)", "pass",
     ),
     Mutant(
