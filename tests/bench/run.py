@@ -500,14 +500,13 @@ def bench_box_to_online():
 
 
 def bench_tokens():
-    """Authorisations with all their postings, durable, of eight writers, beside raw synced transactions of this disk;
-    on a fast one that is missed, see README.md. And cryptograms; and authorisations on PostgreSQL, where there is one,
-    by one and by four processes."""
+    """Authorisations with all their postings, durable, of eight writers, beside raw synced transactions of this disk.
+    And cryptograms; and authorisations on PostgreSQL, where there is one, by one and by four processes."""
     with tempfile.TemporaryDirectory(dir=HERE.parents[1]) as folder:
         raw, found = tokens.sqlite_rates(folder)
     report("sqlite_synced_transactions", raw, "1/s")
     report("authorisations_sqlite", found, "1/s")
-    report("sqlite_synced_transactions_to_authorisations", raw / found, "ratio", target=round(1 / 0.6, 3))
+    report("sqlite_synced_transactions_to_authorisations", raw / found, "ratio", limit=round(1 / 0.6, 3))
     bare, check = tokens.cryptograms()
     report("bare_aes_cmac", 1 / bare, "1/s")
     report("cryptograms_checked", 1 / check, "1/s")

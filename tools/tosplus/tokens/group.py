@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 _MOST = 200
-_MOMENT_S = 0.0005
+_MOMENT_S = 0.001
 
 
 class Group(Generic[T, R]):
