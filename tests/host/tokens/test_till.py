@@ -319,6 +319,10 @@ async def test_what_cannot_be_answered_now_is_said_to_and_nothing_is_lost(h):
     assert (await h.ask("y/auth", tap))[0] is codes.SERVICE_UNAVAILABLE
     h.bank.authorise = once
     assert (await h.ask("y/auth", tap))[1][0]
+    _, context = h.bank.contexts._kept["fake-1"]
+    context._next, context._reserve = context._end, failing  # the database takes no sequence number either
+    assert await h.ask("y/auth", tap) == (codes.SERVICE_UNAVAILABLE, "unsealed")
+    del context._reserve
     h.door._busy = coap._MOST
     assert await h.ask("y/auth", tap) == (codes.SERVICE_UNAVAILABLE, "unsealed")
     h.door._busy = 0

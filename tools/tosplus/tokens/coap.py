@@ -49,9 +49,12 @@ class Door(interfaces.Resource):
             return
         self._busy += 1
         try:
-            pipe.add_response(await self._answer(pipe.request), is_last=True)
+            answer = await self._answer(pipe.request)
+        except (sa.exc.SQLAlchemyError, HostError):  # there is not even a number to seal it with
+            answer = _refused(codes.SERVICE_UNAVAILABLE, "not now")
         finally:
             self._busy -= 1
+        pipe.add_response(answer, is_last=True)
 
     async def _answer(self, request: Message) -> Message:
         """Errors of OSCORE are in the clear, as section 8.2 of RFC 8613 has them."""
@@ -74,8 +77,6 @@ class Door(interfaces.Resource):
             return _refused(codes.BAD_OPTION, "Failed to decode COSE")
         except (error.Error, ValueError, LookupError):  # what was sealed may be no message, too
             return _refused(codes.BAD_REQUEST, "Decryption failed")
-        except (sa.exc.SQLAlchemyError, HostError):
-            return _refused(codes.SERVICE_UNAVAILABLE, "not now")
         asked.can_reuse_nonce = False  # another process with our database may answer a repetition of it
 
         def work() -> Message:
