@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import peers
-import psycopg
 
 # It ends with whoever holds the other end of its stdin, also with one that is killed.
 _LEASH = '"$@" & read -r _; kill -QUIT $!; wait $!'
@@ -59,6 +58,8 @@ def emptied(url):
 
 def _wait(url):
     """Until it answers."""
+    import psycopg  # a tenth of a second, in each process that runs tests
+
     for _ in range(600):
         with contextlib.suppress(psycopg.OperationalError):
             psycopg.connect(url).close()
