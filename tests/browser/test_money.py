@@ -5,6 +5,7 @@ import contextlib
 import socket
 import threading
 
+import httpx
 import pytest
 import traced
 from axe_playwright_python.sync_playwright import Axe
@@ -46,11 +47,10 @@ class Tokens(_Process):
             self.token, self.card = token, Card(offer.number, offer.luk, offer.ki, offer.dki, offer.psn)
 
     def start(self):
-        self._start("tokens", "--state", "tokens", "serve", "--port", str(self.port), "--coap-port", "0")
-        until(lambda: self.said().count("describes itself") > self._started, "the token service does not start")
-        self._started += 1
-
-    _started = 0
+        ports = "--port", str(self.port), "--coap-port", "0"
+        self._start("tokens", "--state", "tokens", "serve", *ports)
+        health = f"http://127.0.0.1:{self.port}/health"
+        until(lambda: answers(health), f"the token service does not start: {self.said()}")
 
     @contextlib.contextmanager
     def _service(self):
@@ -82,21 +82,24 @@ def _shop(tmp_path_factory):
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
 
     tokens = Tokens(folder)
-    hub = Hub(folder, more=("--tokens", f"http://127.0.0.1:{tokens.port}", "--tokens-secret", "secret"))
+    hub = Hub(
+        folder,
+        bench=folder / "bench",
+        more=("--tokens", f"http://127.0.0.1:{tokens.port}", "--tokens-secret", "secret"),
+    )
     till = Till(hub.coap_port, "till-1")
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(thread.join)
+        stack.callback(loop.call_soon_threadsafe, loop.stop)
+        stack.callback(tokens.stop)
         tokens.start()
+        stack.callback(hub.stop)
         hub.start()
         call(till.__aenter__())
-        till.do = lambda f, *a, **k: loop.call_soon_threadsafe(lambda: f(*a, **k))
+        stack.callback(lambda: call(till.unbind()))
+        till.do = lambda f, *a: loop.call_soon_threadsafe(f, *a)
         until(lambda: hub.devices().get("till", {}).get("link") == "live", "the till is not met")
         yield hub, tokens, till
-    finally:
-        call(till.unbind())
-        hub.stop()
-        tokens.stop()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @pytest.fixture(params=SCREENS)
@@ -105,6 +108,11 @@ def shop(request, chromium, _shop, pictures):
     hub, tokens, till = _shop
     with somebody(chromium, hub, request.param, pictures) as person:
         yield person, tokens, till
+
+
+def answers(url):
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(url).is_success
 
 
 def panel(person, title):
@@ -132,6 +140,7 @@ def test_who_paid_whom_is_seen_as_it_happens_and_a_token_is_braked(shop):
     expect(token.get_by_text("active", exact=True)).to_be_visible()
     assert tokens.pays(120).approved
     assert "owned" not in person.page.title()
+    person.keeps_a_picture("money")
     person.page.evaluate(Axe().axe_script)
     found = person.page.evaluate("axe.run()")["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
