@@ -135,6 +135,7 @@ def test_who_paid_whom_is_seen_as_it_happens_and_a_token_is_braked(shop):
     person.touches(token.get_by_role("button", name="Suspend"))
     expect(person.told("Suspended: its next tap is declined")).to_be_visible()
     expect(token.get_by_text("suspended", exact=True)).to_be_visible()
+    expect(token.get_by_text("; its next tap is declined")).to_be_visible()
     assert tokens.pays(120).reason == 3
     person.touches(token.get_by_role("button", name="Resume"))
     expect(token.get_by_text("active", exact=True)).to_be_visible()

@@ -67,6 +67,7 @@ def test_what_there_is_is_told(tmp_path):
             assert told["ledger"][0]["words"] == (
                 f"CAMPUS has 12.50 EUR of {card.holder}: platform 0.38 EUR, manufacturer 0.87 EUR, developer 11.25 EUR"
             )
+            assert [row["state"] for row in told["ledger"]] == ["posted"] * 3
             assert {row["party"]: row["total"] for row in told["shares"]} == {
                 "platform": 38, "manufacturer": 87, "developer": 1125,
             }  # fmt: skip
@@ -78,7 +79,7 @@ def test_what_there_is_is_told(tmp_path):
 def test_every_kind_of_transfer_has_words():
     def words(kind, *postings):
         rows = [{"account": a, "currency": "EUR", "layer": "posted", "amount": n} for a, n in postings]
-        told = transfer({"id": "1", "at": 1.5, "kind": kind, "auth": "7", "postings": rows})
+        told = transfer({"id": "1", "at": 1.5, "kind": kind, "auth": "7", "postings": rows}, {})
         assert told["at"] == 1.5 and told["transaction"] == "7"
         return told["state"], told["words"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..tokens import money
 
 Row = Mapping[str, Any]
-_STATES = {"hold": "held", "void": "released", "reversal": "released"}
+_ENDS = {"capture": "posted", "void": "released", "reversal": "released"}  # what a hold comes to
 
 
 def told(tokens: Iterable[Row], accounts: Iterable[Row], ledger: Row, merchants: Iterable[Row]) -> dict[str, Any]:
@@ -16,10 +16,12 @@ def told(tokens: Iterable[Row], accounts: Iterable[Row], ledger: Row, merchants:
     shares = [each for each in balances if each["account"].startswith("party:")]
     kept = [{**each, "available": each["posted"] + each["held"] + each["credit"]} for each in accounts]
     used = {each["currency"] for each in [*kept, *balances]}
+    transfers = ledger["transfers"]
+    ended = {each["auth"]: _ENDS[each["kind"]] for each in transfers if each["kind"] in _ENDS}
     return {
         "tokens": [_token(each) for each in tokens],
         "accounts": kept,
-        "ledger": [transfer(each) for each in ledger["transfers"]],
+        "ledger": [transfer(each, ended) for each in transfers],
         "balanced": balanced(balances),
         "shares": [
             {"party": _name(each["account"]), "currency": each["currency"], "total": each["amount"]} for each in shares
@@ -37,11 +39,11 @@ def balanced(balances: Iterable[Row]) -> bool:
     return not any(sums.values())
 
 
-def transfer(row: Row) -> dict[str, Any]:
-    """state: held, posted, or released, when what was held is free again."""
-    kind, about = row["kind"], {key: row[key] for key in ("id", "at", "kind")}
-    words = _words(kind, row["postings"])
-    return {**about, "transaction": row["auth"], "state": _STATES.get(kind, "posted"), "words": words}
+def transfer(row: Row, ended: Mapping[str, str]) -> dict[str, Any]:
+    """state: posted; of what was held, held as long as it is, or released. ended: {transaction: what it came to}."""
+    kind, auth, about = row["kind"], row["auth"], {key: row[key] for key in ("id", "at", "kind")}
+    state = ended.get(auth, "held") if kind == "hold" else _ENDS.get(kind, "posted")
+    return {**about, "transaction": auth, "state": state, "words": _words(kind, row["postings"])}
 
 
 def _words(kind: str, postings: Iterable[Row]) -> str:

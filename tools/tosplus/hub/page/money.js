@@ -10,8 +10,8 @@ const REFRESH_TICKS = 3;
 const KINDS = [["csv", "CSV"], ["json", "JSON"], ["beancount", "beancount"]];
 const BRAKES = { active: ["Suspend", "suspend"], suspended: ["Resume", "resume"] };
 const MEANS = {
-  requested: "its first key is on its way", provisioned: "its first key is there", active: "it pays",
-  suspended: "its next tap is declined", revoked: "for ever",
+  requested: "its first key is on its way", provisioned: "its first key is there",
+  suspended: "its next tap is declined", revoked: "its taps are declined for ever",
 };
 const DONE = { suspend: "Suspended: its next tap is declined", resume: "Resumed: it pays again" };
 
@@ -135,10 +135,10 @@ function tokens(house, look) {
     return { element, update(row) {
       const name = house.devices.get(row.device)?.name ?? row.device ?? row.account;
       setText(who, name);
-      setText(about, `${row.number_masked}, of ${row.account}; ${plural(row.uses_left, "tap")} left on its key`);
+      setText(about, `${row.number_masked}, of ${row.account}; ${MEANS[row.state]
+        ?? `${plural(row.uses_left, "tap")} left on its key`}`);
       setText(state, row.state);
       element.dataset.state = row.state;
-      setAttribute(state, "title", MEANS[row.state]);
       brake.hidden = !(row.state in BRAKES);
       if (brake.hidden) return;
       const [words, its] = BRAKES[row.state];
@@ -175,9 +175,13 @@ function shares() {
 
 function ledger() {
   const panel = listed("Ledger", "ledger", "Nothing was paid yet.", ({ id, kind }) => `${id} ${kind}`, (row) => {
-    const element = h("li", { "data-state": row.state }, h("span", {}, row.words),
-      h("span", { class: "level" }, row.state), h("time", { datetime: new Date(row.at * 1000).toISOString() }, clock(row.at, true)));
-    return { element, update() {} };
+    const state = h("span", { class: "level" });
+    const element = h("li", {}, h("span", {}, row.words), state,
+      h("time", { datetime: new Date(row.at * 1000).toISOString() }, clock(row.at, true)));
+    return { element, update(now) {
+      setText(state, now.state);
+      element.dataset.state = now.state;
+    } };
   });
   return { element: panel.element, update: (told, first) => panel.update(told.ledger, told, first) };
 }
