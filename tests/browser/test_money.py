@@ -147,6 +147,7 @@ def test_who_paid_whom_is_seen_as_it_happens_and_a_token_is_braked(shop):
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
 
 
+@pytest.mark.parametrize("shop", ["wide"], indirect=True)
 def test_a_statement_is_taken_along_and_holds(shop, tmp_path):
     person, tokens, _ = shop
     assert tokens.pays(333).approved
@@ -211,6 +212,7 @@ def test_a_tap_is_drawn_message_by_message_and_opens_to_its_bytes(shop):
     expect(messages).to_have_count(10)  # who looks at one goes on looking at it
 
 
+@pytest.mark.parametrize("shop", ["wide"], indirect=True)
 def test_a_token_service_that_is_away_is_told_and_comes_back_by_itself(shop):
     person, tokens, _ = shop
     person.opens("#/part/money")
@@ -222,6 +224,7 @@ def test_a_token_service_that_is_away_is_told_and_comes_back_by_itself(shop):
     expect(person.told("The token service does not answer")).not_to_be_attached()
 
 
+@pytest.mark.parametrize("shop", ["wide"], indirect=True)
 def test_the_page_of_money_is_fetched_when_it_is_opened(shop):
     person, _, _ = shop
     person.opens()

@@ -26,6 +26,11 @@ def run(test):
     asyncio.run(asyncio.wait_for(test(), 90))
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr(taps, "_LOOK_S", 0.02)
+
+
 async def money(it):
     return (await it.http.get("/api/money")).json()
 
@@ -301,18 +306,21 @@ def test_a_tap_that_goes_on_is_the_same_one(tmp_path):
     run(test)
 
 
-def test_the_latest_eight_are_kept_and_those_of_a_till_that_was_forgotten_not(tmp_path):
+def test_so_many_are_kept_and_those_of_a_till_that_was_forgotten_not(tmp_path, monkeypatch):
+    assert taps._KEPT == 8
+    monkeypatch.setattr(taps, "_KEPT", 2)
+
     async def test():
         async with house(tmp_path) as (it, the), Till(it.coap) as till:
             await it.live("till-1")
-            for n in range(9):
+            for n in range(3):
                 till.sells(traced.tapped(n + 1), receipt=f"receipt {n}")
                 for _ in range(500):
                     found = (await it.http.get("/api/money/taps")).json()
                     if found and found[0]["id"] == n + 1:
                         break
                     await asyncio.sleep(0.02)
-            assert [tap["id"] for tap in found] == [*range(9, 1, -1)]
+            assert [tap["id"] for tap in found] == [3, 2]
             await till.unbind()
             await it.http.delete("/api/devices/till-1")
             assert await tapped(it, 0) == []
@@ -329,7 +337,7 @@ def test_a_till_in_the_middle_of_a_tap_is_left_alone(tmp_path):
             for sale in ("tap", "asks"):
                 till.sells(traced.tapped(), sale, "")
                 await it.until(lambda device, s=sale: device["resources"][0]["value"] == s, id="till-1")
-                await asyncio.sleep(3 * taps._LOOK_S)
+                await asyncio.sleep(5 * taps._LOOK_S)
                 assert till.asked == 1
             till.sells(traced.tapped(), "approved")
             await tapped(it, 1)
@@ -346,7 +354,7 @@ def test_two_sales_that_end_alike_are_two_taps(tmp_path):
             for n in range(2):
                 till.sells([began + n, rows], "tap", "")
                 await it.until(lambda device: device["resources"][0]["value"] == "tap", id="till-1")
-                await asyncio.sleep(2 * taps._LOOK_S)
+                await asyncio.sleep(5 * taps._LOOK_S)
                 till.sells([began + n, rows], "lost", "")
                 await tapped(it, n + 1)
             assert (await it.device("till-1"))["warnings"] == []
