@@ -64,7 +64,7 @@ def torn(was_held=True):
     at = next(n for n, row in enumerate(rows) if row[1] == COMMAND and row[2][1] == 0xB2)
     rest = [
         (LOST, b""),
-        (REVERSAL, cbor2.dumps({0: KEY, 1: NUMBER, 2: 7})),
+        (REVERSAL, cbor2.dumps({0: bytes(b ^ 255 for b in KEY), 1: NUMBER, 2: 7, 3: KEY})),
         (REVERSED, cbor2.dumps({0: was_held, 1: 0})),
     ]
     return [began, rows[: at + 1] + [[rows[at][0] + 50 * n, *each] for n, each in enumerate(rest, 1)]]

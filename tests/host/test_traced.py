@@ -11,7 +11,7 @@ from tosplus.hub.tapped import decoded
 def test_the_trace_of_a_simulated_till_is_told_in_words(tmp_path):
     async def main():
         async with shop(tmp_path) as till:
-            assert await till.client.read("y/tap") is None
+            assert await till.client.read("y/tap") == [None, []]
             assert await till.pays("7") == "approved"
             trace = await till.client.read("y/tap")
         tap = decoded(trace)

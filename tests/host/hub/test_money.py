@@ -348,7 +348,6 @@ def test_a_till_in_the_middle_of_a_tap_is_left_alone(tmp_path):
 def test_two_sales_that_end_alike_are_two_taps(tmp_path):
     async def test():
         async with house(tmp_path) as (it, the), Till(it.coap) as till:
-            till.tap = None  # none since its start
             await it.live("till-1")
             began, rows = traced.torn()
             for n in range(2):

@@ -71,8 +71,8 @@ class Taps:
         self._known[device.id] = told
 
     def _take(self, device: "Device", trace: Any) -> None:
-        """None: there was no tap since its start. One that goes on is the same. Raises ValueError."""
-        told = decoded([None, []] if trace is None else trace)
+        """One that goes on is the same. Raises ValueError."""
+        told = decoded(trace)
         if not told["rows"]:
             return
         before = self._rows.get(device.id)
