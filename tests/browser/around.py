@@ -67,13 +67,13 @@ class House(_Process):
         self.mend()
 
     def mend(self):
-        """Plugged in, shut, and no probe broken."""
+        """Plugged in, near each other, shut, and no probe broken."""
         assert self.process.poll() is None, f"the house ended with {self.process.returncode}: {self.said()}"
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.bench)), base_url="http://bench") as http:
             for id, device in http.get("/devices").json().items():
                 self.names[id] = device["name"]
                 for lever in device["levers"]:
-                    right = lever["name"] == "plug"
+                    right = lever["name"] in ("plug", "near")
                     if lever["kind"] == "toggle" and lever["value"] is not right:
                         http.post(f"/devices/{id}/{lever['name']}", json={"value": right})
 

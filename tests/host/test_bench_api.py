@@ -57,10 +57,10 @@ class Hands:
             return [event.value for event in (await link.events()).latest]
 
 
-def at_the_bench(tmp_path, monkeypatch, test, *apps, rate=RATE):
-    """Run test(hands) with a house of these apps."""
+def at_the_bench(tmp_path, monkeypatch, test, *apps, rate=RATE, own=""):
+    """Run test(hands) with a house of these apps. own: what its file says of each."""
     monkeypatch.chdir(tmp_path)
-    devices = "".join(f'[[device]]\napp = "{app}"\n' for app in apps)
+    devices = "".join(f'[[device]]\napp = "{app}"\n{own}' for app in apps)
     (tmp_path / "den.toml").write_text(f"[world]\nrate = {rate}\n{devices}")
 
     async def main():
@@ -83,9 +83,9 @@ def test_levers_follow_from_what_a_device_says_of_itself(tmp_path, monkeypatch):
         assert {name: list(levers) for name, (_, _, levers) in found.items()} == {
             "kettle": ["probe", "cut", "plug", "kill"],
             "fridge": ["probe", "door", "plug", "kill"],
-            "watch": ["button_a", "button_b", "cut", "plug", "kill"],
+            "watch": ["button_a", "button_b", "near", "cut", "plug", "kill"],
             "tv": ["keys", "cut", "plug", "kill"],
-            "till": ["keys", "plug", "kill"],
+            "till": ["near", "keys", "plug", "kill"],
         }
         assert all(on for _, on, _ in found.values())
         async with Client(*hands.house.devices["kettle"].link) as link:
@@ -118,6 +118,17 @@ def test_a_door_opens_and_closes(tmp_path, monkeypatch):
     at_the_bench(tmp_path, monkeypatch, test, "fridge")
 
 
+def test_a_device_is_taken_out_of_the_field_of_the_others_and_brought_back(tmp_path, monkeypatch):
+    async def test(hands):
+        antenna = hands.house.devices["watch"].nfc.antenna
+        for is_near in (False, True):
+            assert await hands.post("watch", "near", value=is_near) == (204, None)
+            assert antenna.is_near is is_near
+            assert (await hands.lever("watch", "near"))["value"] is is_near
+
+    at_the_bench(tmp_path, monkeypatch, test, "watch")
+
+
 def test_a_probe_breaks_stays_broken_over_a_restart_and_is_mended(tmp_path, monkeypatch):
     async def test(hands):
         await hands.becomes("kettle", "temp", 20)
@@ -144,6 +155,14 @@ def test_each_press_is_seen_once_at_every_rate(tmp_path, monkeypatch, rate):
         assert not (await hands.signals("watch"))["button_a"]
 
     at_the_bench(tmp_path, monkeypatch, test, "watch", rate=rate)
+
+
+def test_a_button_is_down_by_the_clock_of_its_own_device(tmp_path, monkeypatch):
+    async def test(hands):
+        assert await hands.post("watch", "button_a") == (204, None)
+        assert await hands.events("watch") == ["a"]
+
+    at_the_bench(tmp_path, monkeypatch, test, "watch", rate=0, own="rate = 0.5\n")
 
 
 def test_a_button_is_released_even_if_the_device_is_off_meanwhile(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_what_a_file_does_not_say_is_ordinary(plan):
     assert (found.rate, found.ambient_c, found.access_points[0]["password"]) == (1, 20, None)
 
 
+def test_one_device_may_have_a_clock_of_its_own(plan):
+    found = plan('[world]\nrate = 30\n[[device]]\napp = "watch"\nrate = 1\n' + KETTLE)
+    assert {name: device.rate for name, device in House(found).devices.items()} == {"watch": 1, "kettle": 30}
+    other = House(replace(found, rate=7)).devices
+    assert (other["watch"].rate, other["kettle"].rate) == (1, 7)
+
+
 def test_an_app_of_ones_own_is_found_beside_the_house(plan, tmp_path):
     (tmp_path / "own.py").write_text("")
     assert plan('[[device]]\napp = "own.py"\n').devices == {"own": str(tmp_path / "own.py")}
@@ -82,6 +90,7 @@ KETTLE = '[[device]]\napp = "kettle"\n'
         (KETTLE + "[world]\nrate = true\n", "world.rate: give a number, not True"),
         (KETTLE + "[world]\nrate = -1\n", "world.rate: give 1 for real time"),
         (KETTLE + "[world]\nrain = true\n", "world.rain: not a key of a house"),
+        (KETTLE + "rate = -1\n", "device[0].rate: give 1 for real time"),
         (KETTLE + '[[access_point]]\nssid = "a"\nssdi = "b"\n', "access_point[0].ssdi: not a key of a house"),
         (KETTLE + "[[access_point]]\n", "access_point[0].ssid: missing"),
         (KETTLE + '[[access_point]]\nssid = "a"\nrssi_dbm = 1.5\n', "access_point[0].rssi_dbm: give a whole number"),
@@ -96,6 +105,10 @@ def test_what_is_wrong_is_told_with_file_and_key(plan, text, told):
 
 def test_the_demo_house_has_the_five_products():
     assert list(read(DEMO).devices) == ["kettle", "fridge", "watch", "tv", "till"]
+
+
+def test_in_the_demo_house_a_tap_takes_its_time_as_in_life():
+    assert read(DEMO).rates == {"watch": 1, "till": 1}
 
 
 def test_devices_share_a_world_and_keep_apart_what_is_theirs(plan):

@@ -14,7 +14,7 @@ import peers
 import pytest
 from nfc.tag.tt4 import IsoDepInitiator
 from taps import Field, libnfc, nfcpy, until
-from tosplus.sim.pn532.air import crc_a
+from tosplus.sim.pn532.air import Air, Antenna, crc_a
 from tosplus.sim.pn532.frames import ACK, Ear, encode
 from tosplus.sim.pn532.isodep import SIZES
 from tosplus.sim.pn532.show import Shown
@@ -179,6 +179,36 @@ def test_what_is_damaged_is_not_heard_and_what_follows_is():
             damaged[at] ^= 1 << bit
             heard = [*Ear().feed(bytes(damaged) + bytes(300) + encode(b"\xd4\x02"))]
             assert heard[-1:] == [b"\xd4\x02"] and bytes.fromhex("d4140114") not in heard, damaged.hex()
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_who_is_taken_away_hears_nothing_and_is_not_heard_until_he_is_back(tmp_path, who):
+    async def test():
+        felt, heard = asyncio.Queue(), []
+
+        async def hear(frame):
+            heard.append(frame)
+            if frame == b"go":
+                card.move(False)
+            return frame[::-1]
+
+        async def silent(frame):
+            return None
+
+        async with (
+            Air(tmp_path / "air") as air,
+            Antenna(air.path, silent, lambda on: None) as reader,
+            Antenna(air.path, hear, felt.put_nowait) as card,
+        ):
+            reader.carry(True)
+            assert await felt.get() and await reader.ask(b"12", 5) == b"21"
+            (reader, card)[who].move(False)
+            assert not await felt.get() and await reader.ask(b"34", 5) is None
+            (reader, card)[who].move(True)
+            assert await felt.get() and await reader.ask(b"56", 5) == b"65"
+            assert await reader.ask(b"go", 5) is None and heard == [b"12", b"56", b"go"]
+
+    asyncio.run(asyncio.wait_for(test(), 20))
 
 
 def test_crc_of_the_standard():

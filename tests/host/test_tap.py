@@ -66,6 +66,27 @@ def test_a_field_that_is_lost_before_the_cryptogram_costs_nothing_and_the_next_t
     asyncio.run(main())
 
 
+def test_a_watch_that_is_taken_away_in_the_middle_of_a_tap_pays_when_it_is_back(tmp_path):
+    async def main():
+        async with watch(tmp_path) as (device, air), reader(air) as till:
+            antenna = device.device.nfc.antenna
+            await device.device.press("button_b", 200)
+            await device.until("payment", "armed")
+            assert await till.find()
+            antenna.move(False)
+            with pytest.raises(Failed):
+                await till.send(select(emv.AID))
+            till.leave()
+            antenna.move(True)
+            assert await till.find()
+            assert (await till.send(select(emv.AID)))[0] == 0x9000
+            assert (await till.send(options(pdol())))[0] == 0x9000
+            antenna.move(False)
+            await device.until("arm", False)  # it knows that the field is gone
+
+    asyncio.run(main())
+
+
 def test_a_kill_behind_the_cryptogram_repeats_no_counter(tmp_path):
     async def main():
         async with watch(tmp_path) as (device, air), reader(air) as till:

@@ -38,7 +38,7 @@ _LOOK_S = 0.02
 @contextlib.asynccontextmanager
 async def serve(house: House, path: Path) -> AsyncIterator[None]:
     """The bench of a running house at this socket, for its owner alone, while the context is entered."""
-    app = _app(dict(_place(device, house) for device in house.devices.values()))
+    app = _app(dict(_place(device, house.identities[device.name]) for device in house.devices.values()))
     with _listener(path) as listener:
         server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -83,9 +83,9 @@ def _answers(path: Path) -> bool:
         return True
 
 
-def _place(device: Device, house: House) -> "tuple[str, _Place]":
-    identity = Identity.from_wire(cbor2.loads(house.identities[device.name]))
-    return identity.id, _Place(device, house.rate, {lever.name: lever for lever in levers(identity)})
+def _place(device: Device, about: bytes) -> "tuple[str, _Place]":
+    identity = Identity.from_wire(cbor2.loads(about))
+    return identity.id, _Place(device, {lever.name: lever for lever in levers(identity)})
 
 
 def _app(places: "dict[str, _Place]") -> Starlette:
@@ -125,9 +125,8 @@ def _value(body: bytes) -> Any:
 class _Place:
     """A device on the bench, with its levers by name."""
 
-    def __init__(self, device: Device, rate: float, levers: dict[str, Lever]) -> None:
+    def __init__(self, device: Device, levers: dict[str, Lever]) -> None:
         self._device = device
-        self._rate = rate
         self._levers = levers
         self._finger = asyncio.Lock()
 
@@ -140,6 +139,8 @@ class _Place:
         values = {name: world["signals"].get(lever.signal) for name, lever in self._levers.items()}
         values["probe"] = None if world["failing"] is None else "probe_mv" in world["failing"]
         values["plug"] = self._device.is_plugged
+        if self._device.nfc:
+            values["near"] = self._device.nfc.antenna.is_near
         rows = [lever.row(values[name] if lever.kind == "toggle" else None) for name, lever in self._levers.items()]
         state = {"on": self._device.is_on, "asleep": self._device.is_asleep}
         return {"name": self._device.name, **state, "levers": rows}
@@ -166,6 +167,8 @@ class _Place:
             await self._press(lever.signal)
         elif lever.kind == "choice":
             await self._control("append", signal=lever.signal, value=value)
+        elif name == "near" and self._device.nfc:
+            self._device.nfc.antenna.move(value)
         elif name == "probe":
             await self._control("fail", signal=lever.signal, failing=value)
         else:
@@ -189,7 +192,7 @@ class _Place:
 
     async def _passes(self) -> None:
         """A moment, by the device's clock; one that a busy host does not shorten."""
-        if not self._rate:
+        if not self._device.rate:
             await self._control("advance", ms=_PRESS_MS)
             return
         began = (await self._control("get"))["ms"]

@@ -99,12 +99,12 @@ class Device:
         self.state_dir = Path(state_dir or state.directory(self.name)).absolute()
         self.uid = hashlib.sha256(f"{self.state_dir.parent.name}/{self.name}".encode()).hexdigest()[:12]
         self.link = (_HOST, port)
+        self.rate = rate
         self.access_point: dict[str, Any] | None = None
         self.starts = 0
         self.ready_s = 0.0
         self._app = app
         self._board = board
-        self._rate = rate
         self._wall = wall
         self._access_points = access_points
         self._ambient_c = ambient_c
@@ -228,8 +228,8 @@ class Device:
     async def press(self, signal: str, ms: int) -> None:
         """A button is down for so long, by the device's clock."""
         await self.control("set", signal=signal, value=True)
-        if self._rate:
-            await asyncio.sleep(ms / 1000 / self._rate)
+        if self.rate:
+            await asyncio.sleep(ms / 1000 / self.rate)
         else:
             await self.control("advance", ms=ms)
         await self.control("set", signal=signal, value=False)
@@ -412,7 +412,7 @@ class Device:
         """Deep sleep, until it is over -> the cause of the next start."""
         told = self._falling
         self._say("asleep", f"{told['sleep'] / 1000:g} s at most")
-        self._asleep = Asleep(self.state_dir / "world.json", told["sleep"], told["wake"], self._rate)
+        self._asleep = Asleep(self.state_dir / "world.json", told["sleep"], told["wake"], self.rate)
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_result({"unspent_ms": told["unspent_ms"]})
@@ -436,7 +436,7 @@ class Device:
             "world": str(self.state_dir / "world.json"),
             "parent": parent,
             "model": self.model,
-            "rate": self._rate,
+            "rate": self.rate,
             "wall": self._wall if self._kept_wall is None else self._kept_wall,
             "access_points": self._access_points,
             "ambient_c": self._ambient_c,
@@ -496,7 +496,7 @@ class Device:
             uid=self.uid,
             model=self.model,
             board=self._board,
-            rate=self._rate,
+            rate=self.rate,
             pid=self._process.pid,
             parent_pid=os.getpid(),
             link=self.link,
@@ -520,8 +520,8 @@ class Device:
         if self._watchdog:
             self._watchdog.cancel()
             self._watchdog = None
-        if timeout_ms and self._rate:
-            timeout_s = max(timeout_ms / 1000 / self._rate, _WATCHDOG_AT_LEAST_S)
+        if timeout_ms and self.rate:
+            timeout_s = max(timeout_ms / 1000 / self.rate, _WATCHDOG_AT_LEAST_S)
             self._watchdog = asyncio.get_running_loop().call_later(timeout_s, self._bite)
 
     def _bite(self) -> None:

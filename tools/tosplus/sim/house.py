@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,13 +33,15 @@ Say = Callable[[str, str, str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a house's file says. devices: {name: app}, an app as `tos sim` takes it."""
+    """What a house's file says. devices: {name: app}, an app as `tos sim` takes it. rates: of those whose clock is not
+    the house's."""
 
     name: str
     rate: float
     ambient_c: float
     access_points: tuple[dict[str, Any], ...] | None
     devices: dict[str, str]
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 class House:
@@ -59,7 +61,6 @@ class House:
         plain: bool = False,
         keys: tuple[bytes, ...] = (),
     ) -> None:
-        self.rate = plan.rate
         self._folder = tempfile.TemporaryDirectory()  # a socket's path has to be short
         self._air = Air(Path(self._folder.name) / "air")
         self.devices = {
@@ -67,7 +68,7 @@ class House:
                 app,
                 name,
                 state.directory(name, plan.name),
-                rate=plan.rate,
+                rate=plan.rates.get(name, plan.rate),
                 ambient_c=plan.ambient_c,
                 access_points=plan.access_points,
                 fresh=fresh,
@@ -120,21 +121,29 @@ def read(file: Path) -> Plan:
         raise UsageFault(f"{shown(file)}: {e}") from None
     top = _Table(file, "", data)
     world = _Table(file, "world.", top.take("world", dict, {}))
-    rate, ambient_c = world.take("rate", float, 1.0), world.take("ambient_c", float, 20.0)
-    if rate < 0:
-        raise world.fault("rate", "give 1 for real time, more for time-lapse, 0 for a manual clock")
+    rate, ambient_c = _rate(world, 1.0), world.take("ambient_c", float, 20.0)
     world.end()
     access_points = tuple(_access_point(table) for table in top.tables("access_point")) or None
     devices: dict[str, str] = {}
+    rates: dict[str, float] = {}
     for table in top.tables("device"):
-        name, app = _device(table, file.parent)
+        name, app, own_rate = _device(table, file.parent)
         if name in devices:
             raise table.fault("name", f"there is a device {name} already; give this one another name")
         devices[name] = app
+        if own_rate is not None:
+            rates[name] = own_rate
     top.end()
     if not devices:
         raise top.fault("device", 'missing; write [[device]] and below it app = "kettle"')
-    return Plan(file.stem, rate, ambient_c, access_points, devices)
+    return Plan(file.stem, rate, ambient_c, access_points, devices, rates)
+
+
+def _rate(table: "_Table", default: float | None) -> Any:
+    rate = table.take("rate", float, default)
+    if rate is not None and rate < 0:
+        raise table.fault("rate", "give 1 for real time, more for time-lapse, 0 for a manual clock")
+    return rate
 
 
 def _access_point(table: "_Table") -> dict[str, Any]:
@@ -150,7 +159,7 @@ def _access_point(table: "_Table") -> dict[str, Any]:
     return found
 
 
-def _device(table: "_Table", folder: Path) -> tuple[str, str]:
+def _device(table: "_Table", folder: Path) -> tuple[str, str, float | None]:
     app = table.take("app", str)
     if app.endswith(".py"):
         app = str(folder / app)
@@ -161,8 +170,9 @@ def _device(table: "_Table", folder: Path) -> tuple[str, str]:
     name = table.take("name", str, model)
     if not re.fullmatch(r"[\w-]+", name):
         raise table.fault("name", f"give letters, digits, - and _ only, not {name!r}")
+    rate = _rate(table, None)
     table.end()
-    return name, app
+    return name, app, rate
 
 
 class _Table:

@@ -37,6 +37,7 @@ _OF_FEATURE = {  # see boards/UNIX/board.py
     "button": Lever("button", "press", "Button", "button"),
     "button_a": Lever("button_a", "press", "Button A", "button_a"),
     "button_b": Lever("button_b", "press", "Button B", "button_b"),
+    "nfc": Lever("near", "toggle", "Field", words=("away", "near")),
     "probe": Lever("probe", "toggle", "Probe", "probe_mv", words=("works", "broken")),
 }
 _SILENT_KEYS = {"till": (*"0123456789", "clear")}  # by model: keys of which the app makes no event

@@ -151,12 +151,14 @@ class Air:
 
 class Antenna:
     """A chip's place in the field. hear: what it answers to a reader's frame, None for nothing. carrier: takes whether
-    there is a field now."""
+    there is a field now. is_near: whether it is near the others, as it is at first."""
 
     def __init__(self, path: Path, hear: Callable[[bytes], Awaitable[bytes | None]], carrier: Callable[[bool], None]):
         self._path = path
         self._hear = hear
         self._carrier = carrier
+        self.is_near = True
+        self._carries = self._felt = False
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[bytes | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,10 +176,23 @@ class Antenna:
         self._writer.close()
 
     def carry(self, on: bool) -> None:
-        _send(self._writer, {"carrier": on})
+        self._carries = on
+        if self.is_near:
+            _send(self._writer, {"carrier": on})
+
+    def move(self, near: bool) -> None:
+        """To the others, or away from them, also in the middle of a tap."""
+        if near != self.is_near:
+            self.is_near = near
+            if self._carries:
+                _send(self._writer, {"carrier": near})
+            if self._felt:
+                self._carrier(near)
 
     async def ask(self, frame: bytes, timeout_s: float) -> bytes | None:
         """What a card answers, or None."""
+        if not self.is_near:
+            return None
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         _send(self._writer, {"asks": number, "data": frame.hex()})
@@ -193,7 +208,9 @@ class Antenna:
             while line := await self._reader.readline():
                 message = json.loads(line)
                 if "carrier" in message:
-                    self._carrier(message["carrier"])
+                    self._felt = message["carrier"]
+                    if self.is_near:
+                        self._carrier(self._felt)
                 elif "answers" in message:
                     waiting = self._waiting.get(message["answers"])
                     if waiting and not waiting.done():
@@ -204,7 +221,9 @@ class Antenna:
                     task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, number: int, frame: bytes) -> None:
-        heard = await self._hear(frame)
+        heard = await self._hear(frame) if self.is_near else None
+        if not self.is_near:
+            heard = None  # in the middle of it
         _send(self._writer, {"answers": number, "data": None if heard is None else heard.hex()})
 
 

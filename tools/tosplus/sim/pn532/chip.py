@@ -51,9 +51,9 @@ class Pn532:
         self.commands: list[int] = []
         self._line = Line(self._heard)
         self._ear = Ear()
-        self._antenna = Antenna(air, self._answer_radio, self._carrier)
+        self.antenna = Antenna(air, self._answer_radio, self._carrier)
         self.target = Target(frame_b)
-        self.initiator = Initiator(self._antenna.ask, self._antenna.carry, frame_b)
+        self.initiator = Initiator(self.antenna.ask, self.antenna.carry, frame_b)
         self._is_awake = False
         self._edges = self._deaf_b = 0
         self._in_field = False
@@ -83,7 +83,7 @@ class Pn532:
     async def __aenter__(self) -> "Pn532":
         async with self._stack:
             await self._stack.enter_async_context(self._line)
-            await self._stack.enter_async_context(self._antenna)
+            await self._stack.enter_async_context(self.antenna)
             self._stack.callback(self._stop)
             self._stack = self._stack.pop_all()
         return self
