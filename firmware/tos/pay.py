@@ -49,12 +49,11 @@ class Pay:
         self._first_limit = limit
         self._screen, self._buzz = screen, buzz
         self.currency = bytes((currency // 100, currency % 100 // 10 << 4 | currency % 10))
-        self._until = self._checked_at = self._buzzing = None
+        self._until = self._checked_at = self._buzzing = self.wallet = self.pin = None
         self._given = None  # what the tap that is not over has given; _NOTED once it is in the list
         self._told = ""
         self._wake = asyncio.Event()
         self._out = bytearray(_OUT_B)
-        self.wallet = self.pin = None
 
     def declare(self, app):
         """App.use asks it for the resources that it brings."""
@@ -250,7 +249,9 @@ class Pay:
         """Busy, and shown, where it cannot pay now."""
         if not value:
             return
-        if self.wallet is None or self._given:
+        if self.wallet is None:  # the press that woke it comes before the service
+            self.begin(self._app)
+        if self._given:
             raise Busy(_CANNOT_PAY)
         state = self.state()
         word = {wallet.ACTIVE: "", wallet.SUSPENDED: "suspended", wallet.LOCKED: "locked"}.get(state, "none")
@@ -286,10 +287,9 @@ class Pay:
         self._app.put(self._app.table["pay_left"], self.left())
 
     def _tell(self, word):
-        app = self._app
-        app.put(app.table["payment"], word)
+        self._app.put(self._app.table["payment"], word)
         if self._screen:
-            app.set(self._screen, _WORDS[word])
+            self._app.set(self._screen, _WORDS[word])
         if self._buzz and word not in ("", "armed"):
             self._buzzing = asyncio.create_task(self._buzzes())
 

@@ -233,6 +233,18 @@ def test_it_is_armed_for_thirty_seconds_at_most():
         assert watch.app.get("payment") == ("sent" if answered else "")
 
 
+def test_the_press_that_wakes_it_arms_it_before_its_service_runs():
+    watch = Watch().provisioned()
+    pay, begin = watch.pay, watch.pay.begin
+    pay.wallet = None
+    pay.begin = lambda app: begin(app, *watch.paths)
+    pay.press()
+    assert watch.app.get("arm") and watch.app.get("payment") == "armed"
+    watch.nfc.taps = [[SELECT, options()]]
+    watch.runs()
+    assert watch.nfc.answers[-1][0] == apdu.OK
+
+
 def test_one_arming_one_cryptogram_also_over_taps():
     watch = Watch().provisioned()
     watch.nfc.taps = [(SELECT,), (SELECT, options()), (SELECT, options())]  # the first is lost before it is paid
