@@ -18,7 +18,9 @@ from tosplus.tokens import tables, wallet
 from tosplus.tokens.courier import Courier, bring
 from tosplus.tokens.device import Declined, Devices
 from tosplus.tokens.reasons import Reason
+from tosplus.tokens.results import Results
 from tosplus.tokens.rows import Missing, Refused
+from tosplus.tokens.wire import Result
 
 from .bank import GENEROUS, Bank
 from .taps import Card
@@ -268,6 +270,34 @@ def test_the_courier_brings_what_is_due_tells_of_a_suspension_and_deletes_what_w
             h.bank.write(lambda c, now: wallet.revoke(c, "test", id, now))
             await ride()
             assert h.wallet.used is None
+
+    run(test())
+
+
+def test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id, rider = h.issue(), Courier(h.bank, h.devices, lambda: 0.0)
+            results = Results(h.bank, h.devices, rider.blocked)
+
+            async def ride():
+                await rider.round()
+                await rider.settled()
+
+            await ride()
+            h.fake.context.serversite._inner_site.add_resource(["y", "result"], _State(h.wallet))
+            number = h.bank.read(lambda c: c.scalar(sa.select(tables.tokens.c.number)))
+            for csu, told in ((bytes(4), []), (b"\0\x20\0\0", [False])):
+                rider._later("fake-1", 600)  # it sleeps, as somebody who asked it knows
+                h.bank.write(lambda c, now: wallet.suspend(c, "test", id, now))
+                await ride()
+                h.wallet.states.clear()
+                results.put(Result(csu.hex(), number, 1, bytes(8), csu, b"\3"))
+                await asyncio.sleep(0)
+                await results.settled()
+                h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
+                await ride()
+                assert h.wallet.states == [bytes(8), *told]
 
     run(test())
 

@@ -90,6 +90,11 @@ class Courier:
         """What was begun has ended."""
         await asyncio.gather(*self._running.values())
 
+    def blocked(self, device: str, id: str) -> None:
+        """A tap has told the device that its token is suspended: it can be reached now, and hears when that is over."""
+        self._told[id] = state.SUSPENDED
+        self._not_before.pop(device, None)
+
     def _due(self, connection: sa.Connection, now: float) -> list[tuple[str, str, Work]]:
         due: list[tuple[str, str, Work]] = [(device, id, bring) for device, id in wallet.due(connection, now)]
         due += [(device, id, introduce) for device, id in tills.due(connection)]

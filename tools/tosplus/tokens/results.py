@@ -4,6 +4,7 @@ answer never waits for that, and nothing depends on it."""
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from aiocoap.numbers import codes
@@ -17,13 +18,17 @@ from .wire import Result
 _MOST = 32  # at a time
 _REMEMBERED = 256  # a till that repeats itself has nothing told twice
 _PATH = "y/result"
+_CSU_BLOCKED = 0x20  # of its second byte
 
 
 class Results:
-    """In the loop that makes it."""
+    """In the loop that makes it. blocked: called with a device and its token's id, when it was told that this one is
+    suspended."""
 
-    def __init__(self, service: Service, devices: Devices) -> None:
-        self._service, self._devices = service, devices
+    def __init__(
+        self, service: Service, devices: Devices, blocked: Callable[[str, str], None] = lambda device, id: None
+    ) -> None:
+        self._service, self._devices, self._blocked = service, devices, blocked
         self._loop = asyncio.get_running_loop()
         self._known: deque[str] = deque(maxlen=_REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,9 +55,11 @@ class Results:
 
     async def _tell(self, result: Result) -> None:
         t = tables.tokens.c
-        query = sa.select(t.device).where(t.number == result.number)
-        device = await asyncio.to_thread(self._service.read, lambda connection: connection.scalar(query))
-        if device is not None:
+        query = sa.select(t.device, t.id).where(t.number == result.number, t.device.is_not(None))
+        row = await asyncio.to_thread(self._service.read, lambda connection: connection.execute(query).first())
+        if row is not None:
             with contextlib.suppress(HostError):
                 told = {0: result.atc, 1: result.mac, 2: result.csu, 3: result.data}
-                await self._devices.ask(device, codes.PUT, _PATH, told)
+                await self._devices.ask(row.device, codes.PUT, _PATH, told)
+                if result.csu[1] & _CSU_BLOCKED:
+                    self._blocked(row.device, row.id)

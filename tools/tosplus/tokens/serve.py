@@ -76,10 +76,11 @@ async def serving(options: Options) -> AsyncIterator[Served]:
         tell: Callable[[Result], None] = lambda result: None  # noqa: E731
         if options.hub:
             devices = await stack.enter_async_context(Devices(service, address(options.hub)))
-            results = Results(service, devices)
+            courier = Courier(service, devices)
+            results = Results(service, devices, courier.blocked)
             stack.callback(results.stop)
             tell = results.put
-            await stack.enter_async_context(_running(Courier(service, devices).run()))
+            await stack.enter_async_context(_running(courier.run()))
         door = Door(service, tell)
         stack.push_async_callback(asyncio.to_thread, door.close)
         coap, coap_port = await listening(door, options.host, options.coap_port)
