@@ -55,7 +55,7 @@ def test_the_story_holds(tmp_path):
     story = ["tos", "demo", "--once", "--json"]
     done = subprocess.run(story, capture_output=True, text=True, cwd=tmp_path, timeout=100)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and len(steps) == 12, done.stdout + done.stderr
+    assert done.returncode == 0 and len(steps) == 15, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)
 
 
@@ -124,17 +124,25 @@ def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
     assert process.wait(30) == 1
 
 
-def test_the_second_start_needs_no_code_and_keeps_its_keys(demo, tmp_path):
-    keys = []
+def test_the_second_start_needs_no_code_and_keeps_its_keys_and_its_token(demo, tmp_path):
+    keys, tokens = [], []
     for _ in range(2):
         process = demo()
         told(process, "live after")
         url = told(process, r"http://\S+")[0]
         devices = httpx.get(f"{url}/api/house").json()["devices"]
         assert len(devices) == 5 and all(device["paired"] for device in devices)
+        told(process, r"tokens +ready  the watch can pay at the till")  # the page was live before
+        tokens.append(httpx.get(f"{url}/api/money").json())
         keys.append({file.name: file.read_text() for file in (tmp_path / ".tos/demo/hub/peers").glob("*.json")})
         process.send_signal(signal.SIGINT)
         process.wait(30)
+        service = re.search(r"http://\S+", (tmp_path / ".tos/demo/tokens/tokens.log").read_text())[0]
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{service}/health")
+    assert tokens[0]["tokens"] == tokens[1]["tokens"] and tokens[0]["ledger"] == tokens[1]["ledger"]
+    [token], [account] = tokens[0]["tokens"], tokens[0]["accounts"]
+    assert (token["device"].split("-")[0], token["state"], account["available"]) == ("watch", "active", 5000)
     assert len(keys[0]) == 5 and keys[0].keys() == keys[1].keys()
     for name, text in keys[0].items():
         assert json.loads(text)["secret"] == json.loads(keys[1][name])["secret"]

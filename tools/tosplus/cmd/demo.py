@@ -27,8 +27,8 @@ def command(once: bool, as_json: bool) -> None:
     """Five simulated devices and a hub, whose page opens in the browser. Ctrl-C ends all.
 
     With --once: a kettle boils, a fridge is left open, the hub is killed, a thermometer breaks, the power fails in the
-    middle of a write, an update is rolled out, and a broken one rolls back; each step is played through the hub, and
-    checked there. It begins with new devices and a new hub: what an earlier demo has kept is lost.
+    middle of a write, a watch pays at a till, an update is rolled out, and a broken one rolls back; each step is played
+    through the hub, and checked there. It begins with new devices and a new hub: what an earlier demo has kept is lost.
 
     \b
       tos demo
@@ -108,9 +108,11 @@ def _welcome(stage: "Stage") -> None:
     tos = "tos" if shutil.which("tos") else shown(Path(sys.argv[0]))
     Console().print(Panel(f"[bold]{stage.hub.url}[/bold]", title="the page", title_align="left", padding=(1, 4)))
     click.echo(
-        f"Their world runs {stage.plan.rate:g} times as fast as life. Try there:\n"
+        f"Their world runs {stage.plan.rate:g} times as fast as life, but for watch and till. Try there:\n"
         "  switch the kettle on: it boils, and switches itself off\n"
         "  in The world: open the fridge, break its probe, pull a plug, kill -9 a device\n"
+        "  there too, once tokens say so, pay: 2, 5, 0, ok on the till, then Button B of the watch\n"
+        "  in Money: the tap, message by message; suspend the watch's token, and pay again\n"
         "  a rule on the fridge, that also holds while the hub is away\n"
         "  in Updates: how far the two rollouts are that you begin below\n"
         "and in another terminal, in this directory:\n"

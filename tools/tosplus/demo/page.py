@@ -82,6 +82,13 @@ class Page:
             raise HostError(f"no answer from the hub to {method} {path} ({type(e).__name__})") from None
         return done.status_code, done.json() if done.content else None
 
+    async def download(self, path: str) -> bytes:
+        """Raises HostError."""
+        try:
+            return (await self._http.get(f"/api/{path}")).raise_for_status().content
+        except httpx.HTTPError as e:
+            raise HostError(f"the hub does not give out {path}: {e}") from None
+
     async def _follow(self) -> None:
         url = self._url.replace("http", "ws", 1) + "/api/live"
         while True:

@@ -1,8 +1,11 @@
-"""The demo's stage: the house of houses/demo.toml with its bench, a hub beside it, and a page of that hub."""
+"""The demo's stage: the house of houses/demo.toml with its bench, a hub and a token service beside it, and a page of
+that hub."""
 
 import asyncio
 import contextlib
+import functools
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,9 +18,11 @@ from ..paths import ROOT, WORK, shown
 from ..sim import bench, state
 from ..sim.device import Device
 from ..sim.house import House, Say, read
-from .hub import Hub
+from .beside import HOST, free
+from .hub import COAP_PORT, Hub
 from .page import Page
 from .releases import Releases
+from .tokens import Tokens
 
 _LIVE_S = 60.0
 _PAIR_S = 60.0
@@ -26,10 +31,10 @@ _ATTEMPTS = 4
 
 class Stage:
     """All of it, running while the context is entered; entered when every device is live on the hub. released: done
-    when the releases have been made.
+    when the releases have been made. canteen: done when the watch can pay at the till, with the id of its token.
 
-    rate: as in the house's file when not given. fresh: forget devices and hub first. say: called with (device or
-    "hub", what, details). told: called with each event of the hub.
+    rate: of the house, as in its file when not given. fresh: forget devices, hub and tokens first. say: called with
+    (device, "hub" or "tokens", what, details). told: called with each event of the hub.
     """
 
     def __init__(
@@ -51,11 +56,16 @@ class Stage:
             folder = WORK / self.plan.name
             self._claim(folder)
             if self._fresh:
-                shutil.rmtree(folder / "hub", ignore_errors=True)
+                for name in ("hub", "tokens"):
+                    shutil.rmtree(folder / name, ignore_errors=True)
             # Only its owner may look into it, and its path is short: a socket's may have no more than 107 bytes.
             private = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tos-")))
             self.bench = private / "bench"
-            self.hub = Hub(folder / "hub", self.bench, lambda what, details: self._say("hub", what, details))
+            coap = f"{HOST}:{free(socket.SOCK_DGRAM, COAP_PORT)}"
+            self.tokens = Tokens(folder / "tokens", coap, functools.partial(self._say, "tokens"))
+            if not self.tokens.secret.exists():
+                await self._found()
+            self.hub = Hub(folder / "hub", coap, self.bench, self.tokens, functools.partial(self._say, "hub"))
             await self._stack.enter_async_context(self.hub)
             await self.hub.ready()  # a report that nobody hears is sent again later and later
             self.releases = Releases(folder)
@@ -68,6 +78,9 @@ class Stage:
             await asyncio.gather(*[self._pair(device) for device in self.house.devices.values()])
             models = [device.model for device in self.house.devices.values()]
             await self.page.until("every device live on the hub", lambda: self.page.is_live(*models), _LIVE_S)
+            await self._stack.enter_async_context(self.tokens)
+            self.canteen = asyncio.create_task(self._open())
+            self._stack.push_async_callback(_ended, self.canteen)
             self.released = asyncio.create_task(asyncio.to_thread(self.releases.make, self._fresh))
             self._stack = self._stack.pop_all()
         return self
@@ -76,6 +89,27 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _found(self) -> None:
+        """At the first start: the hub wants its credential when it starts."""
+        from . import canteen
+
+        await canteen.found(self.tokens)
+
+    async def _open(self) -> str:
+        """Once the page is live: nobody waits for it who does not pay."""
+        guests = [(self.house.devices[name], str(self.page.device(name)["id"])) for name in ("watch", "till")]
+        from . import canteen
+
+        try:
+            self.tokens.plug()
+            await self.tokens.ready()
+            id = await canteen.open_to(self.tokens, *guests)
+        except HostError as e:
+            self._say("tokens", "off", str(e))
+            raise
+        self._say("tokens", "ready", "the watch can pay at the till")
+        return id
 
     async def _pair(self, device: Device) -> None:
         """As a person would: the code that the device shows on its console, given to the hub. Once; keys are kept."""
@@ -103,3 +137,8 @@ class Stage:
             self._stack.enter_context(state.claim(folder))
         except HostError:
             raise HostError(f"a demo is running already, in {shown(folder)}\nEnd it with Ctrl-C first.") from None
+
+
+async def _ended(task: asyncio.Task[str]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -6,13 +6,12 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-import httpx
-
 from ..errors import HostError
 from ..link.client import Client, LinkError
-from ..link.schema import Value
 from . import releases
 from .checks import Failed, Step, check_history, expect
+from .paying import Paying
+from .player import Player
 from .stage import Stage
 
 _RATE = 30  # a litre boils in 6 s
@@ -23,12 +22,12 @@ _OUTAGE_S = 1.0
 _UPDATE_S = 60.0
 
 
-class Story:
+class Story(Player):
     """Runs the steps in order, up to the first that fails. began: called with the title of each as it begins."""
 
     def __init__(self, began: Callable[[str], None] = lambda title: None) -> None:
+        super().__init__(Stage(_RATE, fresh=True))
         self._began = began
-        self._stage = Stage(_RATE, fresh=True)
 
     async def run(self) -> AsyncGenerator[Step, None]:
         steps: tuple[Callable[[], Awaitable[str]], ...] = (
@@ -41,6 +40,7 @@ class Story:
             self._kill,
             self._cut,
             self._press,
+            *Paying(self._stage).steps(),
             self._together,
             self._update,
             self._come_back,
@@ -60,7 +60,6 @@ class Story:
     async def _start(self) -> str:
         """Five devices start, each a MicroPython process, and report to a hub"""
         await self._stack.enter_async_context(self._stage)
-        self._page = self._stage.page
         names = sorted(device["name"] for device in self._page.devices.values())
         expect("devices on the hub", sorted(self._stage.plan.devices), names)
         return f"{', '.join(names)}: all live at {self._stage.hub.url}"
@@ -123,7 +122,7 @@ class Story:
         await self._becomes("kettle", "temp", f"about {_RULE_C}", lambda now: now > _RULE_C - 10)  # it cools already
         points = await self._history("kettle", "temp", began)
         check_history(points, down, up)
-        await self._page.until("the press during the outage", lambda: self._happened("tv", "ok"))
+        await self._page.until("the press during the outage", lambda: self._times("tv", "ok"))
         expect("that press in the history", 1, len(await self._told("tv", "ok")))
         await self._rules([])
         return (
@@ -169,21 +168,19 @@ class Story:
 
     async def _press(self) -> str:
         """A button of the watch and a key of the till are pressed"""
-        began = time.monotonic()
-        moving = asyncio.create_task(self._move("watch", "button_b"))
-        await self._page.until("the button's event on the page", lambda: self._happened("watch", "b"))
+        before, began = self._times("watch", "a"), time.monotonic()
+        moving = asyncio.create_task(self._move("watch", "button_a"))
+        await self._page.until("the button's event on the page", lambda: self._times("watch", "a") > before)
         seconds = time.monotonic() - began
         await moving
         await self._move("till", "keys", "7")
         amount = await self._becomes("till", "amount", "7", lambda now: now == 7)
-        return f"pressed b on the page after {seconds * 1000:.0f} ms, amount {amount} ct"
+        return f"pressed a on the page after {seconds * 1000:.0f} ms, amount {amount} ct"
 
     async def _together(self) -> str:
         """A rule lets the watch's button switch the TV; the hub is killed, and it does"""
         rule = {"when": "pressed", "equals": "b", "device": self._page.device("tv")["id"], "set": "power"}
-        if self._page.device("watch")["link"] == "asleep":
-            await self._move("watch", "button_a")
-        await self._page.until("the watch to be awake", lambda: self._page.is_live("watch"))
+        await self._awake("watch", "button_a")
         await self._ask("PUT", self._path("watch", "rules"), {"rules": [rule]})
         await self._stage.hub.unplug()
         tv, watch = self._stage.house.devices["tv"], self._stage.house.devices["watch"]
@@ -216,7 +213,27 @@ class Story:
         expect("its version", releases.VERSION, self._page.device("kettle")["version"])
         return f"{row['text']}; {releases.VERSION} runs again"
 
-    # What a person does
+    # What is done and seen in several of them
+
+    async def _rules(self, rules: list[dict[str, Any]]) -> None:
+        await self._ask("PUT", self._path("kettle", "rules"), {"rules": rules})
+        await self._page.until(f"rules {rules}", lambda: self._page.device("kettle").get("rules") == rules)
+
+    async def _pour(self, celsius: int) -> None:
+        """Other water into the kettle, until the page shows it."""
+        await self._stage.house.devices["kettle"].control("set", signal="water_c", value=celsius)
+        await self._becomes(
+            "kettle", "temp", f"about {celsius}", lambda now: now is not None and abs(now - celsius) <= 2
+        )
+
+    async def _switched_off_by_rule(self) -> None:
+        """The kettle itself, while there is no page."""
+        signals = {"relay": True}
+        while signals["relay"]:
+            signals = (await self._stage.house.devices["kettle"].control("get"))["signals"]
+            if signals["water_c"] > _RULE_C + 20:
+                raise Failed(f"expected the rule to switch power off above {_RULE_C} °C, saw {signals}")
+            await asyncio.sleep(0.02)
 
     async def _rolled_out(self, name: str, end: str) -> dict[str, Any]:
         """Once the rollout has ended so -> what became of the kettle."""
@@ -231,94 +248,3 @@ class Story:
             if time.monotonic() > deadline or state not in ("running", end):
                 raise Failed(f"expected the rollout to be {end} within {_UPDATE_S:g} s, saw {state}: {row}")
             await asyncio.sleep(0.1)
-
-    async def _set(self, model: str, path: str, value: Value) -> None:
-        await self._ask("PUT", self._path(model, f"s/{path}"), {"value": value})
-
-    async def _rules(self, rules: list[dict[str, Any]]) -> None:
-        await self._ask("PUT", self._path("kettle", "rules"), {"rules": rules})
-        await self._page.until(f"rules {rules}", lambda: self._page.device("kettle").get("rules") == rules)
-
-    async def _move(self, model: str, lever: str, value: Value = None) -> None:
-        """A lever of the bench, through the hub."""
-        await self._ask("POST", f"bench/{self._page.device(model)['id']}/{lever}", {"value": value})
-
-    async def _press_unseen(self, name: str, key: str) -> None:
-        """A key, past the hub."""
-        transport = httpx.AsyncHTTPTransport(uds=str(self._stage.bench))
-        async with httpx.AsyncClient(transport=transport, base_url="http://bench") as http:
-            devices = (await http.get("/devices")).json()
-            [id] = [id for id, device in devices.items() if device["name"] == name]
-            (await http.post(f"/devices/{id}/keys", json={"value": key})).raise_for_status()
-
-    async def _pour(self, celsius: int) -> None:
-        """Other water into the kettle, until the page shows it."""
-        await self._stage.house.devices["kettle"].control("set", signal="water_c", value=celsius)
-        await self._becomes(
-            "kettle", "temp", f"about {celsius}", lambda now: now is not None and abs(now - celsius) <= 2
-        )
-
-    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        status, told = await self._page.ask(method, path, body)
-        if not 200 <= status < 300:
-            raise Failed(f"the hub answers {method} {path} with {status}: {told}")
-        return told
-
-    # What is seen
-
-    def _path(self, model: str, rest: str) -> str:
-        return f"devices/{self._page.device(model)['id']}/{rest}"
-
-    def _number(self, model: str, path: str) -> float:
-        value = self._page.value(model, path)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Failed(f"expected {model} {path} to be a number, saw {value}")
-        return value
-
-    async def _becomes(
-        self, model: str, path: str, words: str, holds: Callable[[Any], object], within_s: float = 15
-    ) -> Any:
-        """The value on the page once it holds; fails with what was expected and seen."""
-        try:
-            await self._page.until("", lambda: holds(self._page.value(model, path)), within_s)
-        except HostError:
-            seen = self._page.value(model, path)
-            raise Failed(f"expected {model} {path} to be {words} within {within_s:g} s, saw {seen}") from None
-        return self._page.value(model, path)
-
-    async def _switched_off_by_rule(self) -> None:
-        """The kettle itself, while there is no page."""
-        signals = {"relay": True}
-        while signals["relay"]:
-            signals = (await self._stage.house.devices["kettle"].control("get"))["signals"]
-            if signals["water_c"] > _RULE_C + 20:
-                raise Failed(f"expected the rule to switch power off above {_RULE_C} °C, saw {signals}")
-            await asyncio.sleep(0.02)
-
-    async def _comes_back(self, model: str, starts: int) -> str:
-        """Once the page shows it live after another start -> what the hub told of it."""
-        since = time.time() - 1
-
-        def is_back() -> bool:
-            return self._page.is_live(model) and self._page.device(model)["starts"] > starts
-
-        await self._page.until(f"{model} to restart", is_back, 10)
-        id = self._page.device(model)["id"]
-        told = [e["kind"] for e in self._page.events if e["device"] == id and e["at"] > since and e["kind"] != "event"]
-        if not {"away", "restarted"} & set(told):
-            raise Failed(f"expected the hub to tell that {model} was away or restarted, saw {told}")
-        return ", ".join(told)
-
-    def _happened(self, model: str, value: Value) -> bool:
-        id = self._page.device(model).get("id")
-        return any(e["device"] == id and e["path"] and e["value"] == value for e in self._page.events)
-
-    async def _told(self, model: str, value: Value) -> list[dict[str, Any]]:
-        """The device's own events with this value, as the hub keeps them."""
-        events = (await self._ask("GET", "events?limit=200"))["events"]
-        id = self._page.device(model)["id"]
-        return [event for event in events if event["device"] == id and event["value"] == value and event["path"]]
-
-    async def _history(self, model: str, path: str, since: float) -> list[tuple[float, Value]]:
-        told = await self._ask("GET", self._path(model, f"history/{path}?since={since}&points=1000"))
-        return [(at, value) for at, value in told["points"] if at >= since]
