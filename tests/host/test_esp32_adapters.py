@@ -136,6 +136,7 @@ def test_the_page_is_read_as_a_person_reads_it():
         "find": (["timeout_ms"], True),
         "exchange": (["command", "timeout_ms"], True),
         "silence": ([], True),
+        "end": ([], False),
     }
     assert classes["Switch"] == {"__call__": (["on"], False)}
 
