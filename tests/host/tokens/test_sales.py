@@ -111,6 +111,17 @@ def test_a_reversal_releases_and_comes_too_late_after_settlement(bank):
     assert bank.has(card) == (100_000 - 20, 0)
 
 
+def test_a_reversal_that_names_its_authorisation_leaves_one_of_another_key_alone(bank):
+    card = bank.card()
+
+    def reverse(key):
+        return bank.write(lambda c, now: sales.reverse(c, bank.main, card.number, 1, now, key))
+
+    sold(bank, card, 10, key="ab")
+    assert not reverse("b0") and not reverse("cd0") and bank.has(card)[1] == -10
+    assert reverse("ab0") and reverse("ab0") and bank.has(card)[1] == 0
+
+
 def test_what_was_sold_under_terms_is_refunded_under_them(bank):
     card = bank.card()
     [number] = sold(bank, card, 100)

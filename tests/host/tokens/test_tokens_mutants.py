@@ -23,6 +23,11 @@ MUTANTS = [
         "        connection.execute(tables.reversals.insert().values(id=id, at=now))\n", "        pass\n",
     ),
     Mutant(
+        "a reversal takes whatever had that counter", CODE + "sales.py",
+        SALES + "test_a_reversal_that_names_its_authorisation_leaves_one_of_another_key_alone[sqlite]",
+        "    if key is not None:\n", "    if False:\n",
+    ),
+    Mutant(
         "a key is good for ever so many taps", CODE + "authorise.py",
         AUTH + "test_a_key_is_good_for_ten_approvals_and_seven_days[sqlite]",
         "held and self.accepted < USES", "held",

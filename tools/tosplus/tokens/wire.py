@@ -83,8 +83,13 @@ def _reverse(service: Service, till: Till, told: Any) -> dict[int, Any]:
     key, number, atc = _fields(told, _REVERSE, {3: bytes})
     if not _NUMBER.fullmatch(number) or not 1 <= atc <= 0xFFFF:
         raise ValueError("no tap")
-    asked = ["reverse", number, atc]
-    done = service.once(till.credential, key.hex(), asked, lambda c, now: sales.reverse(c, till, number, atc, now))
+    of = told[3].hex() if 3 in told else None
+    asked = ["reverse", number, atc, of]
+
+    def reversing(connection: Any, now: float) -> bool:
+        return sales.reverse(connection, till, number, atc, now, of)
+
+    done = service.once(till.credential, key.hex(), asked, reversing)
     return {0: done, 1: int(Reason.APPROVED)}
 
 
