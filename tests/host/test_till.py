@@ -28,7 +28,7 @@ WALL = 1_795_255_855  # 21 November 2026
 
 
 class Authoriser:
-    """What a token service is to a till, and no more. limit: in cents. is_silent: it hears and does not answer."""
+    """What a token service is to a till, and no more. limit: in cents. is_silent: it books, and does not answer."""
 
     def __init__(self, limit=100_000):
         self.limit = limit
@@ -54,6 +54,8 @@ class Authoriser:
             reason = 8
         elif self.booked.get((number, atc), [told[0]])[0] != told[0]:
             reason = 7
+        elif (number, atc) in self.booked and self.booked[number, atc][2]:
+            reason = 15
         if not reason:
             self.booked.setdefault((number, atc), [told[0], int(pdol[4:10].hex()), False])
         csu = DECLINED if reason else APPROVED
@@ -81,9 +83,9 @@ class _Path(resource.Resource):
     async def render_post(self, request):
         told = cbor2.loads(request.payload)
         self._authoriser.heard.append((self._path, told))
+        answer = getattr(self._authoriser, self._path)(told)
         while self._authoriser.is_silent:
             await asyncio.sleep(0.05)
-        answer = getattr(self._authoriser, self._path)(told)
         return aiocoap.Message(code=aiocoap.CHANGED, payload=cbor2.dumps(answer), content_format=60)
 
 
