@@ -290,7 +290,10 @@ def test_a_till_behind_a_hub_speaks_cbor(bank, till):
         found = till.client.post(f"/y/{path}", content=data, headers={"content-type": kind})
         return cbor2.loads(found.content) if found.status_code == 200 else found.status_code
 
+    heard = []  # what cards may know
+    till.client.app = application(bank, heard.append)
     sale = post("auth", asked)
+    assert [(result.transaction, result.atc, result.mac) for result in heard] == [(sale[4], 1, sale[3])]
     assert (sale[0], sale[1], len(sale[3]), len(sale[5])) == (True, 0, 8, 6) and post("auth", asked) == sale
     assert post("auth", {**asked, 9: 0}) == 422
     declined = post("auth", {**asked, 0: b"l" * 16, 6: bytes(8)})

@@ -14,6 +14,7 @@ from aiocoap.numbers import codes
 from host.hub.running import hub
 from host.hub.secure_fake import SecureFake
 from host.hub.test_trust import add, run, settled
+from host.test_cddl import check
 from tosplus.hub import relay
 from tosplus.link.pair import Paired
 from tosplus.link.pairing_code import parse
@@ -26,6 +27,7 @@ from tosplus.tokens.courier import Courier
 from tosplus.tokens.device import Devices
 from tosplus.tokens.results import Results
 from tosplus.tokens.rows import Missing, Refused
+from tosplus.tokens.service import Unavailable
 
 from .bank import Bank
 
@@ -311,12 +313,13 @@ async def test_what_cannot_be_answered_now_is_said_to_and_nothing_is_lost(h):
     tap = asked(card.tap(1250))
     assert (await h.ask("y/reverse", {0: b"r" * 16, 1: tap[1][:8].hex(), 2: 99}))[0] is codes.CHANGED
     once = h.bank.authorise
+    for why in (sa.exc.OperationalError("", {}, Exception("locked")), Unavailable("the disk is full")):
 
-    def failing(*about):
-        raise sa.exc.OperationalError("", {}, Exception("locked"))
+        def failing(*about, why=why):
+            raise why
 
-    h.bank.authorise = failing
-    assert (await h.ask("y/auth", tap))[0] is codes.SERVICE_UNAVAILABLE
+        h.bank.authorise = failing
+        assert await h.ask("y/auth", tap) == (codes.SERVICE_UNAVAILABLE, "not now")
     h.bank.authorise = once
     assert (await h.ask("y/auth", tap))[1][0]
     _, context = h.bank.contexts._kept["fake-1"]
@@ -343,6 +346,7 @@ async def test_a_till_is_told_who_it_is_until_it_has_answered_and_again_after_an
         await ride()
         h.bank.now += 700
     told = {0: "CAMPUS", 1: "TILL-1  ", 2: "0978", 3: "0276", 4: "Mensa Süd, links", 5: [500, 2000]}
+    check("till_terms", cbor2.dumps(told))
     assert h.terms.told == [told] and h.bank.audited("introduce") == ["fake-1"]
     h.bank.write(lambda c, now: parties.end(c, "test", id, now))
     await ride()
