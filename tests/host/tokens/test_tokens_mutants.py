@@ -50,7 +50,7 @@ MUTANTS = [
     Mutant(
         "any request has the answer of its key", CODE + "authorise.py",
         AUTH + "test_a_key_of_another_request_is_a_conflict_and_nothing_else[sqlite]",
-        "return answer if digest == asked.digest else Conflict(asked.request)", "return answer",
+        "return earlier[1] if earlier[0] == digest else Conflict(request)", "return earlier[1]",
     ),
     Mutant(
         "a suspended token pays", CODE + "authorise.py",
