@@ -104,12 +104,12 @@ MUTANTS = [
     Mutant(
         "a full disk is a fault of the service's own", CODE + "service.py",
         HERE + "test_full.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
-        "raise Unavailable(why) from None", "raise",
+        "raise _unavailable(e) from None\n            time", "raise\n            time",
     ),
     Mutant(
         "nobody writes down that the disk is full", CODE + "service.py",
         HERE + "test_full.py::test_a_full_disk_is_told_and_the_same_key_goes_on_when_there_is_room[sqlite]",
-        "_log.error(why)", "pass",
+        '_log.error("%s: %s", words, e.orig)', "pass",
     ),
     Mutant(
         "all of a day's taps are an hour's", CODE + "reading.py",

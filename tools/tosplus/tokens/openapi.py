@@ -18,7 +18,7 @@ _ERRORS = {
     413: "too long",
     415: "another type of body is wanted",
     422: "the Idempotency-Key was used for another request",
-    503: "the database takes nothing now: ask again with the same Idempotency-Key",
+    503: "the database has no room, or cannot be used now: ask again with the same Idempotency-Key",
 }
 
 

@@ -33,7 +33,7 @@ class Repeated(HostError):
 
 
 class Unavailable(HostError):
-    """The database takes nothing now. Nothing was done, and the same may be asked again."""
+    """Of the database. Nothing was done, and the same may be asked again."""
 
 
 class Service:
@@ -79,15 +79,17 @@ class Service:
                     raise
             except sa.exc.OperationalError as e:
                 if tried == _TRIES - 1 or is_full(e):
-                    why = f"the database takes nothing now: {e.orig}"
-                    _log.error(why)
-                    raise Unavailable(why) from None
+                    raise _unavailable(e) from None
             time.sleep(secrets.randbelow(1 + 10 * 2**tried) / 1000)
         raise AssertionError
 
     def read(self, work: Callable[[sa.Connection], R]) -> R:
-        with self._database.read() as connection:
-            return work(connection)
+        """Raises what work raises, Unavailable."""
+        try:
+            with self._database.read() as connection:
+                return work(connection)
+        except sa.exc.OperationalError as e:
+            raise _unavailable(e) from None
 
     def once(self, who: str, key: str, asked: Any, work: Callable[[sa.Connection, float], Any]) -> Any:
         """work's answer, which is JSON, or the one that this key of this one had. asked: JSON, for what. A refusal is
@@ -172,3 +174,10 @@ def answered(found: Answer | Conflict) -> Answer:
     if isinstance(found, Conflict):
         raise Repeated("this idempotency key was used for another tap")
     return found
+
+
+def _unavailable(e: sa.exc.OperationalError) -> Unavailable:
+    """What the database says may tell where it is: that is for the log."""
+    words = "the database has no room" if is_full(e) else "the database cannot be used now"
+    _log.error("%s: %s", words, e.orig)
+    return Unavailable(words)
