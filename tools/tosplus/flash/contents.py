@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from littlefs import LittleFSError, UserContext
+from littlefs import LittleFSError
 
 from .. import board as boards
 from .. import firmware, image, partitions
@@ -123,7 +123,7 @@ def _parts(data: bytes, base: int, table: list[Partition]) -> list[tuple[int, by
 
 
 def _files(region: bytes) -> dict[str, bytes]:
-    fs = image.littlefs(UserContext(buffer=bytearray(region)), len(region), is_new=False)
+    fs = image.littlefs(image.Flash(buffer=bytearray(region)), len(region), is_new=False)
     try:
         fs.mount()
         return image.contents(fs)
