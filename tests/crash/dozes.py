@@ -7,15 +7,13 @@ worked out here, from what outlives the device.
 
 import itertools
 import json
-import os
 import signal
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 from tosplus.oscore import Context
-from tosplus.sim.process import micropython
 
+from . import forks
 from .lab import ERASED, FLASH_B, Died
 
 _LIFE_S = 50
@@ -62,15 +60,7 @@ class Sleeper:
         order |= {"life_n": self.lives, "cause": cause, "fresh": self.lives == 0}
         order["commands"] = [[n, 0, n] for n in itertools.islice(self._ids, commands)]
         self.lives += 1
-        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / "doze.py")],
-            input=json.dumps(order) + "\n",
-            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            text=True,
-            timeout=_LIFE_S,
-        )
+        done = forks.run("doze.py", order, self._firmware, _LIFE_S)
         self._cut = bool(order.get("cut")) and done.returncode == -signal.SIGKILL
         self.told = None
         if not self._cut:

@@ -31,14 +31,12 @@ see that: what must never go back, such as a counter of nonces, cannot rest on a
 
 import itertools
 import json
-import os
 import shutil
 import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tosplus.sim.process import micropython
+from . import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 FLASH_B = 65536  # the same in device/on_flash.py
@@ -92,15 +90,10 @@ class Lab:
 
     def __init__(self, folder, firmware=None, starts=None):
         self._folder = Path(folder)
-        firmware = firmware or copied(self._folder / "firmware")
+        self._firmware = firmware or copied(self._folder / "firmware")
         self._starts = starts or self
         self._prepared = {}
         self._serial = itertools.count()
-        self._env = {
-            **os.environ,
-            "MICROPYPATH": os.pathsep.join([str(firmware), str(firmware / "tos" / "ports" / "unix"), ".frozen"]),
-        }
-        self._program = micropython()
 
     def start(self, scenario):
         """(image, version stored in it) from which the write begins."""
@@ -127,11 +120,8 @@ class Lab:
         path = self._folder / f"{next(self._serial)}.flash"
         path.write_bytes(image)
         about = {"medium": scenario.medium, "kind": scenario.kind, "pad_b": scenario.pad_b}
-        order = json.dumps({"life": life, "image": str(path), **about, **args})
-        command = [self._program, str(Path(__file__).with_name("device") / "main.py")]
-        done = subprocess.run(
-            command, input=order + "\n", env=self._env, capture_output=True, text=True, timeout=_LIFE_S
-        )
+        order = {"life": life, "image": str(path), **about, **args}
+        done = forks.run("main.py", order, self._firmware, _LIFE_S)
         image = path.read_bytes()
         path.unlink()
         return done.returncode, done.stdout, done.stderr, image

@@ -2,14 +2,11 @@
 
 import itertools
 import json
-import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
-from tosplus.sim.process import micropython
-
+from . import forks
 from .lab import ERASED, FLASH_B, Died
 
 _LIFE_S = 50
@@ -44,15 +41,7 @@ class Forking:
         """-> what the life says; None when it was killed. Raises Died."""
         files = {"image": "flash"} | {name: name for name in self.seen}
         order = order | {name: str(self._here / file) for name, file in files.items()}
-        path = [self._firmware, self._firmware / "tos" / "ports" / "unix", ".frozen"]
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / self.program)],
-            input=json.dumps(order) + "\n",
-            env={**os.environ, "MICROPYPATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            text=True,
-            timeout=_LIFE_S,
-        )
+        done = forks.run(self.program, order, self._firmware, _LIFE_S)
         if may_be_killed and done.returncode == -signal.SIGKILL:
             return None
         if done.returncode:

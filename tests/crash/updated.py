@@ -8,21 +8,19 @@ start whether what runs is whole, at the end whether it is what was to be.
 import hashlib
 import itertools
 import json
-import os
 import random
 import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from littlefs import LittleFSError, UserContext
+from littlefs import LittleFSError
 from tosplus import image
 from tosplus.ota import bundle, keys, pack
 from tosplus.ota.listed import listed
-from tosplus.sim.process import micropython
 
+from . import forks
 from .checks import TEARS, WORKERS
 from .lab import ERASED, ROOT, Died, copied
 
@@ -87,7 +85,7 @@ def flashed(files, firmware):
     tree = {**starts, "slots.py": slots, "a/~slot": json.dumps(about).encode()}
     tree |= {f"a/{path}": data for path, data in files.items()} | {f"r/{path}": d for path, d in recovery.items()}
     region = bytearray(ERASED * SIZE_B)
-    fs = image.littlefs(UserContext(buffer=region), SIZE_B, is_new=True)
+    fs = image.littlefs(image.Flash(buffer=region), SIZE_B, is_new=True)
     fs.format()
     fs.mount()
     image.replace_code(fs, tree)
@@ -126,8 +124,7 @@ class Device:
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._serial = itertools.count()
-        paths = [firmware, firmware / "tos" / "ports" / "unix", ".frozen"]
-        self._env = {**os.environ, "MICROPYPATH": os.pathsep.join(map(str, paths))}
+        self._firmware = firmware
 
     def live(self, flash, scenario, cut=None, fetched=None):
         """-> (what it says, or None when it was cut off or crashed; its flash after that). fetched: a file that gets
@@ -139,15 +136,7 @@ class Device:
         order = {"image": str(path), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
         order["fetched"] = str(fetched or self._folder / "fetched")
         order |= {"message_b": len(scenario.made.message()), "to": scenario.to}
-        done = subprocess.run(
-            [micropython(), str(Path(__file__).with_name("device") / "updating.py")],
-            input=json.dumps(order) + "\n",
-            env=self._env,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LIFE_S,
-        )
+        done = forks.run("updating.py", order, self._firmware, _LIFE_S)
         flash = path.read_bytes()
         path.unlink()
         made.unlink()
@@ -273,7 +262,7 @@ def flips(folder, scenario, flash, every=1, firmware=None):
 def with_file(flash, path, content):
     """The flash, with something else in this file."""
     region = bytearray(flash)
-    fs = image.littlefs(UserContext(buffer=region), len(region), is_new=False)
+    fs = image.littlefs(image.Flash(buffer=region), len(region), is_new=False)
     fs.mount()
     with fs.open(path, "wb") as file:
         file.write(content)
@@ -284,7 +273,7 @@ def with_file(flash, path, content):
 def both_bad(folder, scenario, flash, firmware=None):
     """What a device says that has a wrong byte in each slot."""
     region = bytearray(flash)
-    fs = image.littlefs(UserContext(buffer=region), len(region), is_new=False)
+    fs = image.littlefs(image.Flash(buffer=region), len(region), is_new=False)
     fs.mount()
     for slot in "ab":
         with fs.open(f"{slot}/app.py", "r+b") as file:
@@ -296,7 +285,7 @@ def both_bad(folder, scenario, flash, firmware=None):
 
 def _files(flash):
     """{path: content}, or None when it does not mount."""
-    fs = image.littlefs(UserContext(buffer=bytearray(flash)), len(flash), is_new=False)
+    fs = image.littlefs(image.Flash(buffer=bytearray(flash)), len(flash), is_new=False)
     try:
         fs.mount()
         return image.contents(fs)
