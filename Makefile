@@ -3,6 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 .NOTPARALLEL:  # environments share the source tree, and reports must not mix
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of hundreds of processes compiles all that it imports
 
 PYTHON ?= python3
 VENV ?= .venv
