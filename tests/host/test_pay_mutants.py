@@ -11,6 +11,10 @@ MUTANTS = [
         "_ARMED_MS = const(30000)", "_ARMED_MS = const(3000000)",
     ),
     Mutant(
+        "the press that wakes it is lost", PAY, TEST + "test_the_press_that_wakes_it_arms_it_before_its_service_runs",
+        "            self.begin(self._app)\n", "            raise Busy(_CANNOT_PAY)\n",
+    ),
+    Mutant(
         "an arming is good for many", PAY, TEST + "test_one_arming_one_cryptogram_also_over_taps",
         "        atc = self.wallet.take()\n        self._until = None\n", "        atc = self.wallet.take()\n",
     ),

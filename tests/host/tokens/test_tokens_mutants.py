@@ -87,6 +87,17 @@ MUTANTS = [
         "    if terms.hash != about[\"hash\"]:\n", "    if False:\n",
     ),
     Mutant(
+        "what a tap has suspended stays so on its device", CODE + "courier.py",
+        HERE + "test_courier.py::test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon",
+        "        self._told[id] = state.SUSPENDED\n", "",
+    ),
+    Mutant(
+        "a device that a tap has reached is taken for asleep", CODE + "courier.py",
+        HERE + "test_courier.py::test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon",
+        "        self._told[id] = state.SUSPENDED\n        self._not_before.pop(device, None)\n",
+        "        self._told[id] = state.SUSPENDED\n",
+    ),
+    Mutant(
         "a suspension comes too late for a key on its way", CODE + "wallet.py",
         HERE + "test_courier.py::test_suspended_while_a_key_is_on_its_way_it_is_never_told_to_use_it",
         "    row = token(connection, id)\n    _is_open(row)\n    _to(", "    row = token(connection, id)\n    _to(",
