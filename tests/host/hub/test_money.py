@@ -349,6 +349,7 @@ def test_two_sales_that_end_alike_are_two_taps(tmp_path):
     async def test():
         async with house(tmp_path) as (it, the), Till(it.coap) as till:
             await it.live("till-1")
+            await it.until(lambda _: till.asked == 1, id="till-1")
             began, rows = traced.torn()
             for n in range(2):
                 till.sells([began + n, rows], "tap", "")
