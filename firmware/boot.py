@@ -15,7 +15,4 @@ for path in ("/", "/r"):  # each has a copy of slots.py; one may be damaged
         sys.print_exception(e)
     finally:
         sys.path.pop(0)
-slots = sys.modules.pop("slots", None)
-if slots:
-    slots.__dict__.clear()  # a stale pointer may keep the module for as long as the app runs
-slots = None
+slots = sys.modules.pop("slots", None) and None

@@ -1,14 +1,10 @@
 """What the manifests say of when a module takes heap, beside what a device has loaded: `tos build` adds up by it."""
 
 import asyncio
-import os
-import subprocess
 
 import pytest
 from tosplus import build, manifest
-from tosplus.paths import FIRMWARE
 from tosplus.sim.device import Device
-from tosplus.sim.process import micropython
 from trust import Asking, credentials, pair_with
 
 AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)
@@ -93,17 +89,3 @@ def test_what_an_app_does_not_use_is_shipped_and_costs_it_nothing():
     assert {"tos.pad", "toscore.packed_viper"} | rare == declared("kettle", NEVER)
     assert rare == declared("tv", NEVER)
     assert {m.target for m in kettle.modules} == {m.target for m in tv.modules}
-
-
-def test_boot_leaves_nothing_of_what_chose_the_slot_even_where_something_refers_to_it_still(tmp_path):
-    (tmp_path / "machine.py").write_text("DEEPSLEEP_RESET = 4\nreset_cause = lambda: 1")
-    slots = 'import machine, sys\nmachine.kept = sys.modules["slots"]\ndue = lambda woke: ["a"]'
-    (tmp_path / "slots.py").write_text(slots)
-    (tmp_path / "run.py").write_text(
-        (FIRMWARE / "boot.py").read_text() + 'print(order, slots, "slots" in sys.modules, len(machine.kept.__dict__))'
-    )
-    environment = {**os.environ, "MICROPYPATH": str(tmp_path)}
-    told = subprocess.run(
-        [micropython(), tmp_path / "run.py"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert told.stdout == "['a'] None False 0\n"
