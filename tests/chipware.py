@@ -22,17 +22,17 @@ CHIPS = {
 }
 
 
-def image(chip, size_b=20000):
-    """A bootloader or an application, of about this size."""
+def image(chip, size_b=20000, words=b""):
+    """A bootloader or an application, of about this size. words: it begins with them."""
     kind, constants, code, _ = CHIPS[chip]
     noise = random.Random(size_b)
     made = kind()
     made.entrypoint = code
-    made.segments = [ELFSection(b".iram", code, noise.randbytes(4096), 0)]
+    made.segments = [ELFSection(b".iram", code, (words + noise.randbytes(4096))[:4096], 0)]
     if size_b > 8192:
         # Half of it compresses well, as code does.
         half = (size_b - 4096) // 2
-        made.segments.append(ELFSection(b".rodata", constants, noise.randbytes(half) + bytes(half), 0))
+        made.segments.append(ELFSection(b".rodata", constants, words + noise.randbytes(half) + bytes(half), 0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image"
         made.save(str(path))

@@ -11,6 +11,9 @@ and a part one with these:
     3 names of its files in raw deflate, because they are most of what a manifest weighs; see Files in ota_blocks.py
     4 SHA-256 of its content   5 of the content that it is a delta to
     6 lengths of its files: numbers of 7 bits in each byte, lowest first, bit 7 of all but the last
+
+The hashes of firmware would be too long for a manifest. So its bytes are first a table of them, 32 B of each block, and
+then the image; 2 has the hashes of the table's blocks, 4 that of the image.
 """
 
 from micropython import const
@@ -34,7 +37,8 @@ _PATH = b"\n-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 
 class Part:
-    """kind, length, hashes, content, base (None: no delta); files: Files, or None of firmware."""
+    """kind, length, hashes, content, base (None: no delta); files: Files, or None of firmware; table_b: how many of its
+    bytes are the table, 0 of others than firmware."""
 
 
 class Manifest:
@@ -108,20 +112,29 @@ def _part(fields, inflate):
     part.kind, part.length, part.hashes, names, part.content, part.base, lengths = [fields.get(key) for key in range(7)]
     if not _is_number(part.kind, APP, MODEL) or not _is_number(part.length, 1, _MOST):
         raise _bad("part")
-    blocks = (part.length + BLOCK_B - 1) // BLOCK_B
+    if part.kind == FIRMWARE and (names, lengths, part.base) != (None, None, None):  # all of it, in a partition
+        raise _bad("files")
+    part.table_b = _table_b(part.length) if part.kind == FIRMWARE else 0
+    blocks = ((part.table_b or part.length) + BLOCK_B - 1) // BLOCK_B
     for hashes, n in ((part.hashes, blocks), (part.content, 1), (part.base or part.content, 1)):
         if not isinstance(hashes, bytes) or len(hashes) != n * HASH_B:
             raise _bad("hashes")
     part.files = None
-    if part.kind == FIRMWARE:  # all of it, in a partition
-        if names is not None or lengths is not None or part.base is not None:
-            raise _bad("files")
+    if part.kind == FIRMWARE:
         return part
     part.files = Files(_names(names, inflate), _lengths(lengths))
     total = _total(part.files)
     if part.base is None and total != part.length:
         raise _bad("files")
     return part
+
+
+def _table_b(length):
+    """Of firmware that has this length with its table: each block of the image, the last as well, has a row there."""
+    rows, rest = divmod(length, BLOCK_B + HASH_B)
+    if 0 < rest <= HASH_B:
+        raise _bad("part")
+    return (rows + (rest > 0)) * HASH_B
 
 
 def _names(data, inflate):

@@ -68,7 +68,8 @@ def manifest(message):
     found = ota_manifest.read(message, KEYS, cbor_viper, inflate)
     seen["manifests"] += 1
     for part in found.parts:
-        ensure(32 * ((part.length + 4095) // 4096) == len(part.hashes) and len(part.content) == 32, "hashes")
+        covered = part.table_b or part.length
+        ensure(32 * ((covered + 4095) // 4096) == len(part.hashes) and len(part.content) == 32, "hashes")
         names = [path for path, _ in part.files or ()]
         ensure(len(set(names)) == len(names) and ota_blocks.FILE not in names, "names")
         for path in names:

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 import cbor2
+import chipware
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -169,6 +170,25 @@ def test_the_largest_manifest_that_is_made_is_taken():
     assert len(list(taken(signed.dumps()).parts[0].files)) == 170
 
 
+def test_firmware_of_a_megabyte_has_its_hashes_in_a_table_that_the_manifest_has_the_hashes_of():
+    """Which is how they fit into a manifest."""
+    image = rng.randbytes((1 << 20) + 100)
+    parts = (FULL.parts[0], pack.firmware_part(image))
+    signed = bundle.sign(bundle.Bundle("kettle", ("TOS_KETTLE",), 1, 0, parts, ""), KEY)
+    assert bundle.loads(signed.dumps()) == signed and signed.parts[1].content_b == len(image)
+    end = len(signed.message())
+    found = ota_manifest.read(signed.message(), [PUBLIC, None], cbor, inflate).parts[1]
+    assert (found.table_b, found.length) == (32 * 257, 32 * 257 + len(image))
+    data = signed.dumps()[end + FULL.parts[0].content_b :]
+    table, rest = data[: found.table_b], data[found.table_b :]
+    assert rest == image and bundle.hashes(table) == found.hashes and bundle.hashes(image) == table
+    for at in (0, found.table_b - 1, found.table_b, len(data) - 1):
+        broken = bytearray(signed.dumps())
+        broken[len(broken) - len(data) + at] ^= 1
+        with pytest.raises(HostError, match=r"firmware.*is damaged"):
+            bundle.loads(bytes(broken))
+
+
 def test_an_unsigned_bundle_is_seen_to_be_one():
     unsigned = bundle.Bundle("kettle", ("TOS_KETTLE",), 1, 0, FULL.parts, "")
     assert not bundle.loads(unsigned.dumps()).is_signed
@@ -211,6 +231,31 @@ def test_from_key_to_a_verified_delta(tos):
     assert tos("verify", "2.tosb", "--key", "key.pub.pem").stdout.startswith("good: kettle 1.1, sequence 2")
     shown = tos("inspect", "2.tosb").stdout
     assert "a delta to" in shown and "lib/tos/app.mpy" in shown and first["kid"] in shown
+
+
+def test_firmware_is_packed_beside_the_app_from_either_of_its_files(tos):
+    image = chipware.image("esp32", 20000)
+    Path("app.bin").write_bytes(image)
+    Path("whole.bin").write_bytes(chipware.firmware("esp32", 20000)[1])
+    for name in ("app.bin", "whole.bin"):
+        made = packed(tos, "1.tosb", "--sequence", "1", "--firmware", name)
+        assert [part["kind"] for part in made["parts"]] == ["app", "firmware"]
+        assert made["parts"][1]["content"] == hashlib.sha256(image).hexdigest()
+    for board, data, words in (
+        ("UNIX", image[:-1] + b"!", "app is damaged"),
+        ("UNIX", chipware.image("esp32c3", 20000), "it is for ESP32-C3"),
+        ("UNIX", b"text", "there is no app"),
+        ("ESP32_GENERIC_S3", image, "it is for ESP32"),
+    ):
+        Path("bad.bin").write_bytes(data)
+        done = tos("pack", "kettle.py", "--board", board, "--out", "x", "--sequence", "1", "--firmware", "bad.bin")
+        assert done.exit_code == 1 and words in done.output, done.output
+
+
+def test_firmware_that_is_too_large_for_its_slot_is_not_packed(tos):
+    Path("app.bin").write_bytes(chipware.image("esp32", 1 << 20))
+    done = tos("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--sequence", "1", "--firmware", "app.bin")
+    assert done.exit_code == 1 and "UNIX has 983040 B for it" in done.output
 
 
 def test_packing_twice_gives_the_same_bytes(tos):

@@ -84,8 +84,20 @@ def changed(change):
 
 
 def firmware(fields, part):
-    data = content(300, 1)
-    fields[5].append({0: 1, 1: 300, 2: hashes(data), 4: hashlib.sha256(data).digest()})
+    data = content(4096 * 129 + 300, 1)  # the table is two blocks
+    table = hashes(data)
+    about = {0: 1, 1: len(table + data), 2: hashes(table), 4: hashlib.sha256(data).digest()}
+    fields[5].append(about)
+
+
+def firmware_of(length):
+    """Of another length than its table says."""
+
+    def change(fields, part):
+        firmware(fields, part)
+        fields[5][1][1] = length
+
+    return change
 
 
 def firmware_delta(fields, part):
@@ -226,6 +238,9 @@ BAD = [
     ("the manifest's own name", "files", files("app.mpy", "manifest.cose")),
     ("firmware with files", "files", at("part", 0, 1)),
     ("firmware as a delta", "files", firmware_delta),
+    ("firmware with a row too many", "part", firmware_of(130 * 4128 + 32)),
+    ("firmware with a table alone", "part", firmware_of(32)),
+    ("firmware that is longer than its hashes", "hashes", firmware_of(257 * 4128)),
 ]
 
 

@@ -11,6 +11,9 @@ from .chip import Chip, chips
 from .errors import HostError, UsageFault
 from .paths import BOARDS, shown
 
+# A simulated chip with two slots for firmware: choice of the bootloader, ota_0, ota_1, and the size of these.
+SIMULATED = (0xD000, 0x10000, 0x100000, 0xF0000)
+
 
 @dataclass(frozen=True)
 class Board:
@@ -134,12 +137,26 @@ def _board(path: Path, data: dict, base: Path | None) -> Board:
 
 def own_firmware(board: Board) -> Board:
     """The same board below firmware of our own: its file system is the partition vfs of partitions.csv."""
+    part = _own_partition(board, "vfs")
+    return replace(board, vfs_offset=part.offset, vfs_size=part.size)
+
+
+def firmware_b(board: Board) -> int:
+    """How much an application may have on firmware of our own; HostError where there are not two slots for it."""
+    if board.mcu == "unix":
+        return SIMULATED[3]
+    return min(_own_partition(board, name).size for name in ("ota_0", "ota_1"))
+
+
+def _own_partition(board: Board, name: str) -> partitions.Partition:
     path = board.file("partitions.csv")
     table = partitions.from_csv(path.read_text())[0] if path.exists() else []
     for part in table:
-        if part.name == "vfs":
-            return replace(board, vfs_offset=part.offset, vfs_size=part.size)
-    raise HostError(f"{shown(path)}: vfs: firmware of our own needs this partition; see `tos board check {board.name}`")
+        if part.name == name:
+            return part
+    raise HostError(
+        f"{shown(path)}: {name}: firmware of our own needs this partition; see `tos board check {board.name}`"
+    )
 
 
 _KINDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}

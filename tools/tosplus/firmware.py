@@ -4,6 +4,7 @@ Such a .bin is bootloader, partition table and app in one, and begins at the boo
 """
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from esptool import FatalError, merge_bin
 from esptool.bin_image import LoadFirmwareImage
 from esptool.logger import log
 
+from . import board as boards
 from . import partitions
 from .board import Board
 from .chip import chips
@@ -18,6 +20,7 @@ from .errors import HostError
 from .paths import shown
 
 _MAGIC = 0xE9  # ESP-IDF, "App Image Format"; the chip's number is at offset 12
+_TABLE_MAGIC = b"\xaa\x50"
 _CHIP_ID = struct.Struct("<12xH")
 _HOW = "MicroPython's download page has them by board; take the .bin of"
 
@@ -69,6 +72,27 @@ def read(path: Path, board: Board) -> Firmware:
     except HostError as e:
         raise HostError(f"{shown(path)}: {e}") from None
     return Firmware(data, chip.image, board.vfs_offset, board.vfs_size)
+
+
+def application(path: Path, board: Board) -> bytes:
+    """The application alone, from a file that has only that or from one as it is published. HostError as of read(), and
+    when it is larger than the board's slots for firmware of its own."""
+    data = path.read_bytes()
+    room_b = boards.firmware_b(board)
+    if board.mcu == "unix":
+        board = replace(board, mcu="esp32")  # what the simulator takes for firmware is in this chip's format
+    at = partitions.TABLE_OFFSET - board.chip.image
+    try:
+        if data[at : at + 2] == _TABLE_MAGIC:
+            table = partitions.from_binary(data[at : at + partitions.TABLE_B])
+            apps = [part for part in table if part.type == partitions.APP]
+            data = data[apps[0].offset - board.chip.image :] if apps else b""
+        check_image(data, board, "app")
+        if len(data) > room_b:
+            raise HostError(f"its app has {len(data)} B, and {board.name} has {room_b} B for it")
+    except HostError as e:
+        raise HostError(f"{shown(path)}: {e}") from None
+    return data
 
 
 def check_image(data: bytes, board: Board, what: str) -> None:

@@ -66,6 +66,7 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 @click.option("--floor", type=click.IntRange(0), help="Devices then take nothing below. [default: the base's, or 0]")
 @click.option("--label", help="The version, as people call it. [default: the sequence]")
 @click.option("--base", type=_FILE, help="Another release's full bundle: makes a delta to it, if that is smaller.")
+@click.option("--firmware", type=_FILE, help="The chip's firmware besides, for boards with two slots for it.")
 @click.option("--key", type=_FILE, help="Sign it with this private key.")
 @click.option("--new-key", type=(click.IntRange(0, 1), _FILE), metavar="SLOT PUB", help="Gives devices one more key.")
 @click.option("--revoke", type=click.IntRange(0, 1), metavar="SLOT", help="Takes a key from devices.")
@@ -79,6 +80,7 @@ def pack(
     floor: int | None,
     label: str | None,
     base: Path | None,
+    firmware: Path | None,
     key: Path | None,
     new_key: tuple[int, Path] | None,
     revoke: int | None,
@@ -89,6 +91,9 @@ def pack(
 
     A device takes a bundle whose sequence is higher than that of what runs. Once it has confirmed it, it takes nothing
     below --floor. Only one key slot can change at a time, and never the one of the key that signs.
+
+    With --firmware it takes the app and the chip's firmware, or neither: MicroPython's application image, alone or from
+    the file of a whole flash, as it is published.
 
     \b
       tos ota pack kettle --board ESP32_GENERIC --sequence 1 --key release.pem --out kettle-1.tosb
@@ -121,6 +126,12 @@ def pack(
         change = {revoke: None}
     signer = file.private(key, passphrase_file) if key else None
     product = packing.product(app)
+    parts = []
+    if firmware:
+        from .. import board as boards
+        from ..firmware import application
+
+        parts = [packing.firmware_part(application(firmware, boards.load(board)))]
     common = packing.base_of(old, product, board) if old else None
 
     _say(f"building {app} for {board} ...")
@@ -128,8 +139,8 @@ def pack(
     report.check_budget()
     if common:
         _say("looking for what it has in common with the base ...")
-    part = packing.app_part(packing.contents(report.out), common)
-    bundle = bundles.Bundle(product, (report.board.name,), sequence, floor, (part,), label, change)
+    parts = [packing.app_part(packing.contents(report.out), common), *parts]
+    bundle = bundles.Bundle(product, (report.board.name,), sequence, floor, tuple(parts), label, change)
     if signer:
         bundle = bundles.sign(bundle, signer)
     file.write(out, bundle)

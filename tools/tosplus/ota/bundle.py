@@ -17,7 +17,9 @@ from .listed import listed, unlisted
 
 BLOCK_B = 4096
 MESSAGE_B = 4096
+_HASH_B = 32
 KINDS = ("app", "firmware", "model")
+FIRMWARE = 1
 _SIGN1 = 18
 _ES256 = -7
 _UNSIGNED = bytes(8), bytes(64)
@@ -25,7 +27,8 @@ _UNSIGNED = bytes(8), bytes(64)
 
 @dataclass(frozen=True)
 class Part:
-    """data: as transported. files: (path, length) in the order of the content. base: what a delta applies to."""
+    """data: as transported. files: (path, length) in the order of the content. base: what a delta applies to. Of
+    firmware the data is a table of its blocks' hashes, and then the image, which is the content."""
 
     kind: int
     data: bytes
@@ -35,11 +38,23 @@ class Part:
 
     @property
     def content_b(self) -> int:
-        return sum(length for _, length in self.files) if self.files else len(self.data)
+        if self.files:
+            return sum(length for _, length in self.files)
+        return len(self.data) - self.table_b
+
+    @property
+    def table_b(self) -> int:
+        """How many bytes of its data are the table."""
+        return -(-len(self.data) // (BLOCK_B + _HASH_B)) * _HASH_B if self.kind == FIRMWARE else 0
+
+    @property
+    def hashes(self) -> bytes:
+        """Of each block that the manifest has the hash of."""
+        return hashes(self.data[: self.table_b or None])
 
     def described(self) -> dict[int, object]:
         """Its map in the manifest."""
-        fields: dict[int, object] = {0: self.kind, 1: len(self.data), 2: hashes(self.data)}
+        fields: dict[int, object] = {0: self.kind, 1: len(self.data), 2: self.hashes}
         if self.files:
             fields[3] = delta.deflate(listed(path for path, _ in self.files).encode())
         fields[4] = self.content
@@ -159,13 +174,20 @@ def _part(fields: dict[int, Any], stream: io.BytesIO) -> Part:
     name = KINDS[part.kind]
     if len(data) != length:
         raise HostError(f"the {name} ends after {len(data)} of {length} B")
-    for block in range(0, length, BLOCK_B):
-        wanted = fields[2][block // BLOCK_B * 32 :][:32]
-        if hashlib.sha256(data[block : block + BLOCK_B]).digest() != wanted:
-            raise HostError(f"block {block // BLOCK_B} of the {name} is damaged")
-    if part.base is None and hashlib.sha256(data).digest() != part.content:
+    table, content = data[: part.table_b], data[part.table_b :]
+    if table:
+        _compare(table, fields[2], f"the {name}'s table of hashes")
+    _compare(content, table or fields[2], f"the {name}")
+    if part.base is None and hashlib.sha256(content).digest() != part.content:
         raise HostError(f"the {name} is not what its manifest says")
     return part
+
+
+def _compare(data: bytes, wanted: bytes, name: str) -> None:
+    found = hashes(data)
+    for at in range(0, max(len(found), len(wanted)), _HASH_B):
+        if found[at : at + _HASH_B] != wanted[at : at + _HASH_B]:
+            raise HostError(f"block {at // _HASH_B} of {name} is damaged")
 
 
 def _number(n: int) -> bytes:

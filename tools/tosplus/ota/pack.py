@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import build
 from ..errors import HostError
 from . import delta
-from .bundle import Bundle, Part
+from .bundle import FIRMWARE, Bundle, Part, hashes
 
 LABEL_B = 32
 _FILES = 170
@@ -42,6 +42,11 @@ def app_part(files: dict[str, bytes], base: Part | None = None) -> Part:
         if len(patch) < len(content):
             return Part(0, patch, lengths, digest, base.content)
     return Part(0, content, lengths, digest)
+
+
+def firmware_part(image: bytes) -> Part:
+    """An application image of the chip, for its partition that does not run."""
+    return Part(FIRMWARE, hashes(image) + image, (), hashlib.sha256(image).digest())
 
 
 def base_of(old: Bundle, product: str, board: str) -> Part:
