@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ FIXED = KETTLE.replace("read_mv() // 10", "read_mv() // 10 - 1")
 IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)
 
 
+@functools.cache
 def slot(source=FIXED):
     """{path: content} of a slot with this kettle."""
     with tempfile.TemporaryDirectory() as folder:
@@ -30,9 +32,17 @@ def slot(source=FIXED):
         return pack.contents(build(str(path), "UNIX", Path(folder, "tree")).out)
 
 
-def bundled(source=FIXED, sequence=1, key=KEY, base=None, product="kettle", boards=("UNIX",), floor=0, **about):
-    part = pack.app_part(slot(source), base)
-    made = bundle.Bundle(product, boards, sequence, floor, (part,), f"1.{sequence}", **about)
+@functools.cache
+def part(source, base=None):
+    """The app part of this kettle; base: another kettle, to which it is a delta then."""
+    return pack.app_part(slot(source), part(base) if base else None)
+
+
+def bundled(
+    source=FIXED, sequence=1, key=KEY, base=None, product="kettle", boards=("UNIX",), floor=0, image=None, **about
+):
+    parts = (pack.app_part(slot(source), base), *([pack.firmware_part(image)] if image else []))
+    made = bundle.Bundle(product, boards, sequence, floor, parts, f"1.{sequence}", **about)
     return bundle.sign(made, key)
 
 
@@ -61,6 +71,12 @@ class House:
         answer = await self.ask(aiocoap.GET)
         assert answer.code == aiocoap.CONTENT
         return cbor2.loads(answer.payload)
+
+    async def confirmed(self, sequence):
+        """Until the device runs this one and keeps it, whether or not it has been started anew since."""
+        while (told := await self.until(CONFIRMED, IDLE))[0] != sequence:
+            await asyncio.sleep(0.05)
+        return told
 
     async def until(self, *states, timeout_s=40):
         """Until the device says that it is in one of these states -> its status."""
