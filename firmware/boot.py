@@ -3,13 +3,20 @@ import sys
 
 import machine
 
+try:
+    from esp32 import Partition
+except ImportError:  # where only files are updated
+    Partition = None
+
 for path in ("/", "/r"):  # each has a copy of slots.py; one may be damaged
     sys.path.insert(0, path)
     sys.modules.pop("slots", None)
     try:
         import slots
 
-        order = slots.due(machine.reset_cause() == machine.DEEPSLEEP_RESET)
+        order = slots.due(machine.reset_cause() == machine.DEEPSLEEP_RESET, Partition)
+        if order is None:
+            machine.reset()
         break
     except Exception as e:
         sys.print_exception(e)

@@ -31,4 +31,5 @@ features = {
 pairing = "button"
 sleep = esp32.sleep
 restart = esp32.restart
+Partition = esp32.Partition
 services = esp32.services

@@ -74,4 +74,5 @@ features = {
 pairing = "button"
 sleep = esp32.sleep
 restart = esp32.restart
+Partition = esp32.Partition
 services = esp32.services

@@ -60,4 +60,5 @@ features = {
 pairing = "button_a"
 sleep = esp32.sleep
 restart = esp32.restart
+Partition = esp32.Partition
 services = esp32.services

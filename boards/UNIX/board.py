@@ -48,6 +48,7 @@ features = {
     "nfc": _nfc,
 }
 pairing = "button"
+Partition = chip.Partition
 
 
 def sleep(ms, wake):

@@ -8,7 +8,8 @@ package(
 )
 package(
     "tos",
-    ("update.py", "download.py", "pull.py", "web.py", "room.py", "writer.py", "finish.py", "trial.py", "slots.py"),
+    ("update.py", "download.py", "pull.py", "web.py", "room.py", "writer.py")
+    + ("firmware.py", "finish.py", "trial.py", "slots.py"),
     base_path="..",
     opt=3,
 )

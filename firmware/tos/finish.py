@@ -29,6 +29,13 @@ async def ready(ota):
     record = slots.load()
     spare = slots.spare(record, ota.told[6])
     root = "/" + spare
+    runs_on = record[spare][2:]
+    if len(manifest.parts) > 1:
+        from tos.firmware import check
+
+        await check(ota.app.clock, ota.app.board.Partition, runs_on[0], spare, manifest.parts[1])
+        if ota.job is not job:
+            return
     if part.base is not None:
         await _apply(ota.app.clock, part, root, "/" + ota.told[6])
         if ota.job is not job:
@@ -39,12 +46,14 @@ async def ready(ota):
     content = binascii.hexlify(part.content).decode()
     about = {"sequence": manifest.sequence, "content": content}
     about["names"], about["lengths"] = part.files.names, part.files.lengths
+    if runs_on:
+        about["runs_on"] = runs_on
     with open(root + "/" + slots.ABOUT, "w") as f:
         json.dump(about, f)
     if not slots.is_whole(spare):
         empty(root)
         raise WireError(_OTA_CONTENT)
-    record[spare] = [slots.TRIAL, manifest.sequence]
+    record[spare] = [slots.TRIAL, manifest.sequence] + runs_on
     keys = {str(n): key and binascii.hexlify(key).decode() for n, key in manifest.keys.items()}
     record["next"] = [manifest.floor, keys]
     record["boots"] = 0

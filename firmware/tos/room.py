@@ -14,9 +14,11 @@ _SPARE = const(8)  # sectors that a file system wants besides
 _FOLDER = const(0x4000)
 
 
-def check_room(root, part):
-    """StoreError when the slot could not hold it."""
+def check_room(root, parts):
+    """StoreError when the slot could not hold it. parts: of the app, and of firmware perhaps."""
+    part = parts[0]
     want = _SPARE + (_sectors(part.length) if part.base is not None else 0)
+    want += sum([_sectors(each.table_b) for each in parts])
     folders = set()
     for path, length in part.files:
         want += _sectors(length)

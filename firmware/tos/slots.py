@@ -3,13 +3,16 @@
 A copy of this module, /slots.mpy, chooses at boot; no update writes it.
 What is known is in /boot.rec, written beside and renamed: a CRC, and then JSON with
 
-    active: the slot that was confirmed last   a, b: [state, sequence]   floor: see toscore/ota.py
-    boots: of a trial that have begun   next: [floor, {slot of a key: hex or null}] once it is confirmed
+    active: the slot that was confirmed last   floor: see toscore/ota.py
+    a, b: [state, sequence], and the label of the partition that it runs on if firmware was ever updated here
+    boots: of a trial that have begun   switched: true, to its firmware, which nobody has seen run yet
+    next: [floor, {slot of a key: hex or null}] once it is confirmed
     keys: of those, what was confirmed and is not yet in the keystore
     why: [sequence, code] of the update that came to nothing last   source: where the one that is written comes from
 
-A slot's own ~slot, JSON too, is written last: {sequence, content: SHA-256, names, lengths}. The last two are of its
-files, as those of Files in toscore/ota_blocks.py; no module of toscore is at hand here at boot.
+A slot's own ~slot, JSON too, is written last: {sequence, content: SHA-256, names, lengths}, and runs_on: [label] as
+above. Names and lengths are of its files, as those of Files in toscore/ota_blocks.py; no module of toscore is at hand
+here at boot.
 """
 
 import binascii
@@ -24,6 +27,8 @@ RECORD = "/boot.rec"
 _IDLE, _ON_TRIAL, _ROLLED_BACK = 0, 3, 6  # states of ota.py
 _OTA_CRASHED = 435
 _OTA_SLOT_DAMAGED = 436
+_OTA_FIRMWARE = 460
+_OTA_IMAGE = 461
 
 
 def other(name):
@@ -80,7 +85,8 @@ def load():
     record = {"active": "a", "a": [EMPTY, 0], "b": [EMPTY, 0], "floor": 0, "boots": 0}
     for name in "ab":
         if is_whole(name):
-            record[name] = [GOOD, about(name)["sequence"]]
+            known = about(name)
+            record[name] = [GOOD, known["sequence"]] + known.get("runs_on", [])
     if record["b"][1] > record["a"][1] or record["a"][0] == EMPTY:
         record["active"] = "b"
     newer = record["active"]
@@ -121,34 +127,92 @@ def told(record, name):
     return [sequence, _IDLE, 0, 0, 0, 0, name]
 
 
-def due(woke):
+def due(woke, Partition=None):
     """-> [(slot, (what is told of it, whether a trial came to nothing now, whether there is more to do)), ...]: what is
-    to run, the next when one cannot.
+    to run, the next when one cannot. None: other firmware is to run, and the chip has to start anew for it.
 
     woke: from deep sleep, which is no boot: nothing is counted then, and no time spent on reading it all.
+    Partition: MicroPython's esp32.Partition where there is one. The record says which firmware is to run. The
+    bootloader may have gone back from one that was not confirmed, or lost what it knew: it is told again, TRIES times.
     """
     record = load()
+    running = Partition and Partition(Partition.RUNNING).info()[4]
     is_news = False
     name = trial(record)
+    woke = woke and _fits(record[name or record["active"]], running)
     if name and not woke:
-        code = _OTA_CRASHED if record["boots"] >= TRIES else None if is_whole(name) else _OTA_SLOT_DAMAGED
+        fits = _fits(record[name], running)
+        code = None if is_whole(name) else _OTA_SLOT_DAMAGED
+        is_counted = fits and record.pop("switched", False)  # before its firmware ran
+        if record["boots"] >= TRIES and not is_counted:
+            code = _OTA_FIRMWARE if "switched" in record else _OTA_CRASHED
         if code:
-            record[name][0] = BAD
-            record["why"] = [record[name][1], code]
-            record["boots"] = 0
-            record.pop("next", None)
-            name = None
-            is_news = True
-        else:
+            _give_up(record, name, code)
+        elif not is_counted:
             record["boots"] += 1
-        try:
-            save(record)  # first, or a version that hangs would never be counted
-        except OSError:  # what cannot be counted is not tried
+            if not fits:
+                record["switched"] = True
+        is_saved = _saved(record)  # first, or a version that hangs would never be counted
+        if not code and is_saved and not fits:
+            if _switch(Partition, record[name]):
+                return None
+            code = _OTA_IMAGE
+            _give_up(record, name, code)
+            _saved(record)
+        if code or not is_saved:  # what cannot be counted is not tried
             name = None
-    if name:
-        order = [name]
-    else:
-        active = record["active"]
-        order = [n for n in (active, other(active)) if record[n][0] == GOOD and (woke or is_whole(n))] + ["r"]
+            is_news = bool(code)
+    order = [name] if name else _good(record, woke, running, Partition)
     is_busy = bool(name or "keys" in record or "source" in record)
-    return [(n, (told(record, n), is_news, is_busy)) for n in order]
+    return order and [(n, (told(record, n), is_news, is_busy)) for n in order]
+
+
+def _good(record, woke, running, Partition):
+    """Which run with this firmware, and recovery; None when the chip starts anew with that of a better one."""
+    active = record["active"]
+    order = []
+    for name in (active, other(active)):
+        if record[name][0] == GOOD and (woke or is_whole(name)):
+            if _fits(record[name], running):
+                order.append(name)
+            elif not order and record["boots"] < TRIES:
+                record["boots"] += 1
+                if _saved(record) and _switch(Partition, record[name]):
+                    return None
+    if order and len(record[order[0]]) > 2:
+        try:
+            Partition.mark_app_valid_cancel_rollback()  # a cut may have come between the record and this
+        except OSError:
+            pass
+        if record["boots"] and order[0] == active:
+            record["boots"] = 0
+            _saved(record)
+    return order + ["r"]
+
+
+def _fits(slot, running):
+    return len(slot) < 3 or slot[2] == running
+
+
+def _switch(Partition, slot):
+    try:
+        Partition(slot[2]).set_boot()
+        return True
+    except Exception:  # there is no such partition, or no image in it
+        return False
+
+
+def _give_up(record, name, code):
+    record[name][0] = BAD
+    record["why"] = [record[name][1], code]
+    record["boots"] = 0
+    for key in ("next", "switched"):
+        record.pop(key, None)
+
+
+def _saved(record):
+    try:
+        save(record)
+        return True
+    except OSError:
+        return False

@@ -58,7 +58,7 @@ def _passes(app):
 def _confirm(ota):
     record = slots.load()
     wanted, keys = record.pop("next", [0, {}])
-    sequence, name = ota.told[0], ota.told[6]
+    app, sequence, name = ota.app, ota.told[0], ota.told[6]
     fallback = record[slots.spare(record, name)]
     record["active"] = name
     record[name][0] = slots.GOOD
@@ -68,9 +68,14 @@ def _confirm(ota):
     if keys:
         record["keys"] = keys
     _save(record)
+    if len(record[name]) > 2:
+        try:
+            app.board.Partition.mark_app_valid_cancel_rollback()
+        except OSError:  # a bootloader that never goes back; or else slots.py has it done at the next start
+            pass
     if keys:
-        _rotate(ota.app)
-    ota.app.log.event(_OTA_CONFIRMED, sequence)
+        _rotate(app)
+    app.log.event(_OTA_CONFIRMED, sequence)
     ota.tell(CONFIRMED)
 
 

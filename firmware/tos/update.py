@@ -11,7 +11,7 @@ from tos.room import check_room
 from toscore import cbor_viper as cbor
 from toscore import coap
 from toscore.errors import Busy, StoreError, TosError, WireError
-from toscore.ota_blocks import APP, FILE
+from toscore.ota_blocks import APP, FILE, FIRMWARE
 
 _OTA_BEGUN = const(230)
 _OTA_BUSY = const(399)
@@ -52,9 +52,14 @@ def _take(ota, value, peer, name):
     where = _source(value.get(1), name, ota.app.board.radio.parts(peer), manifest.sequence)
     record = slots.load()
     spare = slots.spare(record, ota.told[6])
-    check_room("/" + spare, manifest.parts[0])
+    check_room("/" + spare, manifest.parts)
+    runs_on = record[ota.told[6]][2:] if ota.told[6] in record else []
+    if len(manifest.parts) > 1:
+        from tos.firmware import place
+
+        runs_on = place(getattr(ota.app.board, "Partition", None), record, manifest.parts[1])
     record.pop("why", None)
-    record[spare] = [slots.WRITING, manifest.sequence]
+    record[spare] = [slots.WRITING, manifest.sequence] + runs_on
     record["source"] = where
     try:
         slots.save(record)
@@ -66,7 +71,7 @@ def _take(ota, value, peer, name):
 
 def _begin(ota, manifest, message, where):
     ota.job = [manifest, where, message]
-    ota.told[2:5] = [manifest.sequence, 0, manifest.parts[0].length]
+    ota.told[2:5] = [manifest.sequence, 0, sum([part.length for part in manifest.parts])]
     ota.tell(DOWNLOADING)
 
 
@@ -97,7 +102,7 @@ def _manifest(ota, message):
         contents = {}
     floor = slots.load()["floor"]
     check(manifest, ota.app.name, ota.app.board.NAME, ota.told[0], floor, keys, contents)
-    if [part.kind for part in manifest.parts] != [APP]:
+    if [part.kind for part in manifest.parts] not in ([APP], [APP, FIRMWARE]):
         raise WireError(_OTA_PART)
     return manifest
 

@@ -32,7 +32,7 @@ class Writer:
         except OSError:
             is_same = False
         if is_same:
-            self._find()
+            self.find()
             return
         from tos.room import empty
 
@@ -42,8 +42,8 @@ class Writer:
         with open(made(self._root + "/" + FILE), "wb") as f:
             f.write(message)
 
-    def _find(self):
-        """As many blocks as there are and as are right."""
+    def find(self):
+        """As many blocks as there are and as are right. -> pauses on the way: none."""
         view = memoryview(bytearray(_CHUNK_B))
         try:
             for path, length in self._files:
@@ -59,6 +59,7 @@ class Writer:
         except (OSError, WireError):
             pass
         self.blocks.rewind()
+        return ()
 
     def write(self, data):
         """The next bytes. They last once their block is whole. WireError(393) when that is not what was signed: then

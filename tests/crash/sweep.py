@@ -141,18 +141,22 @@ def killed(folder, args):
 def updates(folder, args):
     """Devices that update themselves. A full one is also the table of docs/updates.md."""
     firmware = copied(Path(folder) / "updates")
-    rows = updated.scenarios(66000 if args.full else 20000, firmware)
+    size_b = 66000 if args.full else 20000
+    rows = updated.scenarios(size_b, firmware)
     device = updated.Device(f"{folder}/before", firmware)
     flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
+    chip = updated.of_firmware(size_b, firmware)
+    both = device.lives(chip[0][1], chip[0][0])[1]
+    starts = {"rollback": flash, "return": both}
     table = []
-    for scenario, start in rows:
+    for scenario, start in rows + chip:
         name = f"ota-{scenario.name}"
         if args.only in name:
             began = time.monotonic()
             tears = updated.TEARS if args.full else updated.TEARS[1:2]
             each = args.every if args.full else 29
             second = 2 if args.full else 0
-            end = updated.sweep(folder, scenario, start or flash, tears, each, second, firmware)
+            end = updated.sweep(folder, scenario, start or starts[scenario.name], tears, each, second, firmware)
             ops = sum(end.ops)
             yield row(name, began, ops, end.points, end.faults, f"{end.refetched_b} B again at most")
             table.append((scenario.words, ops, each, end.points, end.twice, len(end.faults), end.refetched_b))

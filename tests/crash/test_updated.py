@@ -27,6 +27,7 @@ def ended(lab, name):
 
 
 SAMPLES = [("update", 29, 4), ("delta", 37, 0), ("broken", 43, 0), ("rollback", 1, 0)]
+FIRMWARE = [("firmware", 41, 8, 0), ("stuck", 9, 0, 6)]  # the last: the first life that is cut
 
 
 @pytest.mark.parametrize(("name", "every", "twice"), SAMPLES)
@@ -37,6 +38,46 @@ def test_a_cut_anywhere_is_survived(lab, name, every, twice):
     result = updated.sweep(folder, scenario, flash, ("half",), every, twice, firmware)
     assert result.faults == [] and result.points >= 4
     assert result.refetched_b <= 2 * 5120
+
+
+@pytest.mark.parametrize(("name", "every", "twice", "begin"), FIRMWARE)
+def test_a_cut_of_an_app_and_its_firmware_leaves_both_or_neither(lab, name, every, twice, begin):
+    folder, firmware, _ = lab
+    scenario, flash = {row[0].name: row for row in updated.of_firmware(9000, firmware)}[name]
+    result = updated.sweep(folder, scenario, flash, ("half",), every, twice, firmware, begin)
+    assert result.faults == [] and result.points >= 4
+
+
+@pytest.fixture(scope="module")
+def of_firmware(lab):
+    """(device, scenario that only starts, flash) of one that has confirmed an app and its firmware."""
+    folder, firmware, rows = lab
+    scenario, flash = updated.of_firmware(9000, firmware)[0]
+    device = updated.Device(folder / "of_firmware", firmware)
+    return device, idle(rows), device.lives(flash, scenario)[1]
+
+
+def ends(of_firmware, changes):
+    """(slot, version, firmware) in the end, when these bytes of the flash, {offset: bytes}, were others."""
+    device, scenario, flash = of_firmware
+    flash = bytearray(flash)
+    for at, data in changes.items():
+        flash[at : at + len(data)] = data
+    told = device.lives(bytes(flash), scenario)[0][-1][1]
+    return told["slot"], told["version"], told["firmware"]
+
+
+def test_a_bootloader_that_has_lost_its_choice_is_told_again(of_firmware):
+    choice = updated.PARTITIONS[0]
+    lost = b"\xff" * 32
+    for changes in ({choice: lost}, {choice + 4096: lost}, {choice: lost, choice + 4096: bytes(32)}):
+        assert ends(of_firmware, changes) == ("b", 2, "02")
+
+
+def test_firmware_that_is_damaged_gives_way_to_the_version_before_with_its_own(of_firmware):
+    _, first, second, _ = updated.PARTITIONS
+    assert ends(of_firmware, {second + 5000: b"damaged"}) == ("a", 1, "01")
+    assert ends(of_firmware, {first + 5000: b"damaged"}) == ("b", 2, "02")
 
 
 def test_a_flipped_bit_in_a_slot_leaves_the_other(lab):
@@ -84,7 +125,7 @@ MUTANTS = [
     ),
     Mutant(
         "counts a trial when it is over", "broken", "slots.py", "does not rest",
-        "            save(record)  # first", "            name or save(record)  # first", 1000,
+        "is_saved = _saved(record)  # first", "is_saved = not code or _saved(record)  # first", 1000,
     ),
     Mutant(
         "raises the floor before the confirmation", "update", "finish.py", "the floor rose",

@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 import signal
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,12 @@ from .checks import TEARS, WORKERS
 from .lab import ERASED, ROOT, Died, copied
 
 SIZE_B = 1 << 19
+_SLOT_B = 1 << 17  # of firmware
+PARTITIONS = (SIZE_B, SIZE_B + 0x2000, SIZE_B + 0x2000 + _SLOT_B, _SLOT_B)
+STUCK = b"this firmware does not start"
 _LIFE_S = 50
-_LIVES = 12
+_LIVES = 16
+_SILENT = 24
 _BLOCK_B = 4096
 _PIECE_B = 1024
 KEY, NEXT = (ec.derive_private_key(n, ec.SECP256R1()) for n in (5, 6))
@@ -66,13 +71,23 @@ def release(version, size_b, broken=False):
         files[f"lib/pkg{n % 3}/m{n}.mpy"] = bytes(data)
 
 
-def bundled(files, sequence, base=None, floor=1, **about):
-    part = pack.app_part(files, base)
-    return bundle.sign(bundle.Bundle("kettle", ("LAB",), sequence, floor, (part,), "", **about), KEY)
+def firmware_image(version, size_b, words=b"firmware of the version:  %02d"):
+    """One of ESP-IDF's format with one segment, which begins with the words."""
+    data = (words % version if b"%" in words else words) + random.Random(version).randbytes(size_b)
+    head = b"\xe9\x01" + bytes(21) + b"\x01" + struct.pack("<II", 0x3F400020, len(data))
+    body = head + data
+    body += bytes(16 - len(body) % 16)
+    return body + hashlib.sha256(body).digest()
 
 
-def flashed(files, firmware):
-    """A new device's flash, with this in slot a, as `tos build` and `tos flash` would leave it."""
+def bundled(files, sequence, base=None, floor=1, firmware=None, **about):
+    parts = (pack.app_part(files, base), *([pack.firmware_part(firmware)] if firmware else []))
+    return bundle.sign(bundle.Bundle("kettle", ("LAB",), sequence, floor, parts, "", **about), KEY)
+
+
+def flashed(files, firmware, first=b""):
+    """A new device's flash, with this in slot a, as `tos build` and `tos flash` would leave it. first: the firmware of
+    a chip with two slots for that."""
     about = {
         "sequence": 1,
         "content": hashlib.sha256(b"".join(files.values())).hexdigest(),
@@ -90,18 +105,22 @@ def flashed(files, firmware):
     fs.mount()
     image.replace_code(fs, tree)
     fs.unmount()
+    if first:
+        region += ERASED * 0x2000 + first.ljust(2 * _SLOT_B, ERASED)
     return bytes(region)
 
 
 @dataclass
 class Scenario:
-    """What one does with a device: update or rollback, to a bundle, from a flash. ends: (slot, version) at the end."""
+    """What one does with a device: update or rollback, to a bundle, from a flash. ends: (slot, version) at the end.
+    silent: operations at most of a life that does not come to say how many."""
 
     name: str
     made: bundle.Bundle
     ends: tuple
     words: str = ""
     do: str = "update"
+    silent: int = 6
     to: int = 2
     floor: int = 1
     keys: tuple = (None, None)
@@ -135,6 +154,7 @@ class Device:
         made.write_bytes(scenario.made.dumps())
         order = {"image": str(path), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
         order["fetched"] = str(fetched or self._folder / "fetched")
+        order |= {"disk": SIZE_B, "partitions": PARTITIONS if len(flash) > SIZE_B else None}
         order |= {"message_b": len(scenario.made.message()), "to": scenario.to}
         done = forks.run("updating.py", order, self._firmware, _LIFE_S)
         flash = path.read_bytes()
@@ -170,11 +190,15 @@ def wrong(scenario, lives, flash):
             yield "the floor rose before the trial"
         if told and told["slot"] == "r":
             yield "recovery runs, and a slot was good"
+        if told and "firmware" in told and int(told["firmware"]) != told["version"]:
+            yield f"version {told['version']} runs on firmware {told['firmware']}"
     last = lives[-1][1]
     if (last["slot"], last["version"]) != scenario.ends:
         yield f"it ends in {last['slot']}, version {last['version']}, not in {scenario.ends}"
     if last["state"][0] != last["slot"] or last["state"][1 if last["slot"] == "a" else 2][0] != 3:
         yield f"what runs is not confirmed: {last['state']}"
+    if not last["kept"]:
+        yield "the bootloader will go back"
     if last["state"][3] > scenario.floor:
         yield f"the floor is {last['state'][3]}"
     if tuple(last["keys"]) != scenario.keys:
@@ -187,7 +211,7 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
     folder = Path(folder)
     device = Device(folder / scenario.name, firmware or copied(folder / "firmware"))
     lives, _ = device.lives(flash, scenario)
-    ops = [told["ops"] if told else 6 for _, told in lives]
+    ops = [told["ops"] if told else scenario.silent for _, told in lives]
     result = Sweep(ops)
     result.faults += [("uncut", what) for what in wrong(scenario, lives, None)]
     whole_b = sum(len(part.data) for part in scenario.made.parts) if scenario.do == "update" else 0
@@ -209,7 +233,8 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
             what = list(wrong(scenario, again + went, end))
             again_b = sum(map(int, fetched.read_text().split())) - whole_b * (n == 0)
             fetched.unlink()
-            if again_b > (1 + (point in seconds)) * (_BLOCK_B + _PIECE_B):
+            ends = len(scenario.made.parts) - 1  # at each, what was asked for already is not used
+            if again_b > (1 + (point in seconds)) * (_BLOCK_B + _PIECE_B) + 2 * ends * _PIECE_B:
                 what.append(f"{again_b} B came again")
             return point, again_b, what
         except Died as e:
@@ -304,3 +329,17 @@ def scenarios(size_b, firmware):
     broken = Scenario("broken", bundled(release(2, size_b, broken=True), 2), ("a", 1), "a version that crashes")
     back = Scenario("rollback", delta.made, ("a", 1), "back to the version before", do="rollback")
     return [(full, flash), (delta, flash), (broken, flash), (back, None)]
+
+
+def of_firmware(size_b, firmware):
+    """[(scenario, flash)] of an app and the firmware that it runs on."""
+    old, new = release(1, size_b // 2), release(2, size_b // 2)
+    flash = flashed(old, firmware, firmware_image(1, size_b // 2))
+    made = bundled(new, 2, firmware=firmware_image(2, size_b))
+    both = Scenario("firmware", made, ("b", 2), "an app and its firmware", silent=_SILENT)
+    stuck = bundled(new, 2, firmware=firmware_image(2, size_b, STUCK))
+    stuck = Scenario("stuck", stuck, ("a", 1), "firmware that does not start", silent=_SILENT)
+    broken = bundled(release(2, size_b // 2, broken=True), 2, firmware=firmware_image(2, size_b))
+    broken = Scenario("crashing", broken, ("a", 1), "an app that crashes, with its firmware", silent=_SILENT)
+    back = Scenario("return", made, ("a", 1), "back to app and firmware before", do="rollback", silent=_SILENT)
+    return [(both, flash), (stuck, flash), (broken, flash), (back, None)]

@@ -373,6 +373,7 @@ class NVS:  # After esp32_nvs.c and nvs_api.cpp: an error is the negated code of
 
 class Esp32:
     NVS = NVS
+    Partition = None
 
 
 class Machine:  # modmachine.c: reset_reason_t, mp_machine_reset_cause()

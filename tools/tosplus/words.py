@@ -298,6 +298,8 @@ WORDS = {
     428: Word("OTA_CONTENT", "what was made of the update is not what was signed", "push the full bundle"),
     429: Word("OTA_PART", "the update has a part that this device has no place for"),
     434: Word("OTA_ROLLED_BACK", "update {a} came to nothing, code {b}; the version before runs again"),
+    460: Word("OTA_FIRMWARE", "the firmware of the update did not start, three times; the one before runs again"),
+    461: Word("OTA_IMAGE", "the firmware of the update is no image that this chip starts", "`tos ota pack --firmware`"),
     435: Word("OTA_CRASHED", "three starts of the update crashed, hung or failed their self-test"),
     436: Word("OTA_SLOT_DAMAGED", "the update's bytes in the flash are damaged"),
     437: Word("OTA_SELF_TEST", "the update fails its self-test: a service crashed, or a sensor is silent"),

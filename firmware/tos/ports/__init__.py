@@ -2,7 +2,8 @@
 
 A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
 A simulated one may have `plain` besides: true, it answers in the clear too, on loopback only. One with Bluetooth LE
-has `bluetooth`: a call of it returns MicroPython's module of that name, or what stands in for its server of GATT.
+has `bluetooth`: a call of it returns MicroPython's module of that name, or what stands in for its server of GATT. One
+on a chip has `Partition`, MicroPython's class esp32.Partition: a second partition is where firmware is updated.
 
 NAME            str: the folder under boards/.
 uid             bytes(6): unique to this chip, the same after every reset.

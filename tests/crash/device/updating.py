@@ -9,6 +9,7 @@ import os
 import sys
 
 import chip
+import partition
 import tos
 import vfs
 from tos.ports.unix import Keystore
@@ -21,7 +22,7 @@ class Pull:
 
     async def pull(self, app, where, offset, sink, is_wanted):
         bundle.seek(offset)
-        while True:
+        while is_wanted():
             piece = bundle.read(_PIECE_B)
             if not piece:
                 return
@@ -34,6 +35,7 @@ sys.modules["tos.pull"] = Pull()
 
 import tos.download  # noqa: E402
 import tos.finish  # noqa: E402
+import tos.firmware  # noqa: E402
 import tos.room  # noqa: E402
 import tos.trial  # noqa: E402
 import tos.update  # noqa: E402
@@ -105,6 +107,7 @@ class App:
         self.board = board
         self.told = board.update[0]
         board.NAME = "LAB"
+        board.Partition = Partition
         board.radio = Nothing()
         board.keystore = Keystore()
         board.restart = self.restart
@@ -129,6 +132,8 @@ def run(board, version):
     is_trial = update.told[1] == TRIAL
     told = {"slot": board.slot, "version": version, "whole": board.slot == "r" or slots.is_whole(board.slot)}
     told["trial"] = is_trial
+    if Partition:
+        told["firmware"] = partition.words()[-2:].decode()
 
     ended = []
 
@@ -153,6 +158,7 @@ def run(board, version):
     told["state"] = [record["active"], record["a"], record["b"], record["floor"]]
     told["keys"] = [board.keystore.get(name) and board.keystore.get(name).hex() for name in ("ota0", "ota1")]
     told["codes"] = codes
+    told["kept"] = not Partition or partition.is_kept()
     told["update"] = update.told[1]
     told["ops"] = flash.programs + flash.erases
     print("TOLD " + json.dumps(told))
@@ -167,12 +173,18 @@ chip.args = {"cause": order.get("cause", 0)}
 bundle = open(order["bundle"], "rb")
 fetched = open(order["fetched"], "a")
 flash = chip.NorFlash(open(order["image"], "r+b"), 0, order["size"])
-vfs.umount("/")
-vfs.mount(vfs.VfsLfs2(flash), "/")
-os.chdir("/")
-sys.path[:] = ["", ".frozen", "/lib"]
 if order.get("cut"):
     flash.cut(*order["cut"])
+Partition = None
+if order["partitions"]:
+    Partition = partition.Partition
+    sys.modules["esp32"] = partition
+    if not partition.boot(flash, *order["partitions"], False):
+        reset()
+vfs.umount("/")
+vfs.mount(vfs.VfsLfs2(partition.Region(flash, 0, order["disk"])), "/")
+os.chdir("/")
+sys.path[:] = ["", ".frozen", "/lib"]
 both = {"__name__": "__main__"}
 for name in ("/boot.py", "/main.py"):
     with open(name) as file:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import image
-from ..board import load
+from ..board import SIMULATED, load
 from ..build import app_source, build, needs
 from ..errors import HostError, Unreachable
 from . import state
@@ -64,6 +64,8 @@ class Device:
     chip: esp32, esp32s3 or esp32c3: a new board with that chip, wired as the app's product. Nothing is built: it starts
     from what a flasher writes through `serial` (with DTR and RTS) or `tty` (without). docs/flashing.md says how.
     keys: public ones, x and y, of who may sign its updates.
+    firmware: an application image of an ESP32: a chip with two slots for firmware, a new one with this in the first.
+    MicroPython's Unix port stands in for it, see ports/unix/partition.py. None is a chip that is updated by its files.
     air: the field of devices near by, see sim/pn532/air.py, for one with NFC; None is one of its own. Its chip: `nfc`.
     contacts: its card has the profile of a contact card besides, for tools that know no other.
     restart: whether the supply comes back after a crash or a power cut. fresh: forget flash and world first.
@@ -92,6 +94,7 @@ class Device:
         keys: tuple[bytes, ...] = (),
         air: Path | None = None,
         contacts: bool = False,
+        firmware: bytes | None = None,
         say: Say = lambda what, details: None,
     ) -> None:
         self.model = app_source(app).stem
@@ -117,6 +120,7 @@ class Device:
         self._keys = keys
         self._air = air
         self._contacts = contacts
+        self._firmware = firmware
         self.nfc: Pn532 | None = None
         self._rom: Rom | None = None
         self._line: Line | None = None
@@ -155,6 +159,8 @@ class Device:
             if not self._chip:
                 report = await asyncio.to_thread(build, self._app, self._board, keys=self._keys)
                 await asyncio.to_thread(image.update, self.state_dir / "flash.bin", report.out, load(self._board))
+            if self._firmware:
+                await asyncio.to_thread(self._put_firmware, self._firmware)
             (self.state_dir / "world.json").touch()
             if any(name == "nfc" for name, _ in needs(app_source(self._app))):
                 self.nfc = await of_device(self._air, self._stack)
@@ -316,6 +322,13 @@ class Device:
         finally:
             self._console.hosts.remove(take)
 
+    def _put_firmware(self, image: bytes) -> None:
+        with open(self.state_dir / "flash.bin", "r+b") as flash:
+            flash.seek(SIMULATED[1])
+            if flash.read(1) == b"\xff":
+                flash.seek(SIMULATED[1])
+                flash.write(image)
+
     async def _add_rom(self, chip: str) -> None:
         self._rom = Rom(chip, self.state_dir / "flash.bin", self._console.tell_host, self._reset, self._pull)
         self._stack.callback(self._rom.close)
@@ -450,6 +463,8 @@ class Device:
             "contacts": self._contacts,
             "cut": None,
         }
+        if self._firmware:
+            arguments["partitions"] = SIMULATED
         if self._vfs:
             arguments["vfs"] = (self._vfs.offset, self._vfs.size)
         return arguments

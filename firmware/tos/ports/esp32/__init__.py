@@ -9,7 +9,7 @@ from asyncio import core  # type: ignore[attr-defined]  # the stubs leave it out
 import machine
 import micropython
 from cryptolib import aes
-from esp32 import NVS
+from esp32 import NVS, Partition
 from micropython import const
 
 _EPOCH_S = 946684800 if time.gmtime(0)[0] == 2000 else 0  # from 1970 to the epoch of this firmware

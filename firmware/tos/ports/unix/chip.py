@@ -114,22 +114,36 @@ def reset():
 
 args = {}
 flash = None
+Partition = None  # as in the module esp32, of a chip with two partitions for firmware
 world = None  # a host file in which the physical world outlives the device
 serial = None  # the terminal at whose other end the chip of its NFC is; None when there is none
 
 
 def start():
     """Power on: the flash becomes the file system, then boot.py and main.py run from it."""
-    global args, flash, world, serial
+    global args, flash, world, serial, Partition
     args = json.loads(os.getenv("TOS_CHIP"))  # an argument may have no more than 255 bytes
-    flash = NorFlash(open(args["flash"], "r+b"), *args.get("vfs", (_VFS_OFFSET, _VFS_SIZE)))
+    place = args.get("vfs", (_VFS_OFFSET, _VFS_SIZE))
+    if args.get("partitions"):
+        flash = NorFlash(open(args["flash"], "r+b"), 0, sum(place))
+    else:
+        flash = NorFlash(open(args["flash"], "r+b"), *place)
     world = open(args["world"], "r+b")
     if args.get("nfc"):
         serial = open(args["nfc"], "r+b")
     if args.get("cut"):
         flash.cut(args["cut"]["after"], args["cut"]["tear"])
+    disk = flash
+    if args.get("partitions"):
+        import partition
+
+        if not partition.boot(flash, *args["partitions"], reset_cause() == DEEPSLEEP_RESET):
+            reset()
+        Partition = partition.Partition
+        sys.modules["esp32"] = partition
+        disk = partition.Region(flash, *place)
     vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(flash), "/")
+    vfs.mount(vfs.VfsLfs2(disk), "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.modules["machine"] = sys.modules["chip"]
