@@ -889,3 +889,32 @@ def test_the_date_of_a_tap_is_utcs():
         (1798761599, "261231"), (1798761600, "270101"), (1795255855, "261121"), (4107542399, "000228"),
     ):  # fmt: skip
         assert date(wall) == text, (wall, date(wall))
+
+
+def test_the_driver_of_its_boards_reader_is_loaded_for_a_sale_and_dropped_behind_it():
+    with open("boards/TOS_TILL/board.py") as f:
+        text = f.read()
+    said = []
+
+    class Driver:
+        def Nfc(self, port, tx, rx):
+            said.append((port, tx, rx))
+            return self
+
+        def find(self, timeout_ms):
+            return timeout_ms
+
+        def end(self):
+            said.append("end")
+
+    names = {"asyncio": asyncio, "OUT": {"nfc_tx": 17}, "IN": {"nfc_rx": 16}, "drop": lambda *names: said.extend(names)}
+    names["load"] = lambda name: said.append(name) or Driver()
+    exec(text[text.index("class _Nfc") : text.index("features =")], names)
+    nfc = names["_Nfc"]()
+    lock = nfc.lock
+    nfc.end()
+    assert said == []
+    assert nfc.find(5) == 5 and nfc.find(6) == 6 and said == ["ports.esp32.nfc", (1, 17, 16)] and nfc.lock is lock
+    nfc.end()
+    assert said[2] == "end" and "tos.drivers.pn532" in said[3:] and "tos.ports.esp32.nfc" in said[3:]
+    assert nfc.find(7) == 7 and said[-2:] == ["ports.esp32.nfc", (1, 17, 16)]
