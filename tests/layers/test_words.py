@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from toscore import errors
-from tosplus.words import WORDS
+from tosplus.link.schema import Entry
+from tosplus.link.tell import entry
+from tosplus.tokens.reasons import Reason
+from tosplus.words import REASONS, WORDS
 
 ROOT = Path(__file__).parents[2]
 CODES = range(200, 500)
@@ -74,6 +77,12 @@ def test_a_code_without_its_words_is_found(source):
 )
 def test_a_code_with_its_words_passes(source):
     assert disagreements("seed.py", source, {206: "RULE"}) == []
+
+
+def test_every_reason_why_a_payment_is_declined_has_words_in_a_log():
+    assert {*map(int, Reason), 254, 255} == REASONS.keys()
+    line = Entry(ms=5, code=258, a=8, b=0)
+    assert entry(line, [])["text"] == "a sale was declined: it is over a limit"
 
 
 def test_every_code_of_the_tree_has_its_words():

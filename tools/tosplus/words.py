@@ -18,6 +18,29 @@ JOINS = {
     6: ("it works, but could not be stored", "The flash is full or worn: codes 406, 407 in `tos dev log`."),
 }
 
+# Why a payment is declined, as in 258: what a token service says, and what the device of a customer does (251 on).
+REASONS = {
+    0: "approved",
+    1: "the signature of the tap is wrong",
+    2: "nobody knows this token",
+    3: "the token is suspended",
+    4: "the token was revoked",
+    5: "the token has expired",
+    6: "the device needs a new key, which it gets when it is online",
+    7: "this tap was used before",
+    8: "it is over a limit",
+    9: "too many taps in too short a time",
+    10: "another currency",
+    11: "the tap was for another till",
+    12: "the customer has to confirm on the device first",
+    13: "the device declines",
+    14: "the account refuses",
+    15: "the till took it back before",
+    16: "the merchant has accepted no terms",
+    254: "the token on the customer's device has expired",
+    255: "the customer's device declines this payment",
+}
+
 
 class Word(NamedTuple):
     """One code. text may name {a} and {b}, the two integers a log entry carries; hint says what to do."""
@@ -81,8 +104,8 @@ WORDS = {
     257: Word("SALE_APPROVED", "the sale of {a} was approved"),
     258: Word(
         "SALE_DECLINED",
-        "a sale was declined, reason {a}",
-        "docs/payments.md has the reasons; from 251 on it is a code of the card: `tos explain` has it",
+        "a sale was declined: {a}",
+        "docs/payments.md has the reasons by number",
     ),
     259: Word("SALE_REVERSED", "the token service knows that the sale of {a} is void; {b} is 1 when it was booked"),
     260: Word("SALE_OFFLINE", "nobody could be asked: the sale of {a} is kept, to be told later; {b} are kept in all"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import UsageFault
-from ..words import CAUSES, LEVELS, WORDS
+from ..words import CAUSES, LEVELS, REASONS, WORDS
 from .schema import Entry, Resource, Value
 
 
@@ -60,6 +60,8 @@ def entry(line: Entry, resources: Sequence[Resource]) -> dict[str, Any]:
     a: int | str = line.a
     if word.name == "BOOT":
         a = CAUSES.get(line.a, line.a)
+    elif word.name == "SALE_DECLINED":
+        a = REASONS.get(line.a, line.a)
     elif ("sensor {a}" in word.text or "output {a}" in word.text) and line.a < len(resources):
         a = resources[line.a].path
     return {**about, "name": word.name, "text": word.text.format(a=a, b=line.b)}
