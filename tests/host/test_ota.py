@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import shutil
 import stat
 from pathlib import Path
 
@@ -199,17 +200,21 @@ def test_an_unsigned_bundle_is_seen_to_be_one():
 # The command
 
 
-@pytest.fixture
-def tos(tmp_path, monkeypatch):
-    """tos(*arguments, input=) -> click's result, in a directory with kettle.py, and key.pem without a passphrase."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "kettle.py").write_text("from tos import App\n\napp = App('kettle', needs=('relay',))\n")
+def command_in(folder, monkeypatch):
+    """-> tos(*arguments, input=) -> click's result, in this folder with kettle.py, and key.pem without a passphrase."""
+    monkeypatch.chdir(folder)
+    (folder / "kettle.py").write_text("from tos import App\n\napp = App('kettle', needs=('relay',))\n")
     keys.generate(Path("key.pem"), None)
 
     def run(*arguments, input=None):
         return CliRunner().invoke(cli, ["ota", *arguments], input=input, prog_name="tos")
 
     return run
+
+
+@pytest.fixture
+def tos(tmp_path, monkeypatch):
+    return command_in(tmp_path, monkeypatch)
 
 
 def packed(tos, name, *arguments, app="kettle.py"):
@@ -298,6 +303,32 @@ def test_a_rotation_is_in_the_bundle(tos):
     assert "key slot  1: revoked" in tos("inspect", "3.tosb").stdout
 
 
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory):
+    """A folder with two of them, and files that are none or are damaged."""
+    folder = tmp_path_factory.mktemp("releases")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        tos = command_in(folder, monkeypatch)
+        packed(tos, "5.tosb", "--sequence", "5")
+        Path("kettle.py").write_text(Path("kettle.py").read_text() + "\nfixed = True\n")
+        packed(tos, "6.tosb", "--base", "5.tosb")
+        data = Path("5.tosb").read_bytes()
+        Path("torn.tosb").write_bytes(data[:-100])
+        Path("bent.tosb").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        Path("bare.py").write_text("x = 1\n")
+        Path("named.py").write_text("from tos import App\napp = App(NAME)\n")
+        Path("empty").write_text("")
+        p384 = ec.generate_private_key(ec.SECP384R1())
+        Path("p384.pem").write_bytes(
+            p384.private_bytes(
+                keys.serialization.Encoding.PEM,
+                keys.serialization.PrivateFormat.PKCS8,
+                keys.serialization.NoEncryption(),
+            )
+        )
+    return folder
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -323,24 +354,9 @@ def test_a_rotation_is_in_the_bundle(tos):
         (("keygen", "k.pem", "--passphrase-file", "empty"), 1, "no passphrase in it"),
     ],
 )
-def test_what_cannot_be_done_is_told_with_what_to_do(tos, arguments, code, told):
-    packed(tos, "5.tosb", "--sequence", "5")
-    Path("kettle.py").write_text(Path("kettle.py").read_text() + "\nfixed = True\n")
-    packed(tos, "6.tosb", "--base", "5.tosb")
+def test_what_cannot_be_done_is_told_with_what_to_do(tos, releases, tmp_path, arguments, code, told):
+    shutil.copytree(releases, tmp_path, dirs_exist_ok=True)
     data = Path("5.tosb").read_bytes()
-    Path("torn.tosb").write_bytes(data[:-100])
-    Path("bent.tosb").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    Path("bare.py").write_text("x = 1\n")
-    Path("named.py").write_text("from tos import App\napp = App(NAME)\n")
-    Path("empty").write_text("")
-    p384 = ec.generate_private_key(ec.SECP384R1())
-    Path("p384.pem").write_bytes(
-        p384.private_bytes(
-            keys.serialization.Encoding.PEM,
-            keys.serialization.PrivateFormat.PKCS8,
-            keys.serialization.NoEncryption(),
-        )
-    )
     done = tos(*arguments)
     assert done.exit_code == code and told in done.output, done.output
     assert not Path("x").exists() and Path("5.tosb").read_bytes() == data
