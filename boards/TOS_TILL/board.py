@@ -3,9 +3,9 @@
 import asyncio
 
 import machine
-from tos import drop, load
 from tos.drivers.keypad import Keys
 from tos.drivers.ssd1306 import Display
+from tos.lazy import drop, load
 from tos.ports import esp32
 from tos.ports.esp32.radio import Radio
 

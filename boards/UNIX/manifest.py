@@ -13,6 +13,7 @@ package(
         "ports/unix/nfc.py",
         "ports/unix/rare.py",
         "ports/unix/physics.py",
+        "ports/unix/udp.py",
         "ports/unix/world.py",
     ),
     base_path="../../firmware",

@@ -11,6 +11,7 @@ package(
     "tos",
     (
         "__init__.py",
+        "lazy.py",
         "app.py",
         "resource.py",
         "rule.py",

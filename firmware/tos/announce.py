@@ -3,7 +3,7 @@
 import asyncio
 
 from micropython import const
-from tos import drop
+from tos.lazy import drop
 from tos.ports import FRAME_B
 from toscore.errors import WireError
 

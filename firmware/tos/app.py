@@ -2,8 +2,8 @@
 
 import asyncio
 
-import tos
 from micropython import const
+from tos import lazy
 from tos.resource import Resource, Table
 from tos.rule import MOST, Engine, Rule
 from toscore.errors import Busy, TosError, WireError
@@ -249,7 +249,7 @@ class App:
         try:
             board.watchdog.start(_BOOT_MS)
             services = self._boot()
-            tos.drop("tos.start")
+            lazy.drop("tos.start")
             self._supervisor = Supervisor(self)
             asyncio.run(self._supervisor.run(services))
         except KeyboardInterrupt:
@@ -262,10 +262,10 @@ class App:
             asyncio.new_event_loop()
 
     def _bind(self, board):
-        tos.load("start").bind(self, board)
+        lazy.load("start").bind(self, board)
 
     def _boot(self):
-        return tos.load("start").services(self)
+        return lazy.load("start").services(self)
 
 
 def _type_of(value, boolean, text, number):

@@ -1,11 +1,12 @@
 """What the link shows of a device: the bodies of its resources, see docs/protocol.md. MicroPython."""
 
 from micropython import const
-from tos import lend
+from tos.lazy import lend
 from toscore import cbor_viper as cbor
 from toscore import coap
 
 _EVENTS = const(8)
+_DETAIL_CHARS = const(64)
 _FORMAT_CBOR = ((coap.CONTENT_FORMAT, bytes((coap.CBOR,))),)
 _FORMAT_LINK = ((coap.CONTENT_FORMAT, bytes((coap.LINK_FORMAT,))),)
 
@@ -56,3 +57,9 @@ class Bodies:
 
     def latest(self):
         return cbor.dumps({0: self._app.boot, 1: self._app.clock.ms(), 2: self._events})
+
+
+def refuse(coap_code, code, detail, options=()):
+    """An error answer with a diagnostic payload, RFC 7252 section 5.5.2."""
+    text = "%d" % code if detail is None else "%d %s" % (code, str(detail)[:_DETAIL_CHARS])
+    return coap_code, options, text.encode()

@@ -6,7 +6,7 @@ While it runs, Ctrl-C is a byte like any other: inside a packet of Improv it is 
 import asyncio
 
 from micropython import const
-from tos import drop
+from tos.lazy import drop
 
 _QUIET_MS = const(30000)
 _CTRL_C = const(3)

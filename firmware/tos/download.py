@@ -1,7 +1,6 @@
 """The bytes of an update, from where they are into the slot that does not run. MicroPython; see ota.py."""
 
 from micropython import const
-from tos.ota import DOWNLOADING
 from tos.writer import Writer
 from toscore.errors import TosError
 
@@ -58,7 +57,7 @@ async def _fetch(ota, where, begins, before, part, writer):
     def sink(offset, piece):
         writer.write(piece[: part.length - writer.blocks.at])  # who sends more than that has said so
         ota.told[3] = before + writer.blocks.at
-        ota.tell(DOWNLOADING)
+        ota.tell(ota.DOWNLOADING)
 
     def is_wanted():
         return ota.job is job and not writer.blocks.whole()
@@ -81,14 +80,15 @@ async def _fetch(ota, where, begins, before, part, writer):
         if writer.blocks.good > good:
             pause_ms = _BACK_OFF_MS[0]
         ota.app.log.event(_OTA_STALLED, writer.blocks.good)
-        ota.tell(DOWNLOADING, _OTA_STALLED)
+        ota.tell(ota.DOWNLOADING, _OTA_STALLED)
         await ota.pause(pause_ms)
         pause_ms = min(2 * pause_ms, longest_ms)
 
 
 def _spare(ota):
     """Its name, and the label of the partition that it is to run on, if that matters."""
-    from tos import drop, slots
+    from tos import slots
+    from tos.lazy import drop
 
     try:
         record = slots.load()

@@ -6,7 +6,6 @@ import os
 
 from micropython import const
 from tos import slots
-from tos.ota import FAILED, IDLE, READY
 from tos.room import empty
 from tos.writer import PATCH, made
 from toscore.errors import StoreError, WireError
@@ -63,7 +62,7 @@ async def ready(ota):
     except OSError as e:
         raise StoreError(_STORE_FAILED, e.errno)
     ota.app.log.event(_OTA_READY, manifest.sequence)
-    ota.tell(READY)
+    ota.tell(ota.READY)
 
 
 def failed(ota, code):
@@ -78,7 +77,7 @@ def failed(ota, code):
             slots.save(record)
         except OSError as e:
             ota.app.log.event(_STORE_FAILED, e.errno)
-    ota.tell(FAILED if code else IDLE, code)
+    ota.tell(ota.FAILED if code else ota.IDLE, code)
 
 
 async def _apply(clock, part, root, base):

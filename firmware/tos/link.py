@@ -3,8 +3,8 @@
 import asyncio
 
 from micropython import const
-from tos import drop, load
-from tos.bodies import Bodies
+from tos.bodies import Bodies, refuse
+from tos.lazy import drop, load
 from tos.ports import DATAGRAM_B
 from toscore import cbor_viper as cbor
 from toscore import coap
@@ -34,7 +34,6 @@ _PORT = 5683
 _PEERS = const(8)  # as in peers.py
 
 _OSCORE = const(9)
-_DETAIL_CHARS = const(64)
 _LARGEST = const(6)  # as in block.py
 _BODY_B = const(8192)
 _ITEMS = const(512)  # of a payload: a thousand empty arrays would take 74 KB
@@ -387,12 +386,6 @@ class Link:
 
     def _observe_option(self):
         return ((coap.OBSERVE, coap.uint_bytes(self._observers.sequence())),)
-
-
-def refuse(coap_code, code, detail, options=()):
-    """An error answer with a diagnostic payload, RFC 7252 section 5.5.2."""
-    text = "%d" % code if detail is None else "%d %s" % (code, str(detail)[:_DETAIL_CHARS])
-    return coap_code, options, text.encode()
 
 
 def _who(peer, seal):

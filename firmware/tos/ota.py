@@ -10,14 +10,12 @@ What an update takes is loaded step by step, and each step's code goes before th
 """
 
 from micropython import const
-from tos import drop
+from tos.lazy import drop
 from toscore.errors import Busy, TosError
 
 _STORE_FAILED = const(407)
 _OTA_ROLLED_BACK = const(434)
 _OTA_MEMORY = const(441)
-
-IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)
 
 _LOOK_MS = const(500)
 _SETTLE_MS = const(1000)  # until whoever watches has heard of it
@@ -44,7 +42,9 @@ def ask(app, code, value, peer, name):
 class Ota:
     """told: [sequence that runs, state, sequence of the update, bytes that have come, of how many, code of the reason,
     slot that runs], kept up to date. job: [Manifest, where its bytes are, its message until that is stored] of what is
-    fetched, or None. is_ordered: to start anew."""
+    fetched, or None. is_ordered: to start anew. Below are the states."""
+
+    IDLE, DOWNLOADING, READY, TRIAL, CONFIRMED, FAILED, ROLLED_BACK = range(7)
 
     def __init__(self, app):
         self.app = app
@@ -76,7 +76,7 @@ class Ota:
             raise Busy(_OTA_MEMORY)
         finally:
             obey = None
-            if not is_due and self.told[1] != TRIAL:  # else a step is under way
+            if not is_due and self.told[1] != self.TRIAL:  # else a step is under way
                 drop_steps()
         self._is_awake = True
         if self.is_due() and not self._is_used:

@@ -5,7 +5,7 @@ MicroPython.
 import asyncio
 
 from micropython import const
-from tos.link import refuse
+from tos.bodies import refuse
 from tos.roles import CONTROL, HUB, INPUT, OWNER, PEER, TOKENS
 from toscore import cbor_viper as cbor
 from toscore import coap

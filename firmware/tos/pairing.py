@@ -3,8 +3,8 @@ MicroPython.
 """
 
 from micropython import const
-from tos import drop, lend, load
-from tos.link import refuse
+from tos.bodies import refuse
+from tos.lazy import drop, lend, load
 from toscore import coap
 from toscore.errors import Denied, StoreError
 

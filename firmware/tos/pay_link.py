@@ -4,7 +4,7 @@ Loaded when it is asked.
 """
 
 from micropython import const
-from tos.link import refuse
+from tos.bodies import refuse
 from tos.roles import HUB, OWNER, TOKENS
 from toscore import cbor_viper as cbor
 from toscore import coap

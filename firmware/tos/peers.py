@@ -1,8 +1,9 @@
 """The peers of a device, each with a security context of its own (RFC 8613), see docs/protocol.md. MicroPython."""
 
 from micropython import const
-from tos import lend, roles
-from tos.link import refuse
+from tos import roles
+from tos.bodies import refuse
+from tos.lazy import lend
 from tos.state import load
 from tos.store import Record
 from toscore import cbor_viper as cbor

@@ -3,8 +3,8 @@
 The record holds what `/b` does, with paths instead of indexes.
 """
 
-import tos
 from micropython import const
+from tos import lazy
 from tos.rule import EQUALS, MOST, Rule
 from tos.state import load
 from toscore.errors import Busy, TosError, WireError
@@ -71,7 +71,7 @@ def _load(app, rules):
     if app.remote is not None or not [rule for rule in rules if rule.peer is not None]:
         return
     try:
-        app.remote = tos.load("remote").Remote(app)
+        app.remote = lazy.load("remote").Remote(app)
         app.use(app.remote)
     except MemoryError:
         raise Busy(_PEER_NO_ROOM)
@@ -87,7 +87,7 @@ def _checked(app, rows):
         try:
             rules.append(_rule(app, row, app.table.at))
             if rules[-1].peer is not None:
-                tos.load("remote").check_peer(app, rules[-1].peer)
+                lazy.load("remote").check_peer(app, rules[-1].peer)
         except TosError as e:
             detail = "rule %d" % (n + 1)
             raise type(e)(e.code, detail if e.detail is None else "%s, %s" % (detail, e.detail))
@@ -105,7 +105,7 @@ def _rule(app, row, find):
     operands = [row.get(key) for key in _CONDITIONS]
     written, to = row[_WRITTEN], row.get(_TO)
     if isinstance(written, list):
-        peer, path = tos.load("remote").parse(written, to)
+        peer, path = lazy.load("remote").parse(written, to)
     else:
         peer, path = None, find(written).path
     rule = Rule(find(row[_WATCHED]).path, None, *operands, path, to, peer)

@@ -3,8 +3,8 @@
 import gc
 
 from micropython import const
-from tos import lend
 from tos.app import Shown
+from tos.lazy import lend
 from tos.log import Log
 from toscore.errors import StoreError, TosError
 

@@ -5,7 +5,7 @@ MicroPython.
 import asyncio
 
 from micropython import const
-from tos import lend
+from tos.lazy import lend
 from tos.store import Record
 from toscore.errors import Busy, StoreError, TosError
 

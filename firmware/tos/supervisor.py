@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 from micropython import const
-from tos import tidy
+from tos.lazy import tidy
 
 _READY = const(202)
 _SERVICE_CRASHED = const(401)

@@ -8,7 +8,7 @@ What it does is in till_*.py. They are there while there is something to do; at 
 import asyncio
 
 from micropython import const
-from tos import drop, load
+from tos.lazy import drop, load
 from tos.resource import Resource
 
 _IDLE_MS = const(30000)

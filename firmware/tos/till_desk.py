@@ -3,7 +3,8 @@
 import asyncio
 
 from micropython import const
-from tos import load, till_sales
+from tos import till_sales
+from tos.lazy import load
 from tos.resource import Resource
 from tos.roles import HUB, OWNER, TOKENS
 from tos.till_words import money, show

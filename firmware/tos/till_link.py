@@ -2,7 +2,7 @@
 
 from micropython import const
 from tos import till_sales
-from tos.link import refuse
+from tos.bodies import refuse
 from tos.roles import HUB, OWNER, TOKENS
 from toscore import cbor_viper as cbor
 from toscore import coap

@@ -5,7 +5,6 @@ import binascii
 
 from micropython import const
 from tos import slots
-from tos.ota import CONFIRMED, TRIAL
 from toscore.errors import StoreError
 from toscore.ota import risen
 
@@ -23,7 +22,7 @@ _LOOK_MS = const(1000)
 async def proceed(ota):
     if "keys" in slots.load():
         _rotate(ota.app)
-    if ota.told[1] == TRIAL:
+    if ota.told[1] == ota.TRIAL:
         await _prove(ota)
     else:
         from tos.update import resume
@@ -76,7 +75,7 @@ def _confirm(ota):
     if keys:
         _rotate(app)
     app.log.event(_OTA_CONFIRMED, sequence)
-    ota.tell(CONFIRMED)
+    ota.tell(ota.CONFIRMED)
 
 
 def _rotate(app):

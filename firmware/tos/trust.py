@@ -4,7 +4,7 @@ Lent when one of them is asked for, and whenever a peer comes or goes.
 """
 
 from micropython import const
-from tos.link import refuse
+from tos.bodies import refuse
 from tos.peers import MOST, SLOT, Peer
 from tos.roles import HUB, PEER
 from toscore import cbor_viper as cbor

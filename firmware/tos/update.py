@@ -5,8 +5,8 @@ import io
 import sys
 
 from micropython import const
-from tos import drop, slots
-from tos.ota import DOWNLOADING, READY, ROLLED_BACK, TRIAL
+from tos import slots
+from tos.lazy import drop
 from tos.room import check_room
 from toscore import cbor_viper as cbor
 from toscore import coap
@@ -33,7 +33,7 @@ def obey(ota, code, value, peer, name):
         _take(ota, value, peer, name)
         return
     order = value.get(0) if isinstance(value, dict) else None
-    if order == "abort" and ota.job and ota.told[1] == DOWNLOADING:
+    if order == "abort" and ota.job and ota.told[1] == ota.DOWNLOADING:
         from tos.finish import failed
 
         failed(ota, 0)
@@ -44,7 +44,7 @@ def obey(ota, code, value, peer, name):
 
 
 def _take(ota, value, peer, name):
-    if ota.job or ota.told[1] in (READY, TRIAL):
+    if ota.job or ota.told[1] in (ota.READY, ota.TRIAL):
         raise Busy(_OTA_BUSY)
     if not isinstance(value, dict) or not isinstance(value.get(0), bytes) or not set(value) <= {0, 1}:
         raise WireError(_OTA_ORDER, 0)
@@ -72,7 +72,7 @@ def _take(ota, value, peer, name):
 def _begin(ota, manifest, message, where):
     ota.job = [manifest, where, message]
     ota.told[2:5] = [manifest.sequence, 0, sum([part.length for part in manifest.parts])]
-    ota.tell(DOWNLOADING)
+    ota.tell(ota.DOWNLOADING)
 
 
 def _manifest(ota, message):
@@ -179,5 +179,5 @@ def _back(ota):
         slots.save(record)
     except OSError as e:
         raise StoreError(_STORE_FAILED, e.errno)
-    ota.tell(ROLLED_BACK, _OTA_ASKED)
+    ota.tell(ota.ROLLED_BACK, _OTA_ASKED)
     ota.is_ordered = True

@@ -3,7 +3,7 @@
 import asyncio
 
 from micropython import const
-from tos import drop, load
+from tos.lazy import drop, load
 
 _LOOK_MS = const(1000)
 _QUIET = const(30)  # looks

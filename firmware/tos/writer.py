@@ -6,7 +6,7 @@ Whoever reads a block back later knows by its hash whether it is the right one; 
 import os
 
 from micropython import const
-from tos import drop
+from tos.lazy import drop
 from toscore.errors import WireError
 from toscore.ota_blocks import FILE, Blocks, Files, Spread
 

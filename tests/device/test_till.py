@@ -13,7 +13,8 @@ from helpers import raises
 from rig import Output, fresh
 from test_link import DELETE, GET, POST, PUT
 from test_peers import Paired, Peer
-from tos import App, load, roles
+from tos import App, roles
+from tos.lazy import load
 from tos.ports import FieldLost
 from tos.store import Record
 from tos.till import Till

@@ -10,11 +10,11 @@ import sys
 
 import chip
 import partition
-import tos
 import vfs
+from tos import lazy
 from tos.ports.unix import Keystore
 
-tos.drop = lambda *names: None  # all of it is loaded while the host's files are in reach
+lazy.drop = lambda *names: None  # all of it is loaded while the host's files are in reach
 
 
 class Pull:
@@ -33,14 +33,9 @@ class Pull:
 
 sys.modules["tos.pull"] = Pull()
 
-import tos.download  # noqa: E402
-import tos.finish  # noqa: E402
-import tos.firmware  # noqa: E402
-import tos.room  # noqa: E402
-import tos.trial  # noqa: E402
-import tos.update  # noqa: E402
-from tos import slots  # noqa: E402
-from tos.ota import IDLE, TRIAL, Ota  # noqa: E402
+from tos import download, finish, firmware, room, slots, trial  # noqa: E402, F401
+from tos.ota import Ota  # noqa: E402
+from tos.update import obey  # noqa: E402, F401
 from toscore import coap, ecdsa, ota, ota_manifest, ota_sign, p256, patch  # noqa: E402, F401
 
 _PIECE_B = 1024
@@ -129,7 +124,7 @@ order = json.loads(sys.stdin.readline())
 def run(board, version):
     """What the app of every slot does."""
     update = Ota(App(board))
-    is_trial = update.told[1] == TRIAL
+    is_trial = update.told[1] == Ota.TRIAL
     told = {"slot": board.slot, "version": version, "whole": board.slot == "r" or slots.is_whole(board.slot)}
     told["trial"] = is_trial
     if Partition:
@@ -140,7 +135,7 @@ def run(board, version):
     async def live():
         if board.update[2]:
             await update.run(update.app)
-        if order["do"] == "update" and update.told[1] == IDLE and version < order["to"]:
+        if order["do"] == "update" and update.told[1] == Ota.IDLE and version < order["to"]:
             bundle.seek(0)
             message = bundle.read(order["message_b"])
             update.ask(coap.PUT, {0: message, 1: "coap://192.0.2.1/bundle"}, ("192.0.2.1", 5683), None)

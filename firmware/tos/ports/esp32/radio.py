@@ -8,7 +8,8 @@ from asyncio import core  # type: ignore[attr-defined]  # the stubs leave it out
 
 import network
 from micropython import const
-from tos import lend, ports
+from tos import ports
+from tos.lazy import lend
 
 _RESERVE_B = const(16384)
 

@@ -10,7 +10,7 @@ import socket
 
 import chip
 from micropython import const
-from tos.ports.unix import Udp
+from tos.ports.unix.udp import Udp
 
 FLAG_READ = 2
 FLAG_WRITE_NO_RESPONSE = 4

@@ -3,7 +3,7 @@
 import sys
 
 import chip
-from tos import lend
+from tos.lazy import lend
 
 
 class Rare:
