@@ -19,7 +19,7 @@ help:
 	@echo 'make lint        style and types'
 	@echo 'make bench       speed, size and heap against their budgets'
 	@echo 'make fuzz        damaged input, for longer than in the tests'
-	@echo 'make pictures    docs/dashboard*.png, of the demo house after a minute; it wants chromium'
+	@echo 'make pictures    docs/architecture.svg, of the code; docs/dashboard*.png, of the demo house; it wants chromium'
 	@echo 'make clean       removes environments, builds and the state of simulated devices'
 	@echo
 	@echo 'Each makes the environment it needs the first time; PYTHON=python3.12 chooses another interpreter.'
@@ -54,6 +54,7 @@ fuzz: $(VENV)/test/.ready
 	@$(IN_TEST) -m fuzz
 
 pictures: $(VENV)/test/.ready
+	@$(IN_TEST) -m layers.picture docs
 	@$(IN_TEST) -m browser.pictures docs
 
 # MicroPython's stubs stand in for typeshed, and come before lib/, whose micropython.py is CPython's.

@@ -10,7 +10,7 @@ from aiocoap import resource
 from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.transports.oscore import OSCOREAddress
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 
 HUB = Context(b"hub's sixteen bytes!", b"salt", b"\x00", b"\x01")  # from its own side
 
@@ -55,7 +55,7 @@ class Bare(resource.Resource):
 class Hub:
     """`async with` is one life of it, on the same port each time.
 
-    context: tosplus.oscore's, from the hub's side, kept by aiocoap in folder; None is a hub in the clear. site(site):
+    context: tosplus.link.oscore's, from the hub's side, kept by aiocoap in folder; None is a hub in the clear. site(site):
     adds more resources. Its window outlives it, unless `forgets`, as after a crash.
     """
 

@@ -11,8 +11,7 @@ import aiocoap
 from toscore import cbor, coap, mdns, oscore_kernel, packed
 from toscore.oscore import Context
 from toscore.sequence import Reserve
-from tosplus import oscore
-from tosplus.link import pair, schema
+from tosplus.link import oscore, pair, schema
 from unit.helpers import aes
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "protocol.md"

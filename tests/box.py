@@ -16,8 +16,8 @@ import peers
 from browser.around import Hub
 from newboard import kettle
 from playwright.async_api import async_playwright, expect
-from tosplus import flasher
-from tosplus.build import build
+from tosplus.build import flasher
+from tosplus.build.product import build
 from tosplus.sim.device import Device
 from web_serial import Waits, bridge
 

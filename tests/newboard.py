@@ -2,8 +2,8 @@
 
 import asyncio
 
-from tosplus import image
-from tosplus.build import build
+from tosplus.build import image
+from tosplus.build.product import build
 from tosplus.sim.device import Device
 
 

@@ -4,7 +4,7 @@ import struct
 
 from esptool.bin_image import ELFSection
 from esptool.targets import CHIP_DEFS
-from tosplus import partitions
+from tosplus.build import partitions
 
 # MicroPython 1.25's partitions-4MiB.csv. A newer one is without the last line, and makes that partition by itself.
 TABLE = """\

@@ -7,8 +7,8 @@ import aiocoap
 import cbor2
 from tosplus.link import pair, pairing_code
 from tosplus.link.client import open_context
+from tosplus.link.oscore import Context
 from tosplus.link.secure import Credentials, Transport
-from tosplus.oscore import Context
 
 CODES = {name: aiocoap.Code[name] for name in ("GET", "POST", "PUT", "DELETE")}
 

@@ -11,7 +11,7 @@ import cbor2
 from aiocoap import resource
 from cryptography.hazmat.primitives.asymmetric import ec
 from lossy import HOST, Body, free_port
-from tosplus.build import build
+from tosplus.build.product import build
 from tosplus.ota import bundle, keys, pack
 from tosplus.paths import FIRMWARE
 from tosplus.sim.device import Device

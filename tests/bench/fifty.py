@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from host.hub.fake import free_port
 from push import hub
-from tosplus.sim import state
+from tosplus import state
 from tosplus.sim.house import House, Plan
 
 _APPS = ("kettle", "fridge", "lamp", "tv", "till")

@@ -39,12 +39,12 @@ from mqtt_tls import reports
 from push import push
 from tap import compute_us, counted
 from toscore import apdu, ecdsa, emv, p256, tlv
-from tosplus import board
-from tosplus.build import build
+from tosplus.build import board
+from tosplus.build.product import build
 from tosplus.link import frames
 from tosplus.link.client import Client
+from tosplus.link.oscore import Context
 from tosplus.link.secure import Credentials
-from tosplus.oscore import Context
 from tosplus.ota import keys
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from tosplus.build import build
+from tosplus.build.product import build
 from tosplus.ota import bundle, pack
 from tosplus.paths import FIRMWARE
 

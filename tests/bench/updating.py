@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tosplus.build import build
+from tosplus.build.product import build
 from tosplus.sim.process import micropython
 from updated import DOWNLOADING, bundled, lived
 

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 
 import httpx
-from tosplus.sim import state
+from tosplus import state
 
 
 def free_port(kind):

@@ -11,7 +11,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 
 from . import forks
 from .lab import ERASED, FLASH_B, Died

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 
 from .checks import TEARS, WORKERS
 from .lab import Died, copied

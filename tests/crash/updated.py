@@ -17,9 +17,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from littlefs import LittleFSError
-from tosplus import image
+from tosplus.build import image
+from tosplus.build.listed import listed
 from tosplus.ota import bundle, keys, pack
-from tosplus.ota.listed import listed
 
 from . import forks
 from .checks import TEARS, WORKERS

@@ -10,11 +10,11 @@ import cbor2
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from fuzz.mutate import mutated
 from host.tokens.taps import Card
-from tosplus import oscore
+from tosplus.link import oscore
 from tosplus.link.secure import Credentials
+from tosplus.reasons import Reason
 from tosplus.tokens import coap, wire
 from tosplus.tokens.authorise import Answer, Till
-from tosplus.tokens.reasons import Reason
 
 _TILL = Till("till-1", "CAMPUS", "TILL-1")
 

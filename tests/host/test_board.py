@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tosplus import board, board_check
-from tosplus.chip import chips
+from tosplus.build import board, board_check
+from tosplus.build.chip import chips
 from tosplus.errors import UsageFault
 
 ROOT = Path(__file__).parents[2]

@@ -3,8 +3,8 @@
 import pytest
 from mutate import Mutant, some, survives
 
-CHECK = "tools/tosplus/board_check.py"
-PARTITIONS = "tools/tosplus/partitions.py"
+CHECK = "tools/tosplus/build/board_check.py"
+PARTITIONS = "tools/tosplus/build/partitions.py"
 BROKEN = "host/test_board.py::test_what_is_broken_is_told"
 REFUSED = "host/test_flasher.py::test_firmware_that_does_not_go_with_the_board_is_refused"
 
@@ -40,14 +40,14 @@ MUTANTS = [
     ),
     Mutant(
         "any chip will do",
-        "tools/tosplus/firmware.py",
+        "tools/tosplus/build/firmware.py",
         f"{REFUSED}[for a C3]",
         "if chip_id != board.chip.chip_id:",
         "if False:",
     ),
     Mutant(
         "a damaged app will do",
-        "tools/tosplus/firmware.py",
+        "tools/tosplus/build/firmware.py",
         f"{REFUSED}[a damaged app]",
         "if not whole or (image.append_digest and image.stored_digest != image.calc_digest):",
         "if False:",
@@ -58,7 +58,7 @@ HARMLESS = [
     Mutant("checker", CHECK, f"{BROKEN}[used twice]", '"""What is', '"""Just what is'),
     Mutant("partitions", PARTITIONS, f"{BROKEN}[overlap]", '"""ESP-IDF', '"""Here ESP-IDF'),
     Mutant("table", PARTITIONS, "host/test_partitions.py", '"""ESP-IDF', '"""Here ESP-IDF'),
-    Mutant("firmware", "tools/tosplus/firmware.py", REFUSED, '"""A firmware', '"""Such a firmware'),
+    Mutant("firmware", "tools/tosplus/build/firmware.py", REFUSED, '"""A firmware', '"""Such a firmware'),
 ]
 
 

@@ -5,9 +5,10 @@ import hashlib
 import json
 
 import pytest
-from tosplus import board, build, manifest
+from tosplus.build import board, manifest
+from tosplus.build import product as build
+from tosplus.build.listed import unlisted
 from tosplus.errors import HostError, UsageFault
-from tosplus.ota.listed import unlisted
 
 TOS = {
     "flash": {"size": 4194304, "vfs_offset": 2097152, "vfs_size": 2097152},

@@ -15,7 +15,7 @@ import cbor2
 import pycddl
 import pytest
 from aiocoap import GET, Context, Message
-from tosplus.build import apps
+from tosplus.build.product import apps
 from tosplus.link import frames, pair, schema
 from tosplus.link.client import Client
 from tosplus.link.schema import Rule

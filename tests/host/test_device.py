@@ -10,9 +10,10 @@ import subprocess
 
 import peers
 import pytest
+from tosplus import state
 from tosplus.errors import HostError
 from tosplus.link.client import Client
-from tosplus.sim import console, state
+from tosplus.sim import console
 from tosplus.sim.device import Device
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tosplus.errors import UsageFault
-from tosplus.explain import coap_fault, explain
+from tosplus.link.explain import coap_fault, explain
 from tosplus.words import WORDS
 
 # RFC 7252 appendix A: figures 16 to 22, one of each kind of message.

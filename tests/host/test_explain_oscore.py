@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from tosplus.cli import cli
 from tosplus.errors import UsageFault
-from tosplus.explain import explain
-from tosplus.oscore import Context, Option, option
+from tosplus.link.explain import explain
+from tosplus.link.oscore import Context, Option, option
 
 VECTORS = json.loads(Path("tests/vectors/oscore_rfc8613_c.json").read_text())
 MESSAGES = {message["name"]: message for message in VECTORS["messages"]}

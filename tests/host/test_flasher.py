@@ -16,9 +16,9 @@ from esptool import image_info
 from esptool.bin_image import LoadFirmwareImage
 from littlefs import LittleFS, UserContext
 from mp_image_tool_esp32.partition_table import PartitionTable
-from tosplus import board as boards
-from tosplus import firmware, flasher, image
-from tosplus.build import build
+from tosplus.build import board as boards
+from tosplus.build import firmware, flasher, image
+from tosplus.build.product import build
 from tosplus.errors import HostError, UsageFault
 from tosplus.sim.process import micropython
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from host.hub.updating import toy, toys
 from tosplus.cli import cli
 from tosplus.errors import HostError
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 from tosplus.ota import bundle, pack
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from tosplus.cli import cli
 from tosplus.link import frames
 from tosplus.link.client import Client
+from tosplus.link.oscore import Context
 from tosplus.link.secure import Credentials
-from tosplus.oscore import Context
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 

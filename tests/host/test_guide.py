@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tosplus.build import build
+from tosplus.build.product import build
 from tosplus.link.client import Client
 from tosplus.link.rule_words import told
 from tosplus.sim.device import Device

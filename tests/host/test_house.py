@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tosplus import state
 from tosplus.cli import cli
 from tosplus.errors import HostError, UsageFault
 from tosplus.link.client import Client
-from tosplus.sim import house, state
+from tosplus.sim import house
 from tosplus.sim.house import House, read
 
 DEMO = Path(__file__).parents[2] / "houses" / "demo.toml"

@@ -3,8 +3,8 @@
 import subprocess
 
 import pytest
-from tosplus import image
-from tosplus.board import Board
+from tosplus.build import image
+from tosplus.build.board import Board
 from tosplus.errors import HostError
 from tosplus.sim.process import micropython
 

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tosplus import build, manifest
+from tosplus.build import manifest
+from tosplus.build import product as build
 from tosplus.sim.device import Device
 from trust import Asking, credentials, pair_with
 

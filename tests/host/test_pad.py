@@ -10,8 +10,8 @@ from lossy import HOST
 from pads import BACK, DOWN, UP, A, Pad, record
 from tosplus.link import frames
 from tosplus.link.client import Client, LinkError
+from tosplus.link.oscore import Context
 from tosplus.link.secure import Credentials
-from tosplus.oscore import Context
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 

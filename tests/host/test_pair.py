@@ -19,9 +19,9 @@ from tosplus.link import exchange, find, picture
 from tosplus.link.client import Client, LinkError
 from tosplus.link.credentials import Peer, Store
 from tosplus.link.exchange import Busy, Closed, pair
+from tosplus.link.oscore import Context
 from tosplus.link.pair import PairError
 from tosplus.link.pairing_code import encode, parse
-from tosplus.oscore import Context
 
 
 def run(test):
@@ -389,7 +389,7 @@ def test_pictures_without_a_code_and_bombs_are_refused(tmp_path):
 
 
 def test_a_simulated_device_is_found_by_the_id_in_its_code(tmp_path, monkeypatch):
-    from tosplus.sim import state
+    from tosplus import state
 
     monkeypatch.chdir(tmp_path)
     folder = state.directory("kettle")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from mp_image_tool_esp32.partition_table import PartitionTable
-from tosplus import partitions
+from tosplus.build import partitions
+from tosplus.build.partitions import Partition
 from tosplus.errors import HostError
-from tosplus.partitions import Partition
 
 ROOT = Path(__file__).parents[2]
 TABLES = sorted(ROOT.glob("boards/*/partitions.csv"))

@@ -12,7 +12,7 @@ import pytest
 from leaks import Evidence
 from tosplus.link import pairing_code
 from tosplus.link.client import Client
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 

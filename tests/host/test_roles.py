@@ -7,7 +7,7 @@ import asyncio
 
 import cbor2
 import pytest
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 from trust import Asking, credentials

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 from tosplus.cmd.dev import command
 from tosplus.errors import UsageFault
-from tosplus.explain import explain
 from tosplus.link.client import Client, LinkError
+from tosplus.link.explain import explain
 from tosplus.link.rule_words import parse, told
 from tosplus.link.schema import Identity, Resource, Rule
 from tosplus.sim.device import Device

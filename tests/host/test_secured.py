@@ -16,8 +16,8 @@ from lossy import HOST, Relay
 from tosplus.cli import cli
 from tosplus.errors import HostError
 from tosplus.link.client import Client, LinkError, open_context
+from tosplus.link.oscore import Context
 from tosplus.link.secure import Credentials
-from tosplus.oscore import Context
 from tosplus.sim import process
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in

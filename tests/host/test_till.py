@@ -16,7 +16,7 @@ from aiocoap import resource
 from aiocoap_hub import Hub
 from payer import watch
 from tosplus.link.client import Client
-from tosplus.oscore import Context
+from tosplus.link.oscore import Context
 from tosplus.sim.device import Device
 from tosplus.sim.peer import put_in
 from trust import Asking, credentials

@@ -42,7 +42,7 @@ MUTANTS = [
     ),
     Mutant("a refund is begun twice", SALE, REFUND, "if any(entry.number == number", "if any(not entry.number"),
     Mutant(
-        "an amount is a float", "tools/tosplus/tokens/money.py", REFUND,
+        "an amount is a float", "tools/tosplus/money.py", REFUND,
         "int(found[1] + fraction.ljust(currency.exponent, \"0\"))", "int(float(text) * 10**currency.exponent)",
     ),
     Mutant("a cut answer will do", TAP, ANSWERS, "if at > len(data) or len(value) != size:", "if at > len(data):"),

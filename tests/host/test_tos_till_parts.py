@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from host.test_card import Device
 from test_card import Tap
 from toscore.terminal import Sale
+from tosplus import money
 from tosplus.cli import cli
 from tosplus.errors import HostError, Unreachable, UsageFault
 from tosplus.till import pcsc, receipt, tap
@@ -19,7 +20,6 @@ from tosplus.till.book import Book, opened
 from tosplus.till.sale import Sale as Taken
 from tosplus.till.sale import Terminal, Till
 from tosplus.till.service import VARIABLE, Denied, TokenService, connected
-from tosplus.tokens import money
 
 EUR = money.BY_CODE["EUR"]
 WHERE = Terminal("CAMPUS", "TILL-1", EUR, 1, 10)

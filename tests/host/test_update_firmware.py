@@ -6,7 +6,7 @@ import struct
 import aiocoap
 import chipware
 from lossy import Body
-from tosplus.board import SIMULATED as PARTITIONS
+from tosplus.build.board import SIMULATED as PARTITIONS
 from updated import CONFIRMED, DOWNLOADING, FAILED, FIXED, IDLE, KETTLE, ROLLED_BACK, TRIAL, bundled, lived, part
 
 STUCK = b"this firmware does not start"

@@ -2,8 +2,8 @@
 
 import pytest
 from littlefs import UserContext
-from tosplus import image
-from tosplus.board import load
+from tosplus.build import image
+from tosplus.build.board import load
 from tosplus.link.client import Client, LinkError
 from tosplus.ota.push import push
 from updated import FIXED, KETTLE, NEXT, NEXT_PUBLIC, PUBLIC, ROLLED_BACK, bundled, lived, part

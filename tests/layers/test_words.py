@@ -7,7 +7,7 @@ import pytest
 from toscore import errors
 from tosplus.link.schema import Entry
 from tosplus.link.tell import entry
-from tosplus.tokens.reasons import Reason
+from tosplus.reasons import Reason
 from tosplus.words import REASONS, WORDS
 
 ROOT = Path(__file__).parents[2]

@@ -1,9 +1,9 @@
 """Authorisations: what is approved, what is declined and why, and that nothing counts twice."""
 
 import pytest
+from tosplus.reasons import Reason
 from tosplus.tokens import parties, sales, tables, wallet
 from tosplus.tokens.authorise import Till
-from tosplus.tokens.reasons import Reason
 from tosplus.tokens.service import Repeated
 
 from .bank import GENEROUS, START, TERMS, Bank

@@ -14,10 +14,10 @@ from host.hub.test_trust import add, run, settled
 from tosplus.errors import Unreachable
 from tosplus.hub import relay
 from tosplus.link.pairing_code import parse
+from tosplus.reasons import Reason
 from tosplus.tokens import tables, wallet
 from tosplus.tokens.courier import Courier, bring
 from tosplus.tokens.device import Declined, Devices
-from tosplus.tokens.reasons import Reason
 from tosplus.tokens.results import Results
 from tosplus.tokens.rows import Missing, Refused
 from tosplus.tokens.wire import Result

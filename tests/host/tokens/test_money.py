@@ -2,8 +2,9 @@
 
 import pytest
 from fuzz.fuzz_money import naive
+from tosplus import money
 from tosplus.errors import UsageFault
-from tosplus.tokens import ledger, money
+from tosplus.tokens import ledger
 from tosplus.tokens.shares import BadTerms, moved, shared, terms
 
 THREE = terms("laundry", [("platform", 500), ("manufacturer", 2500), ("developer", 7000)])

@@ -4,8 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tosplus.reasons import Reason
 from tosplus.tokens import sales, wallet
-from tosplus.tokens.reasons import Reason
 from tosplus.tokens.rows import Refused
 
 from .bank import Bank

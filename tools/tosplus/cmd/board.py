@@ -23,7 +23,7 @@ def list_(as_json: bool) -> None:
     \b
       tos board list
     """
-    from .. import board as boards
+    from ..build import board as boards
 
     found = [boards.load(name) for name in boards.names()]
     if as_json:
@@ -47,8 +47,8 @@ def check(names: tuple[str, ...], as_json: bool) -> None:
       tos board check ESP32_GENERIC
       tos board check --json
     """
-    from .. import board as boards
-    from .. import board_check
+    from ..build import board as boards
+    from ..build import board_check
 
     found = {name: board_check.check(name) for name in names or boards.names()}
     if as_json:

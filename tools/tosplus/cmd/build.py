@@ -48,8 +48,8 @@ def command(
       tos build watch --board TOS_WATCH --firmware ESP32_GENERIC_S3.bin --web-tools package/dist/web
       tos build ~/heater.py --board UNIX --json
     """
-    from .. import flasher, frozen_firmware
-    from ..build import build
+    from ..build import flasher, frozen_firmware
+    from ..build.product import build
     from ..errors import UsageFault
     from ..ota.keys import load_public
     from ..paths import shown

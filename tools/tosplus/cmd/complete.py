@@ -4,13 +4,13 @@ import click
 
 
 def board(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..board import names
+    from ..build.board import names
 
     return [name for name in names() if name.startswith(incomplete)]
 
 
 def app(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..build import apps
+    from ..build.product import apps
 
     return [name for name in apps() if name.startswith(incomplete)]
 

@@ -33,8 +33,8 @@ def command(what: tuple[str, ...], path: str | None, context: Path | None, reque
       tos explain --path /d a2006a6b6574746c652d31323301666b6574746c65
       tos explain --context kettle.json 44025d1f00003974396c6f63616c686f7374620914ff612f1092f1776f1c1668b3825e
     """
-    from ..explain import explain
-    from ..oscore import Context
+    from ..link.explain import explain
+    from ..link.oscore import Context
 
     found = explain(" ".join(what), path, Context.read(context) if context else None, request)
     if as_json:

@@ -93,7 +93,7 @@ def _contents(what: str, board: str | None, firmware: Path | None) -> "Contents"
 
 
 def _generic(connection: "Connection") -> str:
-    from ..chip import chips
+    from ..build.chip import chips
 
     return chips()[connection.mcu].generic
 

@@ -99,7 +99,7 @@ def pack(
       tos ota pack kettle --board ESP32_GENERIC --sequence 1 --key release.pem --out kettle-1.tosb
       tos ota pack kettle --board ESP32_GENERIC --base kettle-1.tosb --key release.pem --out kettle-2.tosb
     """
-    from ..build import build
+    from ..build.product import build
     from ..errors import UsageFault
     from ..ota import bundle as bundles
     from ..ota import keys
@@ -128,8 +128,8 @@ def pack(
     product = packing.product(app)
     parts = []
     if firmware:
-        from .. import board as boards
-        from ..firmware import application
+        from ..build import board as boards
+        from ..build.firmware import application
 
         parts = [packing.firmware_part(application(firmware, boards.load(board)))]
     common = packing.base_of(old, product, board) if old else None

@@ -8,8 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from ..link.credentials import Store
+    from ..link.oscore import Context
     from ..link.secure import Credentials
-    from ..oscore import Context
 
 _CONTEXT, _PEERS = "tosplus.context", "tosplus.peers"
 
@@ -51,8 +51,8 @@ def met(device: str) -> "tuple[tuple[str, int], Context | None, Credentials | No
     from ..link import find
 
     if file := click.get_current_context().meta.get(_CONTEXT):
+        from ..link.oscore import Context
         from ..link.secure import Credentials
-        from ..oscore import Context
 
         return find.address(device), Context.read(file), Credentials.read(file)
     ours = store()

@@ -89,9 +89,9 @@ def take(
     as_json: bool,
 ) -> None:
     """Take AMOUNT, such as 12.50; without it, one amount after the other as they are typed, until an empty line."""
+    from .. import money
     from ..errors import HostError, UsageFault
     from ..till.sale import Terminal
-    from ..tokens import money
 
     for name, most, text in (("merchant", 15, merchant), ("terminal", 8, terminal)):
         if not re.fullmatch(r"[\x21-\x7e]+", text) or len(text) > most:
@@ -181,10 +181,10 @@ def _till(about: About) -> Iterator["Till"]:
 
 
 def _take(till: "Till", reader: str, where: "Terminal", text: str, as_json: bool) -> "Entry":
+    from .. import money
     from ..errors import HostError
     from ..till import receipt
     from ..till.pcsc import Pcsc
-    from ..tokens import money
 
     amount = money.positive(text, where.currency)
     with Pcsc() as pcsc:

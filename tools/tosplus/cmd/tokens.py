@@ -112,7 +112,8 @@ def issue(
     about: About, account: str, currency: str, amount: str | None, device: str | None, as_json: bool
 ) -> None:
     """Issue a token of ACCOUNT, which is opened when there is none."""
-    from ..tokens import money, wallet
+    from .. import money
+    from ..tokens import wallet
     from ..tokens.rows import Missing
 
     with here(about) as service:
@@ -156,8 +157,9 @@ _change("revoke", "Revoke TOKEN for ever.")
 @click.pass_obj
 def ledger(about: About, transfers: int, as_json: bool) -> None:
     """Balances of all accounts and the latest transfers. Exit code 1: the ledger does not sum up."""
+    from .. import money
     from ..errors import HostError
-    from ..tokens import money, schema, views
+    from ..tokens import schema, views
 
     with here(about) as service:
         told = service.read(lambda connection: views.ledger(connection, transfers))

@@ -42,7 +42,8 @@ def credential(
         raise click.UsageError("a till has a merchant's name and --terminal, a party its own name, others none")
     if ((receipt or country or offline_tap or offline_all) and device is None) or (device and scope != "till"):
         raise click.UsageError("--device is of a till; --name, --country and --offline-... are of one with --device")
-    from ..tokens import money, parties, tills
+    from .. import money
+    from ..tokens import parties, tills
 
     def work(connection: Any, now: float) -> tuple[str, str | None]:
         if device is not None:

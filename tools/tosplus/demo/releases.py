@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..build import app_source, build
+from ..build.product import app_source, build
 from ..errors import HostError
 from ..ota import bundle, keys, pack
 from ..ota.at_hub import AtHub

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import state
 from ..errors import HostError
 from ..paths import ROOT, WORK, shown
-from ..sim import bench, state
+from ..sim import bench
 from ..sim.device import Device
 from ..sim.house import House, Say, read
 from .beside import HOST, free

@@ -8,7 +8,7 @@ import esptool
 import serial
 from esptool.logger import TemplateLogger, log
 
-from ..chip import chips
+from ..build.chip import chips
 from ..errors import HostError, Unreachable
 from .port import has_lines
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from littlefs import LittleFSError
 
-from .. import board as boards
-from .. import firmware, image, partitions
-from ..build import build
-from ..chip import chips
+from ..build import board as boards
+from ..build import firmware, image, partitions
+from ..build.chip import chips
+from ..build.partitions import Partition
+from ..build.product import build
 from ..errors import HostError, UsageFault
-from ..partitions import Partition
 from ..paths import shown
 
 _SECTOR_B = 4096

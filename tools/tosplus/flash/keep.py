@@ -9,7 +9,7 @@ from typing import Any
 import cbor2
 from littlefs import LittleFSError, UserContext
 
-from .. import image
+from ..build import image
 from ..errors import HostError
 from ..paths import WORK, shown
 

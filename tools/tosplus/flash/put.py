@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import serial
 
-from .. import partitions
-from ..chip import chips
+from ..build import partitions
+from ..build.chip import chips
+from ..build.partitions import Partition
 from ..errors import HostError, Unreachable
-from ..partitions import Partition
 from ..paths import shown
 from .connection import Connection
 from .contents import Contents, file_system_of, settings_of

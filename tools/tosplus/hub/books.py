@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..tokens import money
+from .. import money
 
 Row = Mapping[str, Any]
 _ENDS = {"capture": "posted", "void": "released", "reversal": "released"}  # what a hold comes to

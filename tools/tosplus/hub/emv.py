@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..tokens import money
+from .. import money
 
 
 class Unclear(ValueError):

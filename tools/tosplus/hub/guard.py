@@ -119,13 +119,6 @@ def session_of(headers: Headers) -> str:
     return cookie.value if cookie else ""
 
 
-def is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _owner(host: str) -> Callable[[str], bool]:
     """host -> whether a name is the hub's own."""
     names = {*_LOOPBACK, host.lower()}

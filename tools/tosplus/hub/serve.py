@@ -17,8 +17,8 @@ from websockets.http11 import Request
 
 from ..errors import HostError, UsageFault
 from ..link.find import parsed
+from ..listening import is_loopback, listening_on
 from . import report
-from .guard import is_loopback
 from .hub import Hub, Say
 from .part import keep
 from .parts import PARTS
@@ -128,27 +128,6 @@ def _locked(folder: Path) -> Iterator[None]:
         except OSError:
             raise HostError(f"another hub runs with {folder}\nStop it, or give this one another --state.") from None
         yield
-
-
-@contextlib.contextmanager
-def listening_on(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except OSError as e:
-        raise UsageFault(f"--host {host}: {e.strerror}") from None
-    with socket.socket(family, kind) as found:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            found.bind(where)
-            found.listen(100)
-        except OSError as e:
-            raise HostError(
-                f"port {port} of {host} cannot be used ({e.strerror}); does another hub run?\n"
-                "Stop it, or choose another with --port."
-            ) from None
-        found.setblocking(False)
-        yield found
 
 
 def _address(listening: socket.socket, options: Options) -> str:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import cbor2
 
-from ..cbordiag import NotCbor, load
-from ..tokens.reasons import WORDS
+from ..link.cbordiag import NotCbor, load
+from ..reasons import WORDS
 from . import apdu, emv
 from .apdu import Said
 from .emv import Field, Unclear

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from ..errors import HostError, Unreachable, UsageFault
-from .guard import is_loopback
+from ..listening import is_loopback
 
 _ANSWER_S = 10.0
 _SECRET = re.compile(r"[!-~]{16,200}")

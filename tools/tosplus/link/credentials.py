@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import HostError, UsageFault
-from ..oscore import Context
+from .oscore import Context
 from .secure import Credentials, locked, replace, sync
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

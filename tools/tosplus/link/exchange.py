@@ -8,10 +8,10 @@ from collections.abc import Callable
 from aiocoap.numbers.constants import TransportTuning
 
 from ..errors import HostError, Unreachable
-from ..oscore import Context
 from .client import Client, LinkError
 from .credentials import Peer, Store
 from .find import told
+from .oscore import Context
 from .pair import Asker, PairError
 from .pairing_code import Code
 from .schema import Identity

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .. import state
 from ..errors import Unreachable, UsageFault
 from ..paths import WORK
-from ..sim import state
 
 if TYPE_CHECKING:
     from .credentials import Store

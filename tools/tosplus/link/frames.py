@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiocoap
 
-from .. import oscore
 from ..errors import UsageFault
-from ..explain import Explained, coap
+from . import oscore
 from .client import Client
+from .explain import Explained, coap
 
 if TYPE_CHECKING:
     from .secure import Credentials

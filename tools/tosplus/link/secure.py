@@ -14,7 +14,7 @@ from aiocoap import oscore
 from aiocoap.transports.oscore import TransportOSCORE
 
 from ..errors import HostError
-from ..oscore import Context
+from .oscore import Context
 
 _AHEAD = 128
 _LAST = (1 << 40) - 1

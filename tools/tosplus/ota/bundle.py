@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from ..build.listed import listed, unlisted
 from ..errors import HostError
 from . import delta, keys
-from .listed import listed, unlisted
 
 BLOCK_B = 4096
 MESSAGE_B = 4096

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from .. import build
+from ..build import product as build
 from ..errors import HostError
 from . import delta
 from .bundle import FIRMWARE, Bundle, Part, hashes

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import image
-from ..board import SIMULATED, load
-from ..build import app_source, build, needs
+from .. import state
+from ..build import image
+from ..build.board import SIMULATED, load
+from ..build.product import app_source, build, needs
 from ..errors import HostError, Unreachable
-from . import state
 from .asleep import Asleep
 from .console import Console
 from .pn532 import of_device

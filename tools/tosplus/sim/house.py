@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..build import app_source
+from .. import state
+from ..build.product import app_source
 from ..errors import UsageFault
 from ..paths import shown
-from . import state
 from .device import Device
 from .pn532.air import Air
 

@@ -1,7 +1,7 @@
 """A peer for a simulated device, put in by hand as pairing would."""
 
+from ..link.oscore import Context
 from ..link.pair import ROLES
-from ..oscore import Context
 from .device import Device
 
 

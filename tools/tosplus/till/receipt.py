@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from ..tokens import money
-from ..tokens.reasons import WORDS, Reason
+from .. import money
+from ..reasons import WORDS, Reason
 from .book import Entry
 
 _STATES = {

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .. import money
 from ..errors import HostError, Unreachable, UsageFault
-from ..tokens import money
 from . import tap
 from .book import Book, Entry
 from .pcsc import CardGone, NoCard, Pcsc

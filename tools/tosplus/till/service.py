@@ -13,7 +13,7 @@ import cbor2
 import httpx
 
 from ..errors import HostError, Unreachable, UsageFault
-from ..hub.guard import is_loopback
+from ..listening import is_loopback
 
 VARIABLE = "TOS_TILL_SECRET"
 _ANSWER_S = 5.0

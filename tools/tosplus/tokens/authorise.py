@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..money import BY_NUMBER
+from ..reasons import Reason
 from . import ledger, reading, state
 from .crypto import Keys, response_mac, right
-from .money import BY_NUMBER
-from .reasons import Reason
 from .rows import audited, entries, new_id
 from .tap import Tap
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ..link.oscore import Context
 from ..link.pair import Paired
 from ..link.secure import Credentials
-from ..oscore import Context
 from . import tables
 from .rows import Missing, audit
 

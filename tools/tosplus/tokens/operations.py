@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..reasons import WORDS
 from . import authorise, parties, sales, schema, statement, tills, views, wallet
 from .parties import HOUSE, OPERATOR, PARTY, TILL, Credential
-from .reasons import WORDS
 from .rows import Missing
 from .service import Service
 from .shares import terms

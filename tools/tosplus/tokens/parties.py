@@ -9,9 +9,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..errors import UsageFault
+from ..money import currency
 from . import tables
 from .authorise import Till
-from .money import currency
 from .rows import Missing, Refused, audit, new_id
 from .shares import Terms
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import money
 from ..errors import HostError, UsageFault
-from . import money
 from .shares import BadTerms, moved, shared
 from .shares import terms as made
 from .statement import read_csv

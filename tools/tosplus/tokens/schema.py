@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from .money import BY_CODE, MOST
+from ..money import BY_CODE, MOST
 from .tills import GERMANY
 from .wallet import Limits
 

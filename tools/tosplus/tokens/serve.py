@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from ..errors import UsageFault
-from ..hub.guard import is_loopback
-from ..hub.serve import listening_on
 from ..link.find import address, told
 from ..link.server import listening
+from ..listening import is_loopback, listening_on
 from .api import application
 from .coap import Door
 from .courier import Courier

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import money, tables
+from .. import money
+from . import tables
 from .shares import Terms, moved, shared
 
 _COLUMNS = ("line", "at", "kind", "transaction", "currency", "amount", "net", "share", "total")

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..errors import UsageFault
+from ..money import MOST, currency
 from . import parties, tables
 from .authorise import Till
-from .money import MOST, currency
 from .rows import Missing, Refused, audit
 
 GERMANY = 276

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..money import MOST, currency
 from . import ledger, state, tables
 from .authorise import USES
 from .crypto import Keys
-from .money import MOST, currency
 from .rows import Missing, Refused, audit, book, new_id
 
 REQUESTOR = "50000000001"  # of tokens, 9F19

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import cbor2
 
+from ..reasons import Reason
 from . import sales
 from .authorise import NOT_COUNTED, Till
-from .reasons import Reason
 from .rows import Missing, Refused
 from .service import Service
 from .tap import Tap

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import HostError, UsageFault
+from ..paths import BOARDS, shown
 from . import board_source, partitions
 from .chip import Chip, chips
-from .errors import HostError, UsageFault
-from .paths import BOARDS, shown
 
 # A simulated chip with two slots for firmware: choice of the bootloader, ota_0, ota_1, and the size of these.
 SIMULATED = (0xD000, 0x10000, 0x100000, 0xF0000)

@@ -9,10 +9,9 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.numbers.optionnumbers import OptionNumber
 
-from . import cbordiag, oscore
-from .errors import UsageFault
-from .link import schema
-from .words import LEVELS, WORDS
+from ..errors import UsageFault
+from ..words import LEVELS, WORDS
+from . import cbordiag, oscore, schema
 
 _TYPES = ("CON", "NON", "ACK", "RST")
 _FORMAT_CBOR = 60

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .errors import UsageFault
+from ..errors import UsageFault
 
 _AES_CCM_16_64_128 = 10  # COSE's number; the only algorithm on this link
 _KEY_B, _NONCE_B, _TAG_B = 16, 13, 8

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import HostError
-from .paths import ROOT, shown
+from ..errors import HostError
+from ..paths import ROOT, shown
 
 _STOCK = ("$(PORT_DIR)/", "$(MPY_DIR)/")
 

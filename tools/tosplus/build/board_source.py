@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .errors import HostError
+from ..errors import HostError
 
 # The tables of board.py, {name: GPIO}, and what a pin in each has to be able to do.
 GROUPS = {

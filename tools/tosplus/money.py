@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ..errors import UsageFault
+from .errors import UsageFault
 
 MOST = 10**12 - 1  # minor units: what the twelve digits of EMV's 9F02 hold
 

@@ -12,12 +12,12 @@ from esptool import FatalError, merge_bin
 from esptool.bin_image import LoadFirmwareImage
 from esptool.logger import log
 
+from ..errors import HostError
+from ..paths import shown
 from . import board as boards
 from . import partitions
 from .board import Board
 from .chip import chips
-from .errors import HostError
-from .paths import shown
 
 _MAGIC = 0xE9  # ESP-IDF, "App Image Format"; the chip's number is at offset 12
 _TABLE_MAGIC = b"\xaa\x50"

@@ -6,9 +6,9 @@ from typing import Any
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
+from ..errors import HostError
+from ..paths import shown
 from .board import Board
-from .errors import HostError
-from .paths import shown
 
 _SECTOR_B = 4096
 _ERASED = b"\xff"

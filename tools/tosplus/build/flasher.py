@@ -5,10 +5,10 @@ import json
 import shutil
 from pathlib import Path
 
+from ..errors import UsageFault
+from ..paths import shown
 from . import image
-from .build import Report
-from .errors import UsageFault
-from .paths import shown
+from .product import Report
 
 _PAGE = Path(__file__).with_name("flasher.html")
 

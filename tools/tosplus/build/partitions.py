@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .errors import HostError
+from ..errors import HostError
 
 TABLE_OFFSET = 0x8000  # where the bootloader looks for it, on every chip
 TABLE_B = 0x1000

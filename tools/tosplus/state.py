@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from ..errors import HostError
-from ..paths import WORK, shown
+from .errors import HostError
+from .paths import WORK, shown
 
 HOUSE = "home"
 

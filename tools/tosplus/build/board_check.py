@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import HostError, UsageFault
+from ..paths import shown
 from . import board as boards
 from . import board_source, partitions
 from .board import Board
-from .build import app_source, build, check_needs
 from .chip import Chip
-from .errors import HostError, UsageFault
 from .manifest import read as read_manifest
-from .paths import shown
+from .product import app_source, build, check_needs
 
 _RESERVE_B = 50 * 1024  # of heap: below that, a large message or a garbage collection that comes late fails
 _STOCK_VFS = 0x200000  # MicroPython's partitions-4MiBplus.csv ends here; the rest of the flash is the file system

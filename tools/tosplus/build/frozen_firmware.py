@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ..errors import HostError
+from ..paths import shown
 from .board import Board
-from .errors import HostError
-from .paths import shown
 
 _FILES = ("mpconfigboard.h", "mpconfigboard.cmake", "sdkconfig.board", "partitions.csv")
 

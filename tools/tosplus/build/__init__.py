@@ -1,0 +1,1 @@
+"""What a board gets: boards, the files of a product, images. CPython."""
