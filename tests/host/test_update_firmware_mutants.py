@@ -11,6 +11,11 @@ RULES = "host/test_update_rules.py::"
 
 MUTANTS = [
     Mutant(
+        "firmware is not confirmed", TRIAL,
+        FIRM + "test_app_and_firmware_are_fetched_tried_and_confirmed_together",
+        "            app.board.Partition.mark_app_valid_cancel_rollback()\n", "            pass\n",
+    ),
+    Mutant(
         "a trial runs on whatever firmware runs", SLOTS,
         FIRM + "test_firmware_that_does_not_start_takes_its_app_back_with_it",
         "    return len(slot) < 3 or slot[2] == running\n", "    return True\n",
@@ -19,11 +24,6 @@ MUTANTS = [
         "what ran before is not kept with its firmware", FIRMWARE,
         FIRM + "test_the_version_before_comes_back_with_its_firmware_when_asked_for",
         "            record[name].append(running.info()[_LABEL])\n", "            record[name].append(label)\n",
-    ),
-    Mutant(
-        "firmware is not confirmed", TRIAL,
-        FIRM + "test_app_and_firmware_are_fetched_tried_and_confirmed_together",
-        "            app.board.Partition.mark_app_valid_cancel_rollback()\n", "            pass\n",
     ),
     Mutant(
         "a start whose firmware does not come up is not counted", SLOTS,
