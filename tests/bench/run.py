@@ -338,7 +338,7 @@ async def bench_device():
                     await client.state()
             heap = await kettle.control("heap")
             report("kettle_heap_used_64_bit", heap["alloc_b"], "B", limit=192 * 1024)
-            report("kettle_heap_free_of_288k", heap["free_b"], "B")
+            report("kettle_heap_free_of_320k", heap["free_b"], "B")
 
 
 async def bench_secured():

@@ -15,7 +15,7 @@ from ..errors import HostError
 from ..paths import FIRMWARE
 
 _CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
-_HEAP = "288k"
+_HEAP = "320k"
 
 
 async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
