@@ -55,8 +55,8 @@ class Bare(resource.Resource):
 class Hub:
     """`async with` is one life of it, on the same port each time.
 
-    context: tosplus.link.oscore's, from the hub's side, kept by aiocoap in folder; None is a hub in the clear. site(site):
-    adds more resources. Its window outlives it, unless `forgets`, as after a crash.
+    context: tosplus.link.oscore's, from the hub's side, kept by aiocoap in folder; None is a hub in the clear.
+    site(site): adds more resources. Its window outlives it, unless `forgets`, as after a crash.
     """
 
     def __init__(self, context=None, folder=None, site=lambda site: None):
