@@ -2,7 +2,8 @@
 
 What is rare on the wire is left to the plain twin, imported when it first comes: tags, bignums, indefinite lengths,
 simple values, subnormal floats, map keys that are not integers or strings, and everything that is wrong, so that the
-codes and offsets of errors are one and the same. The buffers below are shared: one thread only.
+codes and offsets of errors are one and the same. The buffers below are shared: one thread only. Each direction is one
+function, because a call would cost more than what it does; that is why this file is longer than others may be.
 """
 
 from array import array
