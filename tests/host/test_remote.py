@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import os
 import random
+import socket
 
 import httpx
 import pytest
 from lossy import HOST, Relay
-from tosplus.demo.hub import Hub
+from tosplus.demo.beside import Beside, free
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from trust import Asking, credentials, pair_with
@@ -229,12 +230,16 @@ async def asleep(watch):
 
 def test_a_watch_that_sleeps_switches_the_tv_with_its_button_and_the_hub_is_dead(tmp_path):
     async def main():
+        port, coap = free(socket.SOCK_STREAM, 0), free(socket.SOCK_DGRAM, 0)
+        url = f"http://{HOST}:{port}"
+        arguments = ["hub", "--port", str(port), "--coap-port", str(coap), "--state", str(tmp_path / "hub")]
         async with (
-            Hub(tmp_path / "hub", tmp_path / "bench") as hub,
+            Beside("hub", arguments, f"{url}/api/health", tmp_path / "hub.log", lambda what, details: None) as hub,
             Device("watch", state_dir=tmp_path / "watch", rate=0) as watch,
             Device("tv", state_dir=tmp_path / "tv") as tv,
-            httpx.AsyncClient(base_url=hub.url, timeout=30, trust_env=False) as http,
+            httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http,
         ):
+            hub.plug()
             await hub.ready()
             ids = {}
             for device in (watch, tv):
