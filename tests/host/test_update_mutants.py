@@ -16,7 +16,7 @@ MUTANTS = [
     Mutant(
         "takes an update during another's trial", UPDATE,
         "host/test_update.py::test_a_new_version_is_fetched_tried_and_confirmed",
-        "if ota.job or ota.told[1] in (READY, TRIAL):", "if ota.job or ota.told[1] == READY:",
+        "if ota.job or ota.told[1] in (ota.READY, ota.TRIAL):", "if ota.job or ota.told[1] == ota.READY:",
     ),
     Mutant(
         "confirms without an answer of the hub", TRIAL,

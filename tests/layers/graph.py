@@ -25,21 +25,19 @@ def imports(root=ROOT):
     return {name: set(_imports(name, file, known)) for name, file in known.items()}
 
 
-def room(name, root=ROOT):
-    """-> the folder of a module that the picture shows, from the root of the repository."""
-    folder = modules(root)[name].parent.relative_to(root).as_posix()
-    if folder.startswith("boards"):
-        return "boards"
-    return "/".join(folder.split("/")[:3]) if folder.startswith(BASE + "/") else folder
-
-
 def rooms(root=ROOT):
-    """-> {room: {rooms it imports from}}."""
+    """-> {room: {rooms it imports from}}; a room is a folder, from the root of the repository."""
+    where = {name: _room(file.parent.relative_to(root).as_posix()) for name, file in modules(root).items()}
     found = {}
-    where = {name: room(name, root) for name in modules(root)}
     for name, others in imports(root).items():
         found.setdefault(where[name], set()).update(where[other] for other in others)
     return {name: others - {name} for name, others in found.items()}
+
+
+def _room(folder):
+    if folder.startswith("boards"):
+        return "boards"
+    return "/".join(folder.split("/")[:3]) if folder.startswith(BASE + "/") else folder
 
 
 def circles(graph):
