@@ -28,7 +28,8 @@ class Console:
                     byte = await (port.read() if front is None else asyncio.wait_for_ms(port.read(), _QUIET_MS))
                 except asyncio.TimeoutError:
                     if not front.busy():
-                        front, inside = None, False
+                        front = None
+                        inside = False
                         drop("tos.improv_serial", "toscore.improv")
                     continue
                 if byte is None:
