@@ -505,7 +505,7 @@ def bench_tokens():
         raw, found = tokens.sqlite_rates(folder)
     report("sqlite_synced_transactions", raw, "1/s")
     report("authorisations_sqlite", found, "1/s")
-    report("sqlite_synced_transactions_to_authorisations", raw / found, "ratio", limit=round(1 / 0.6, 3))
+    report("sqlite_synced_transactions_to_authorisations", raw / found, "ratio", target=round(1 / 0.6, 3))
     bare, check = tokens.cryptograms()
     report("bare_aes_cmac", 1 / bare, "1/s")
     report("cryptograms_checked", 1 / check, "1/s")
