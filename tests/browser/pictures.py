@@ -21,7 +21,6 @@ LIFE = [
     (9, "pull", "till", "keys", "4"),
     (10, "pull", "till", "keys", "2"),
     (11, "pull", "till", "keys", "0"),
-    (12, "pull", "till", "keys", "ok"),
     (18, "pull", "fridge", "door", True),
     (22, "pull", "fridge", "door", False),
     (24, "put", "kettle", "water_c", 24),

@@ -20,7 +20,7 @@ export function bare(resource, value) {
   if (value === null || value === undefined) return "unknown";
   if (typeof value === "boolean") return twoWords(resource)[Number(value)];
   if (typeof value === "number") return number(value, resource.decimals);
-  return value === "" ? "nothing" : String(value);
+  return value === "" ? "–" : String(value);
 }
 
 export function words(resource, value) {
