@@ -286,8 +286,8 @@ def test_a_till_that_is_killed_while_the_card_is_asked_finds_the_sale_in_its_lis
         freed.set()
 
     shop.hold = OPTIONS, held
-    run = Run(shop, "take", "0.08", *TAKE)
     shop.arm()
+    run = Run(shop, "take", "0.08", *TAKE)
     assert asked.wait(30)
     run.kill()
     shop.call(free())
