@@ -7,39 +7,44 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HostError
+from .process import BUTTON, POWER, TIMER, Start
 
-_POWER, _TIMER, _BUTTON = 0, 4, 5  # causes of the next start
 _WORLD = "{:<1023}\n"  # as tos/ports/unix/world.py writes it
 
 
 class Asleep:
-    """From the moment in which the process has ended. world: the file of its signals. wake: signals that end the sleep.
-
-    rate: as of the device; with 0 time passes by `advance` only. cause: of the start that follows.
+    """From the moment in which the process has ended. world: the file of its signals. told: its last words, see
+    ports/unix. rate: as of the device; with 0 time passes by `advance` only. rtc: its RTC memory meanwhile.
     """
 
-    def __init__(self, world: Path, ms: int, wake: list[str], rate: float) -> None:
+    def __init__(self, world: Path, told: dict[str, Any], rate: float) -> None:
+        self.rtc = bytes.fromhex(told["rtc"])
         self._world = world
-        self._ms = ms
-        self._wake = wake
+        self._ms: int = told["sleep"]
+        self._wake: list[str] = told["wake"]
+        self._wall: int | None = told["wall"]
         self._rate = rate
         self._began = time.monotonic()
         self._advanced_ms = 0
         self._woken = asyncio.Event()
-        self.cause = _TIMER
+        self._cause = TIMER
 
-    async def over(self) -> int:
-        """When the timer or a button has ended it -> ms slept, by the device's clock."""
+    async def over(self) -> Start:
+        """When the timer, a button or the end of the supply has ended it -> the start that follows."""
         timeout_s = self._ms / 1000 / self._rate if self._rate else None
         try:
             await asyncio.wait_for(self._woken.wait(), timeout_s)
+            slept_ms = self._slept_ms()
         except asyncio.TimeoutError:
-            return self._ms
-        return self._slept_ms()
+            slept_ms = self._ms
+        if self._cause == POWER:
+            return Start(POWER, slept_ms)
+        wall = None if self._wall is None else self._wall + slept_ms // 1000
+        return Start(self._cause, slept_ms, self.rtc, wall)
 
     def end(self) -> None:
         """The supply fails."""
-        self.cause = _POWER
+        self._cause = POWER
         self._woken.set()
 
     @property
@@ -66,7 +71,7 @@ class Asleep:
         signals[arguments["signal"]] = arguments["value"]
         self._world.write_text(_WORLD.format(json.dumps(world)))
         if arguments["signal"] in self._wake and arguments["value"]:
-            self.cause = _BUTTON
+            self._cause = BUTTON
             self._woken.set()
         return {}
 

@@ -1,4 +1,4 @@
-"""Starting the simulated chip: MicroPython's Unix port, running chip.py, with a pty for its serial port."""
+"""Starting the simulated chip: MicroPython's Unix port, running chip.py, with a pty for its serial port; and why."""
 
 import asyncio
 import fcntl
@@ -9,13 +9,29 @@ import sys
 import termios
 from asyncio.subprocess import Process
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import HostError
 from ..paths import FIRMWARE
+from .rom.boot import Partition
+
+POWER, RESET, WATCHDOG, SOFT_RESET, TIMER, BUTTON = range(6)  # a cause, as the chip itself is told
 
 _CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
 _HEAP = "320k"
+
+
+class Start(NamedTuple):
+    """Why the chip starts, and what lasts from before.
+
+    rtc: its RTC memory. wall: its clock, where that ran on. vfs: its file system, where the ROM has looked for it.
+    """
+
+    cause: int = POWER
+    slept_ms: int = 0
+    rtc: bytes = b""
+    wall: int | None = None
+    vfs: Partition | None = None
 
 
 async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
