@@ -4,7 +4,7 @@ import json
 
 import click
 
-from . import complete
+from . import complete, output
 
 
 @click.group("board", short_help="The boards there are; check one.")
@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("list", short_help="Names, chips, features.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@output.as_json
 def list_(as_json: bool) -> None:
     """Every board, with its chip and what an app may need of it.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import complete, reach
+from . import complete, output, reach
 
 if TYPE_CHECKING:
     from ..ota.at_hub import AtHub
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..ota.progress import Progress
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 _LOOK_S = 0.5
 
 
@@ -40,7 +39,7 @@ _AT_HUB = _hub("http://127.0.0.1:8688")
 @click.argument("devices", nargs=-1, required=True, metavar="DEVICE...", shell_complete=complete.device)
 @_hub(None)
 @reach.options
-@_JSON
+@output.as_json
 def push(bundle: Path, devices: tuple[str, ...], hub: str | None, password_file: Path | None, as_json: bool) -> None:
     """Give BUNDLE to a device, and look on until it has confirmed it, or has gone back to what it ran.
 
@@ -109,7 +108,7 @@ def rollout() -> None:
 @click.option("--pause", is_flag=True, help="Begin with nobody; `tos ota rollout resume` lets it go.")
 @click.option("--no-wait", is_flag=True, help="Do not look on.")
 @_AT_HUB
-@_JSON
+@output.as_json
 def start(
     bundle: Path,
     waves: str,
@@ -143,7 +142,7 @@ def start(
 @rollout.command("status", short_help="How far they are.")
 @click.argument("number", type=int, required=False)
 @_AT_HUB
-@_JSON
+@output.as_json
 def status(number: int | None, hub: str, password_file: Path | None, as_json: bool) -> None:
     """The rollouts of the hub, newest first; with a NUMBER one of them, device by device.
 

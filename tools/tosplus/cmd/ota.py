@@ -6,14 +6,13 @@ from pathlib import Path
 import click
 
 from . import bundle_file as file
-from . import complete, fleet
+from . import complete, fleet, output
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _NEW = click.Path(path_type=Path, dir_okay=False)
 _PASSPHRASE = click.option(
     "--passphrase-file", type=_FILE, help="Its first line is the passphrase, for scripts. [default: it is asked for]"
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @click.group("ota", short_help="Updates: keys, bundles, rollouts.")
@@ -35,7 +34,7 @@ def command() -> None:
 @click.argument("key", type=_NEW)
 @_PASSPHRASE
 @click.option("--no-passphrase", is_flag=True, help="The file alone will be enough to sign.")
-@_JSON
+@output.as_json
 def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json: bool) -> None:
     """Write a new private key to KEY, a .pem file, and the public key beside it, .pub.pem, for devices.
 
@@ -71,7 +70,7 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 @click.option("--new-key", type=(click.IntRange(0, 1), _FILE), metavar="SLOT PUB", help="Gives devices one more key.")
 @click.option("--revoke", type=click.IntRange(0, 1), metavar="SLOT", help="Takes a key from devices.")
 @_PASSPHRASE
-@_JSON
+@output.as_json
 def pack(
     app: str,
     board: str,
@@ -151,7 +150,7 @@ def pack(
 @click.argument("bundle", type=_FILE)
 @click.option("--key", type=_FILE, required=True, help="The private key.")
 @_PASSPHRASE
-@_JSON
+@output.as_json
 def sign(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Sign BUNDLE, in its place, on a machine that has nothing but the bundle and the key.
 
@@ -176,7 +175,7 @@ def sign(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -
 @click.option("--label", help='The version, as people call it. [default: the old one\'s, and "again"]')
 @click.option("--key", type=_FILE, help="Sign it with this private key.")
 @_PASSPHRASE
-@_JSON
+@output.as_json
 def rollback(
     old: Path,
     above: Path,
@@ -212,7 +211,7 @@ def rollback(
 @command.command("verify", short_help="Is it signed with this key, and whole?")
 @click.argument("bundle", type=_FILE)
 @click.option("--key", "public", type=_FILE, required=True, help="The public key, .pub.pem.")
-@_JSON
+@output.as_json
 def verify(bundle: Path, public: Path, as_json: bool) -> None:
     """Check BUNDLE's signature and each block of its parts. Exits 1 when anything is wrong.
 
@@ -232,7 +231,7 @@ def verify(bundle: Path, public: Path, as_json: bool) -> None:
 
 @command.command("inspect", short_help="What is in a bundle.")
 @click.argument("bundle", type=_FILE)
-@_JSON
+@output.as_json
 def inspect(bundle: Path, as_json: bool) -> None:
     """Show BUNDLE: for which devices it is, what it weighs, each of its files. Its blocks are checked, its signature is
     not: that is `tos ota verify`.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import output
+
 if TYPE_CHECKING:
     from ..link.credentials import Store
     from ..link.pairing_code import Code
@@ -29,7 +31,7 @@ peers = click.option(
 @click.option("--role", type=click.Choice(_ROLES), default="owner", show_default=True, help="What you are to it.")
 @click.option("--name", help="What the device calls you.  [default: this computer's name]")
 @peers
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@output.as_json
 def command(
     code: tuple[str, ...], address: str | None, role: str, name: str | None, peers: Path, as_json: bool
 ) -> None:

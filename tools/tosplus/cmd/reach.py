@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import complete
+
 if TYPE_CHECKING:
+    from ..link.client import Client
     from ..link.credentials import Store
     from ..link.oscore import Context
     from ..link.secure import Credentials
@@ -36,6 +39,11 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     return peers(secured(command))
 
 
+def device(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument DEVICE, and how it is spoken to."""
+    return click.argument("device", shell_complete=complete.device)(options(command))
+
+
 def store() -> "Store":
     from ..link.credentials import Store
 
@@ -62,6 +70,13 @@ def met(device: str) -> "tuple[tuple[str, int], Context | None, Credentials | No
         return find.address(device), None, None
     where = (find.by_id(id) or find.address(peer.address)) if device == id else find.address(device)
     return where, peer.context, ours.credentials(id)
+
+
+def client(device: str) -> "Client":
+    from ..link.client import Client
+
+    where, _, credentials = met(device)
+    return Client(*where, credentials=credentials)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
