@@ -1,20 +1,9 @@
 """ESP32_GENERIC: any board with a plain ESP32 and 4 MB of flash, such as an ESP32-DevKitC."""
 
 from tos.ports import esp32
-from tos.ports.esp32.radio import Radio
+from tos.ports.esp32.board import *
 
 NAME = "ESP32_GENERIC"
-uid = esp32.uid
-cause = esp32.cause
-
-clock = esp32.Clock()
-console = esp32.Console()
-watchdog = esp32.Watchdog()
-radio = Radio(clock)
-keystore = esp32.Keystore()
-rng = esp32.rng
-aes = esp32.aes
-rtc = esp32.Rtc()
 
 # `tos board check` knows which pins the chip keeps for itself.
 OUT = {"relay": 26, "led": 25}  # an input until a driver takes it: a relay that must not chatter needs a pull-down
@@ -29,7 +18,3 @@ features = {
 }
 
 pairing = "button"
-sleep = esp32.sleep
-restart = esp32.restart
-Partition = esp32.Partition
-services = esp32.services

@@ -7,20 +7,9 @@ from tos.drivers.keypad import Keys
 from tos.drivers.ssd1306 import Display
 from tos.lazy import drop, load
 from tos.ports import esp32
-from tos.ports.esp32.radio import Radio
+from tos.ports.esp32.board import *
 
 NAME = "TOS_TILL"
-uid = esp32.uid
-cause = esp32.cause
-
-clock = esp32.Clock()
-console = esp32.Console()
-watchdog = esp32.Watchdog()
-radio = Radio(clock)
-keystore = esp32.Keystore()
-rtc = esp32.Rtc()
-rng = esp32.rng
-aes = esp32.aes
 
 OUT = {
     "row_1": 13,
@@ -72,7 +61,3 @@ features = {
 }
 
 pairing = "button"
-sleep = esp32.sleep
-restart = esp32.restart
-Partition = esp32.Partition
-services = esp32.services

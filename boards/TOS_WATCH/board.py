@@ -3,20 +3,9 @@
 import machine
 from tos.drivers.ssd1306 import Display
 from tos.ports import esp32
-from tos.ports.esp32.radio import Radio
+from tos.ports.esp32.board import *
 
 NAME = "TOS_WATCH"
-uid = esp32.uid
-cause = esp32.cause
-
-clock = esp32.Clock()
-console = esp32.Console()
-watchdog = esp32.Watchdog()
-radio = Radio(clock)
-keystore = esp32.Keystore()
-rtc = esp32.Rtc()
-rng = esp32.rng
-aes = esp32.aes
 bluetooth = esp32.bluetooth
 
 OUT = {
@@ -58,7 +47,3 @@ features = {
 }
 
 pairing = "button_a"
-sleep = esp32.sleep
-restart = esp32.restart
-Partition = esp32.Partition
-services = esp32.services

@@ -1,3 +1,3 @@
 # The ports of ESP32 chips; boards include it.
-package("tos", ("ports/esp32/__init__.py", "ports/esp32/radio.py"), base_path="..", opt=3)
+package("tos", ("ports/esp32/__init__.py", "ports/esp32/radio.py", "ports/esp32/board.py"), base_path="..", opt=3)
 include("joining.py")

@@ -151,7 +151,14 @@ BROKEN = {
         "0x340000, 0x40000",
         "csv:LINE: romfs.Offset: 0x340000 is in ota_1, up to 0x35",
     ),
-    "a port that is missing": (PINS, "rtc = esp32.Rtc()\n", "", "board.py: rtc: is missing; the contracts are in"),
+    "ports that are missing": (
+        PINS,
+        "esp32.board import *",
+        "esp32.board import clock",
+        "board.py: rtc: is missing; the contracts are in",
+    ),
+    "ports from nowhere": (PINS, "esp32.board", "esp32.boards", "board.py: rtc: is missing; the contracts are in"),
+    "a button that is missing": (PINS, 'pairing = "button"\n', "", "board.py: pairing: is missing; the contracts"),
     "no such button": (PINS, 'pairing = "button"', 'pairing = "bell"', "board.py:LINE: pairing: has to name a feature"),
     "in the table": (
         PARTS,

@@ -95,6 +95,8 @@ def bound(path):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign):
             names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            names |= bound(ROOT / "firmware" / (node.module.replace(".", "/") + ".py"))
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {a.asname or a.name for a in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):

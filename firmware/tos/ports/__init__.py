@@ -1,6 +1,7 @@
 """The contracts between TOS+ and a platform, on one page. Duck-typed; a board's `board.py` hands them to `App.run`.
 
-A board is a module with these names. An adapter raises OSError(errno) when the hardware is at fault.
+A board is a module with these names; esp32/board.py has those that a chip brings to each of its boards. An adapter
+raises OSError(errno) when the hardware is at fault.
 A simulated one may have `plain` besides: true, it answers in the clear too, on loopback only. One with Bluetooth LE
 has `bluetooth`: a call of it returns MicroPython's module of that name, or what stands in for its server of GATT. One
 on a chip has `Partition`, MicroPython's class esp32.Partition: a second partition is where firmware is updated.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import HostError
+from ..paths import FIRMWARE
 
 # The tables of board.py, {name: GPIO}, and what a pin in each has to be able to do.
 GROUPS = {
@@ -66,7 +67,7 @@ def features(text: str, shown: str) -> tuple[str, ...]:
 
 
 def names(text: str) -> dict[str, tuple[int, str | None]]:
-    """{name at the top level: (its line, its value if that is plain text)}"""
+    """{name at the top level: (its line, its value if that is plain text)}, with those that `import *` brings."""
     found: dict[str, tuple[int, str | None]] = {}
     for node in parse(text).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -74,6 +75,9 @@ def names(text: str) -> dict[str, tuple[int, str | None]]:
             found[node.targets[0].id] = node.lineno, value if isinstance(value, str) else None
         elif isinstance(node, ast.FunctionDef):
             found[node.name] = node.lineno, None
+        elif isinstance(node, ast.ImportFrom) and node.module and node.names[0].name == "*":
+            brought = FIRMWARE / (node.module.replace(".", "/") + ".py")
+            found |= {name: (node.lineno, None) for name in names(brought.read_text() if brought.exists() else "")}
     return found
 
 

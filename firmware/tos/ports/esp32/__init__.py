@@ -30,6 +30,10 @@ cause = {
 if cause == 4 and machine.wake_reason() != machine.TIMER_WAKE:
     cause = 5
 
+# The chip's generator is a true one only while the radio is on. Radio switches it on and never off: make the Radio
+# first.
+rng = os.urandom
+
 
 class Clock:
     """ms() has to be called once in 6 days, or it misses a turn of the ticks; the supervisor does so every second.
@@ -152,12 +156,6 @@ class Rtc:
 def _check(name):
     if not 0 < len(name) <= 15:
         raise ValueError(name)
-
-
-def rng(n):
-    """The chip's generator is a true one only while the radio is on. Radio switches it on and never off: make the
-    Radio first."""
-    return os.urandom(n)
 
 
 class Switch:

@@ -326,8 +326,5 @@ def bluetooth():
     return gatt
 
 
-def rng(n):
-    return os.urandom(n)
-
-
+rng = os.urandom
 aes = cryptolib.aes
