@@ -265,6 +265,12 @@ BROKEN = {
         "include(boards/ESP32_GENERIC_S3/",
         "mpconfigboard.cmake: include: begin with include\\(boards/ESP32_GENERIC/mpconfigboard.cmake\\)",
     ),
+    "none of ours": (
+        "boards/TOS_TILL/mpconfigboard.cmake",
+        "/../esp32.cmake",
+        "/partitions.cmake",
+        "mpconfigboard.cmake: include: end with include\\(.{MICROPY_BOARD_DIR}/../esp32.cmake\\)",
+    ),
     "another flash": (
         "boards/TOS_TILL/sdkconfig.board",
         "FLASHSIZE_4MB",

@@ -171,7 +171,7 @@ def test_a_broken_contract_is_found(old, new, culprit):
 # The boards
 
 
-BOARDS = sorted(path.name for path in (ROOT / "boards").iterdir())
+BOARDS = sorted(path.name for path in (ROOT / "boards").iterdir() if path.is_dir())
 CHIP_BOARDS = [ROOT / "boards" / board / "board.py" for board in BOARDS if board != "UNIX"]
 
 

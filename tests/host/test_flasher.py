@@ -297,6 +297,8 @@ def test_frozen_hands_a_board_dir_to_micropythons_build_and_takes_its_firmware(t
         "partitions.csv",
         "sdkconfig.board",
     ]
+    for name in ("esp32.cmake", "sdkconfig.esp32"):  # where the board's own files look for them
+        assert (board_dir.parent / name).read_bytes() == (ROOT / "boards" / name).read_bytes()
     assert 'boards/TOS_TILL/manifest.py\')\nmodule("board.py")' in (board_dir / "manifest.py").read_text()
     merged = Path(next(file for file in report["files"] if file.endswith("merged.bin"))).read_bytes()
     assert len(merged) == 4 * MB

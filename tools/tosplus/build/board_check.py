@@ -23,6 +23,8 @@ _NVS_B = 0x3000  # ESP-IDF, "Non-Volatile Storage": with fewer than three sector
 _PORTS = ["NAME", "uid", "cause", "features", "clock", "watchdog", "radio", "console", "keystore", "rtc", "rng", "aes"]
 _PORTS += ["pairing", "sleep", "restart", "services"]
 
+_OURS = "include(${MICROPY_BOARD_DIR}/../esp32.cmake)"  # of a mpconfigboard.cmake
+
 # Of MicroPython's own board.json, as its tools/autobuild/build-downloads.py and the download page read it.
 _KEYS = {"deploy": list, "docs": str, "features": list, "images": list, "product": str, "thumbnail": str}
 _KEYS |= {"url": str, "vendor": str}
@@ -220,6 +222,8 @@ def _board_dir(board: Board) -> Iterator[Problem]:
             generic = f"boards/{board.chip.generic}/mpconfigboard.cmake"
             if f"include({generic})" not in path.read_text():
                 yield Problem(path, 0, "include", f"begin with include({generic}): it sets the chip, {board.mcu}")
+            if _OURS not in path.read_text():
+                yield Problem(path, 0, "include", f"end with {_OURS}: it has the flash layout, and freezes the core")
         elif name == "sdkconfig.board":
             size = re.search(r"^CONFIG_ESPTOOLPY_FLASHSIZE_(\d+)MB=y$", path.read_text(), re.MULTILINE)
             if not size or int(size[1]) << 20 != board.flash_size:

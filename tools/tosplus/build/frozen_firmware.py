@@ -9,10 +9,11 @@ import subprocess
 from pathlib import Path
 
 from ..errors import HostError
-from ..paths import shown
+from ..paths import BOARDS, shown
 from .board import Board
 
 _FILES = ("mpconfigboard.h", "mpconfigboard.cmake", "sdkconfig.board", "partitions.csv")
+_SHARED = ("esp32.cmake", "sdkconfig.esp32")  # beside the boards, and so beside the BOARD_DIR
 
 
 def check_tools() -> Path:
@@ -47,6 +48,8 @@ def board_dir(board: Board, folder: Path) -> Path:
         if not source.is_file():
             raise HostError(f"{shown(source)} is missing; see `tos board check {board.name}`")
         shutil.copyfile(source, target / name)
+    for name in _SHARED:
+        shutil.copyfile(BOARDS / name, folder / name)
     (target / "board.py").write_text(board.source())
     manifest = board.file("manifest.py").absolute().as_posix()
     (target / "manifest.py").write_text(f'include({manifest!r})\nmodule("board.py")\n')
