@@ -151,14 +151,14 @@ class Board:
     uid = b"\x00\x01\x02\x03\x04\x05"
     cause = 0
 
-    def __init__(self):
+    def __init__(self, features=None):
         self.clock = Clock()
         self.watchdog = Watchdog()
         self.radio = Radio()
         self.output = Output()
         self.sensor = Sensor()
         self.button = Sensor(False)
-        self.features = {
+        self.features = features or {
             "output": lambda: self.output, "sensor": lambda: self.sensor, "button": lambda: self.button,
         }  # fmt: skip
         self.pairing = "button"
@@ -179,9 +179,9 @@ class Board:
         return []
 
 
-def bound(app):
+def bound(app, features=None):
     """The app on a new board, its outputs safe, no service running: (app, board)."""
-    board = Board()
+    board = Board(features)
     app._bind(board)
     return app, board
 
@@ -223,3 +223,35 @@ def runs(app, board, turns=20, services=()):
 
     asyncio.run(main())
     asyncio.new_event_loop()
+
+
+def by(clock, coroutine):
+    """Run it; what it waits for, and how long, goes by this clock, which the coroutine moves."""
+    real = asyncio.wait_for_ms
+
+    async def wait_for_ms(awaitable, wait_ms):
+        task = asyncio.create_task(awaitable)
+        end = None if wait_ms is None else clock.now + wait_ms
+        try:
+            while not task.done():
+                if end is not None and clock.now >= end:
+                    raise asyncio.TimeoutError
+                await asyncio.sleep_ms(0)
+        finally:
+            task.cancel()
+
+    def sleep_ms(n):
+        async def wait():
+            until = clock.now + n
+            while clock.now < until:
+                await asyncio.sleep_ms(0)
+
+        return wait()
+
+    clock.sleep_ms = sleep_ms
+    asyncio.wait_for_ms = wait_for_ms
+    try:
+        asyncio.run(coroutine)
+    finally:
+        asyncio.wait_for_ms = real
+        asyncio.new_event_loop()

@@ -39,8 +39,8 @@ def kettle(needs=("output", "sensor")):
 class Bench:
     """A link with a hand-made peer. plain: it answers in the clear."""
 
-    def __init__(self, app=None, plain=True):
-        self.app, self.board = bound(app or kettle())
+    def __init__(self, app=None, plain=True, features=None):
+        self.app, self.board = bound(app or kettle(), features)
         self.board.plain = plain
         self.app.rules = Rules(self.app, fresh("rules"))
         self.app.config = Config(self.app.log, fresh("config"))

@@ -4,7 +4,7 @@ import asyncio
 
 import cryptolib
 from helpers import Random, raises
-from rig import Keystore, Output, bound, fresh
+from rig import Keystore, Output, bound, by, fresh
 from test_link import DELETE, GET, POST, PUT, Bench
 from test_peers import Paired, Peer
 from tos import App, roles
@@ -103,11 +103,7 @@ class Watch:
         app = product()
         features = {"nfc": lambda: self.nfc, "screen": lambda: self.screen}
         if self.bench is None:
-            from rig import Board
-
-            self.board = Board()
-            self.board.features = features
-            app._bind(self.board)
+            self.board = bound(app, features)[1]
         else:
             self.bench = self.bench(app, features)
             self.board = self.bench.board
@@ -145,34 +141,7 @@ class Watch:
                     await task
             task.cancel()
 
-        clock = self.board.clock
-        real = asyncio.wait_for_ms
-
-        async def wait_for_ms(awaitable, wait_ms):
-            """By the bench's clock."""
-            task = asyncio.create_task(awaitable)
-            until = clock.now + wait_ms
-            while not task.done():
-                if clock.now >= until:
-                    task.cancel()
-                    raise asyncio.TimeoutError
-                await asyncio.sleep_ms(0)
-
-        def sleep_ms(n):
-            async def wait():
-                until = clock.now + n
-                while clock.now < until:
-                    await asyncio.sleep_ms(0)
-
-            return wait()
-
-        clock.sleep_ms = sleep_ms
-        asyncio.wait_for_ms = wait_for_ms
-        try:
-            asyncio.run(main())
-        finally:
-            asyncio.wait_for_ms = real
-            asyncio.new_event_loop()
+        by(self.board.clock, main())
         assert not self.nfc.emulates
 
     def pays(self, *tap, **more):
@@ -271,19 +240,7 @@ def test_neither_voice_nor_pad_nor_rule_arms_it_nor_sets_its_limit():
 
 def linked(app, features):
     """A bench whose link has all kinds of peers."""
-    import rig
-
-    board = rig.Board.__init__
-
-    def made(self):
-        board(self)
-        self.features = features
-
-    rig.Board.__init__ = made
-    try:
-        return Paired(TOKENS, OWNER, HUB, GUEST, app=app)
-    finally:
-        rig.Board.__init__ = board
+    return Paired(TOKENS, OWNER, HUB, GUEST, app=app, features=features)
 
 
 class Asker(Peer):

@@ -6,7 +6,7 @@ import sys
 import cryptolib
 from helpers import raises
 from rig import Keystore, fresh
-from test_link import GET, PUT, Bench, kettle
+from test_link import GET, PUT, Bench
 from tos import about, roles
 from tos.peers import MOST, Peers
 from tos.store import Record
@@ -28,8 +28,8 @@ CORE = [(coap.URI_PATH, b".well-known"), (coap.URI_PATH, b"core")]
 class Paired(Bench):
     """A bench whose link has peers."""
 
-    def __init__(self, *rows, sent="sent", app=None):
-        super().__init__(app or kettle(), plain=False)
+    def __init__(self, *rows, sent="sent", app=None, features=None):
+        super().__init__(app, plain=False, features=features)
         self.sent = fresh(sent)
         self.link.peers = self.peers()
         for row in rows or (OWNER,):

@@ -19,9 +19,7 @@ def bound(name):
     """The product on a board of recorders, its sensors answered: (app, recorder by feature)."""
     app = getattr(__import__("apps." + name), name).app
     features = {feature: Output() for feature in app.needs}
-    board = Board()
-    board.features = {feature: lambda output=output: output for feature, output in features.items()}
-    app._bind(board)
+    app._bind(Board({feature: lambda output=output: output for feature, output in features.items()}))
     return app, features
 
 

@@ -7,10 +7,9 @@ import asyncio
 import sys
 
 import cryptolib
-import rig
 import tos.till
 from helpers import raises
-from rig import Output, fresh
+from rig import Output, by, fresh
 from test_link import DELETE, GET, POST, PUT
 from test_peers import Paired, Peer
 from tos import App, roles
@@ -217,18 +216,8 @@ class Shop:
 
     def start(self):
         app = product()
-        board = rig.Board.__init__
         features = {"nfc": lambda: self.nfc, "screen": lambda: self.screen}
-
-        def made(self):
-            board(self)
-            self.features = features
-
-        rig.Board.__init__ = made
-        try:
-            self.bench = Paired(TOKENS, OWNER, HUB, GUEST, app=app)
-        finally:
-            rig.Board.__init__ = board
+        self.bench = Paired(TOKENS, OWNER, HUB, GUEST, app=app, features=features)
         self.app = app
         self.till = app.pay
         self.till.terms_path, self.till.sales_path = self.paths
@@ -286,36 +275,7 @@ class Shop:
             except asyncio.CancelledError:
                 pass
 
-        clock = self.clock
-        real = asyncio.wait_for_ms
-
-        async def wait_for_ms(awaitable, wait_ms):
-            """By the bench's clock."""
-            task = asyncio.create_task(awaitable)
-            until = clock.now + (wait_ms if wait_ms is not None else ALWAYS)
-            try:
-                while not task.done():
-                    if clock.now >= until:
-                        raise asyncio.TimeoutError
-                    await asyncio.sleep_ms(0)
-            finally:
-                task.cancel()
-
-        def sleep_ms(n):
-            async def wait():
-                until = clock.now + n
-                while clock.now < until:
-                    await asyncio.sleep_ms(0)
-
-            return wait()
-
-        clock.sleep_ms = sleep_ms
-        asyncio.wait_for_ms = wait_for_ms
-        try:
-            asyncio.run(main())
-        finally:
-            asyncio.wait_for_ms = real
-            asyncio.new_event_loop()
+        by(self.clock, main())
         assert not self.nfc.is_on
 
     def sells(self, amount, *taps, ms=3000, steps=()):
