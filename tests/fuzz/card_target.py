@@ -6,9 +6,8 @@ twice or a cryptogram without one, or when memory grows.
 
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from helpers import aes
 from mutate import mutated
 from toscore import apdu, emv, tlv
@@ -88,21 +87,14 @@ def main(cases, seed):
                 for _ in tlv.walk(bytes(out[: size - 2])):
                     pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(bytes(capdu)).decode()))
+            died(e, n, seed, capdu)
         seen[status] = seen.get(status, 0) + 1
         purse.atc %= 0xEFFF
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if len(seen) < len(STATUSES) or purse.given < cases // 500:
         fail("seed %d: only %s were seen, and %d cryptograms" % (seed, seen, purse.given))
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))

@@ -9,6 +9,7 @@ import random
 import sys
 from binascii import hexlify
 
+from driver import died, fail
 from mutate import mutated
 from test_till import APPROVED, TERMS, Purse, Shop, but, declined
 from tos import till_ask, till_link, till_sales, till_tell
@@ -94,11 +95,6 @@ def heard(app, body):
     return approved
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 def main(cases, seed):
     random.seed(seed)
     shop = Shop()
@@ -117,8 +113,7 @@ def main(cases, seed):
                 body = damaged((APPROVED, declined(3), {0: True, 1: 0}))
                 seen[2] += heard(shop.app, body)
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(body).decode()))
+            died(e, n, seed, body)
     if min(seen) < cases // 1000:
         fail("seed %d: only %s were taken" % (seed, seen))
 

@@ -7,9 +7,8 @@ packet, a network is offered that cannot be one, memory grows, or the device doe
 import asyncio
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from rig import Board
 from test_ble import COMMAND, RESULT, Bluetooth, Machine, packet
@@ -59,11 +58,6 @@ class Radio(Bluetooth):
         self.values[COMMAND] = self.values[COMMAND][:258]  # as long as gatts_set_buffer says
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 async def main(cases, seed):
     random.seed(seed)
     app = App("fuzzed")
@@ -98,13 +92,11 @@ async def main(cases, seed):
                     front._step()
             front._step()
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
+            died(e, n, seed, data)
         answered += RESULT in radio.sent
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not (answered > cases // 40 and machine.count > cases // 100):
         fail("seed %d: %d answered, %d offered" % (seed, answered, machine.count))
     radio.disconnect()

@@ -7,9 +7,8 @@ a network is offered that cannot be one, memory grows, or the device does not an
 import asyncio
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from rig import Board
 from tos import App
@@ -74,11 +73,6 @@ class Machine:
         return asyncio.sleep_ms(0)
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 async def main(cases, seed):
     random.seed(seed)
     app = App("fuzzed")
@@ -103,14 +97,12 @@ async def main(cases, seed):
         except KeyboardInterrupt:
             stopped += 1
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
+            died(e, n, seed, data)
         answered += bool(port.last)
         await asyncio.sleep_ms(0)
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not (stopped > cases // 100 and answered > cases // 10 and machine.offered > cases // 50):
         fail("seed %d: %d stopped, %d answered, %d offered" % (seed, stopped, answered, machine.offered))
     port.bytes = SEEDS[0]

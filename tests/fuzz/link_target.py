@@ -5,9 +5,8 @@ Ends with exit status 1 and the datagram when the link raises, when memory grows
 
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from seeds import product, seeds
 from test_link import GET, POST, Bench
@@ -60,8 +59,7 @@ def main(cases, seed):
             bench.link._step()
             told += pads._step(bench.app) is not None
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
+            died(e, n, seed, datagram)
         now = bench.board.clock.now
         if len(pads._all) > 4 or [pad for pad in pads._all if any(pad._values[1:]) and now - pad._heard >= 500]:
             fail("case %d, seed %d: a pad is stuck" % (n, seed))
@@ -69,19 +67,13 @@ def main(cases, seed):
             bench.udp.sent.clear()
             bench.board.output.told.clear()
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not told:
         fail("seed %d: no pad was ever held" % seed)
     bench.app.rules.replace([])
     bench.app.set("power", False)
     if bench.ask(GET, "s/power") != ("2.05", b"\xf4"):
         fail("seed %d: no answer after %d cases" % (seed, cases))
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))

@@ -10,7 +10,7 @@ import sys
 import time
 from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from test_mdns import ANSWER, CUT, FLUSH, HOST, INSTANCE, IP, PTR, SERVICE, SRV_DATA, TXT_DATA, packet, question, record
 from toscore.errors import WireError
@@ -34,11 +34,6 @@ PACKETS = (
     packet([question(b"\x01a\xc0\x0c", 1)]) + SERVICE,
     packet([question(b"\xc0\x0c", 1)], [record(b"\xc0\x0e", PTR, 1, 1, b"\xc0\x0c")]) + SERVICE,
 )
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 def begun(now):
@@ -67,8 +62,7 @@ def main(cases, seed):
         except WireError:
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
+            died(e, n, seed, data)
         if n % 3 == 0:
             now += random.randint(0, 200)
         responder.tick(now)
@@ -86,8 +80,7 @@ def main(cases, seed):
         if heap.is_due(n):
             data = packet_out = None
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not cases // 4 < read < cases or sent < cases // 100 or renamed < cases // 10000:
         fail("seed %d: %d were read and %d sent, %d names were lost" % (seed, read, sent, renamed))
     for _ in range(100):  # whatever name it has now, it lives

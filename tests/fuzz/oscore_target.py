@@ -6,9 +6,8 @@ WireError or AuthError is raised, when memory grows, or when the contexts no lon
 
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from helpers import aes, kernel
 from mutate import mutated
 from toscore import oscore_wire
@@ -89,16 +88,14 @@ def main(cases, seed):
         except (WireError, AuthError):
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s %s" % (n, seed, options, hexlify(bytes(body)).decode()))
+            died(e, n, seed, options, body)
         if n % 64 == 0:  # as after a cold boot, now and then
             server.window.known = False
         elif not server.window.known:
             server.window.begin(server.window.top)
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not cases // 10 < taken < cases or sealed != cases // 2:
         fail("seed %d: %d of %d were taken" % (seed, taken, cases))
     _, options, body, value = client.protect_request(1, [(11, b"s")], b"")
@@ -107,11 +104,6 @@ def main(cases, seed):
     _, options, body = server.protect_response(received[3], 69, [], b"ok")
     if bytes(client.unprotect_response(value, options, body)[2]) != b"ok":
         fail("seed %d: no answer after %d cases" % (seed, cases))
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))

@@ -8,9 +8,9 @@ nothing damaged would reach the manifest.
 import json
 import random
 import sys
-from binascii import hexlify, unhexlify
+from binascii import unhexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from helpers import inflate
 from mutate import mutated
 from toscore import cbor_viper, ecdsa, ota, ota_blocks, ota_manifest
@@ -110,11 +110,6 @@ def patch(case):
     seen["patched"] += 1
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 def main(cases, seed):
     random.seed(seed)
     heap = Heap(2000, 500, 8192)
@@ -126,13 +121,11 @@ def main(cases, seed):
         except (StopIteration, TosError):
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
+            died(e, n, seed, data)
         run = data = None
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     for what, count in seen.items():
         if count < cases // 200:
             fail("seed %d: only %d %s of %d cases" % (seed, count, what, cases))

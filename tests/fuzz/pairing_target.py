@@ -9,7 +9,7 @@ import random
 import sys
 from binascii import hexlify, unhexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from toscore import cbor_viper, pairing
 from toscore.errors import TosError
 
@@ -43,11 +43,6 @@ def mutated(data):
     return bytes(data[:1152])
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 def main(cases, seed):
     random.seed(seed)
     device = pairing.Pairing(rng(16), rng, cbor_viper, lambda *paired: kept.append(paired))
@@ -71,8 +66,7 @@ def main(cases, seed):
         except TosError:
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(message).decode()))
+            died(e, n, seed, message)
         if n % 4 == 0:
             now_ms += pairing.EXPIRY_MS
         if kept:
@@ -80,8 +74,7 @@ def main(cases, seed):
         work = m2 = None
         if heap.is_due(n):
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if begun < cases // 50 or ended < cases // 20:
         fail("seed %d: only %d were begun and %d ended" % (seed, begun, ended))
 

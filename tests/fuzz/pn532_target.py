@@ -7,9 +7,8 @@ than an APDU, memory grows, or the driver does not work with a whole chip at the
 import asyncio
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from test_pn532_bus import LONG, UID, Chip, sealed
 from tos.drivers.pn532 import Pn532
@@ -57,11 +56,6 @@ class Bus:
         self.said = b""
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 async def tap(nfc, bus):
     """-> whether it went through."""
     if await nfc.find(1000) != UID:
@@ -88,8 +82,7 @@ async def main(cases, seed):
         except (OSError, FieldLost):
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(bus.sent).decode()))
+            died(e, n, seed, bus.sent)
         bus.damage = False
         if heap.is_due(n):
             heap.look()
@@ -98,8 +91,7 @@ async def main(cases, seed):
             if not await tap(nfc, bus):
                 fail("case %d, seed %d: it does not work any more" % (n, seed))
         bus.chip.commands.clear()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not cases // 100 < went < cases:
         fail("seed %d: %d of %d taps went through" % (seed, went, cases))
 

@@ -9,7 +9,7 @@ import sys
 import time
 from binascii import hexlify, unhexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from test_dns import EDNS, IP, QUERY, query
 from test_http import FORM, GET, POST
@@ -27,11 +27,6 @@ REQUESTS = (GET, POST, PHONE, b"HEAD / HTTP/1.1\r\nTransfer-Encoding: chunked\r\
 FORMS = (FORM, b"ssid=a&password=b", b"%41=%e2%98%95&&+")
 QUERIES = (QUERY, QUERY + EDNS, query(b"\x03www\x07example\xc0\x0c", 28), query(b"\x3f" + b"a" * 63 + b"\x00"))
 RECORDS = (unhexlify(RECORD), credential(HOME) + credential(OPEN), credential(HOME + "20010000" * 26))
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 def bounded_request(data):
@@ -84,15 +79,13 @@ def main(cases, seed):
         except WireError:
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(data).decode()))
+            died(e, n, seed, data)
         if time.ticks_diff(time.ticks_ms(), began) > _TOOK_MS:
             fail("case %d, seed %d: it took long to read %s" % (n, seed, hexlify(data).decode()))
         if heap.is_due(n):
             data = None
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if min(read) < cases // 100 or max(read) > cases // 4 - cases // 100:
         fail("seed %d: of %d each, %s were read" % (seed, cases // 4, read))
 

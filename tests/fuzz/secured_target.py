@@ -6,9 +6,8 @@ when the link raises, when memory grows, or when it no longer answers.
 
 import random
 import sys
-from binascii import hexlify
 
-from heap import Heap
+from driver import Heap, died, fail
 from mutate import mutated
 from seeds import product, seeds
 from test_peers import GET, OWNER, POWER, WATCH, Paired, Peer
@@ -86,25 +85,18 @@ def main(cases, seed):
             bench.link._step()
             bench.app.pads._step(bench.app)
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %s" % (n, seed, hexlify(datagram).decode()))
+            died(e, n, seed, datagram)
         if heap.is_due(n):
             bench.udp.sent.clear()
             bench.board.output.told.clear()
             heap.look()
-    if heap.growth():
-        fail("seed %d: %s" % (seed, heap.growth()))
+    heap.check(seed)
     if not cases // 4 < opened < cases * 3 // 4:
         fail("seed %d: %d of %d were opened" % (seed, opened, cases))
     bench.app.rules.replace([])
     bench.app.set("power", False)
     if Sender(bench, OWNER, start + _LIFE).ask(GET, POWER)[2] != b"\xf4":
         fail("seed %d: no answer after %d cases" % (seed, cases))
-
-
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))

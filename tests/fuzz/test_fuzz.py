@@ -9,8 +9,6 @@ from tosplus.sim.process import micropython
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-
-
 def test_datagrams_into_a_device(seed):
     fuzz_link.fuzz_link(20000, seed)
 
@@ -93,7 +91,7 @@ def test_traces_of_taps_and_no_tokens_number_in_them():
 
 def test_a_leak_is_seen_and_what_comes_and_goes_is_none():
     code = """
-from heap import Heap
+from driver import Heap
 for leaks in (False, True):
     heap, held = Heap(1000, 100, 2048), []
     for n in range(3000):

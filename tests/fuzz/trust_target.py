@@ -7,8 +7,9 @@ or when somebody else than a peer of that role came.
 import json
 import random
 import sys
-from binascii import hexlify, unhexlify
+from binascii import unhexlify
 
+from driver import died, fail
 from mutate import mutated
 from test_link import DELETE, GET, POST, PUT
 from test_peers import OWNER, WATCH, Paired, Peer
@@ -44,11 +45,6 @@ def wrong():
     return cbor.dumps(row)
 
 
-def fail(text):
-    print(text, file=sys.stderr)
-    sys.exit(1)
-
-
 def main(cases, seed):
     random.seed(seed)
     bench = Paired(OWNER, WATCH)
@@ -77,8 +73,7 @@ def main(cases, seed):
         except TosError:
             pass
         except Exception as e:
-            sys.print_exception(e, sys.stderr)
-            fail("case %d, seed %d: %d %s %s" % (n, seed, code, path, hexlify(body).decode()))
+            died(e, n, seed, code, path, body)
         if pairing._begun is not None:
             pairing._begun._work = None
             pairing._begun._patient_until = 0

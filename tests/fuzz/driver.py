@@ -1,7 +1,21 @@
-"""Whether the heap of what is fuzzed grows. MicroPython."""
+"""What all that is fuzzed on MicroPython has in common: how a case ends it, and whether its heap grows."""
 
 import gc
+import sys
 from array import array
+from binascii import hexlify
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def died(e, n, seed, *case):
+    """Case n has raised what it should not have. case: its bytes, and words."""
+    sys.print_exception(e, sys.stderr)
+    shown = [hexlify(each).decode() if isinstance(each, (bytes, bytearray, memoryview)) else str(each) for each in case]
+    fail("case %d, seed %d: %s" % (n, seed, " ".join(shown)))
 
 
 class Heap:
@@ -32,3 +46,7 @@ class Heap:
             return ""
         before, after = min(self._seen[:half]), min(self._seen[half:])
         return "" if after <= before + self._growth_b else "the heap grew from %d to %d" % (before, after)
+
+    def check(self, seed):
+        if self.growth():
+            fail("seed %d: %s" % (seed, self.growth()))
