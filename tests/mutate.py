@@ -11,8 +11,6 @@ from tosplus.sim.process import micropython
 
 ROOT = Path(__file__).parents[1]
 _SAMPLE = 8  # of each file's, in `make test`
-
-
 _COPIED = ("lib", "tools", "firmware", "boards")
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
 
@@ -43,6 +41,14 @@ def some(mutants, most=_SAMPLE):
     return [mutants[i * len(mutants) // most] for i in range(most)]
 
 
+def replace(file, old, new):
+    """-> the number of the line in which `old` was, which is there once."""
+    text = file.read_text()
+    assert text.count(old) == 1, (old, text.count(old))
+    file.write_text(text.replace(old, new))
+    return text.count("\n", 0, text.index(old)) + 1
+
+
 def survives(mutant, folder):
     """What the test said, when it passed in a tree made in folder that has this mistake; nothing when it failed."""
     for top in ROOT.iterdir():
@@ -56,9 +62,7 @@ def survives(mutant, folder):
     (folder / ".tos/build/cache").symlink_to(cache)
     elsewhere = mutant.path.startswith(("tools/", "firmware/"))
     path = folder / (mutant.path if elsewhere else f"lib/toscore/{mutant.path}")
-    text = path.read_text()
-    assert text.count(mutant.old) == 1
-    path.write_text(text.replace(mutant.old, mutant.new))
+    replace(path, mutant.old, mutant.new)
     if mutant.caught_by.startswith("host/"):
         test = f"tests/{mutant.caught_by}"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]

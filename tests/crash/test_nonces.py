@@ -1,9 +1,8 @@
 """No nonce is used twice with one key, whenever the power fails: nonces.py; and mistakes that would let one be."""
 
-from dataclasses import dataclass
-
 import pytest
 from crash.lab import copied
+from crash.mutant import Mutant
 from crash.nonces import Device, sweep
 from mutate import some
 
@@ -26,28 +25,12 @@ def test_the_recorder_sees_what_is_sealed(tmp_path):
     assert faults == [] and seals == 1 + 1 + 3 + 1 + 1 + 140 + 1
 
 
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    path: str
-    old: str
-    new: str
-    sign: str
-
-    def __str__(self):
-        return self.name.replace(" ", "-")
-
-
 MUTANTS = [
+    Mutant("no number is reserved", "toscore/sequence.py", "            self._persist(end)\n", "", "was used"),
+    Mutant("a number is used and then kept", "toscore/sequence.py", "n == self.end:", "n == self.end + 1:", "was used"),
     Mutant(
-        "no number is reserved", "toscore/sequence.py", "            self._persist(end)\n", "", "was used",
-    ),
-    Mutant(
-        "a number is used and then kept", "toscore/sequence.py", "n == self.end:", "n == self.end + 1:", "was used",
-    ),
-    Mutant(
-        "what is kept is the first of those reserved", "toscore/sequence.py", "self._persist(end)",
-        "self._persist(n)", "was used",
+        "what is kept is the first of those reserved", "toscore/sequence.py", "self._persist(end)", "self._persist(n)",
+        "was used",
     ),
     Mutant(
         "the window is empty after a start", "toscore/sequence.py", "self.known = False", "self.known = True",
@@ -72,10 +55,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", some(MUTANTS, most=4), ids=str)
 def test_a_mutant_is_caught(mutant, tmp_path):
-    firmware = copied(tmp_path / "firmware")
-    path = firmware / mutant.path
-    text = path.read_text()
-    assert text.count(mutant.old) == 1
-    path.write_text(text.replace(mutant.old, mutant.new))
+    firmware = mutant.made_in(copied(tmp_path / "firmware"))
     result = sweep(tmp_path, tears=("clean",), every=4, firmware=firmware)
-    assert [fault for _, fault in result.faults if mutant.sign in fault], result
+    assert mutant.shown_by(result.faults), result

@@ -1,11 +1,11 @@
 """What a payment has used is used once, whenever the power fails: paid.py; and mistakes that would let it be twice."""
 
 import shutil
-from dataclasses import dataclass
 
 import pytest
-from crash.lab import ROOT
-from crash.paid import DO, Device, compile_one, compiled, sweep
+from crash.lab import compiled
+from crash.mutant import Mutant
+from crash.paid import DO, Device, sweep
 
 
 @pytest.fixture(scope="module")
@@ -29,67 +29,49 @@ def test_the_witness_sees_what_is_given(firmware, tmp_path):
     assert device.faults() == ([], 3 + 6)
 
 
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    do: str
-    path: str
-    old: str
-    new: str
-    sign: str
-    every: int = 4
-
-    def __str__(self):
-        return self.name.replace(" ", "-")
-
-
 WALLET = "tos/wallet.py"
 USE = "        self._put(_USED, cbor.dumps(row))\n        self._row = row\n        self._next"
 COUNT = "            self._count(self._row[_ID], end, None)\n"
 MUTANTS = [
-    Mutant("no counter is reserved", "tap", WALLET, COUNT, "", "was given"),
+    Mutant("no counter is reserved", WALLET, COUNT, "", "was given", "tap"),
     Mutant(
-        "what is kept is the counter that is used next", "tap", WALLET, "self._count(self._row[_ID], end, None)",
-        "self._count(self._row[_ID], self._at, None)", "was used, and durable is",
+        "what is kept is the counter that is used next", WALLET, "self._count(self._row[_ID], end, None)",
+        "self._count(self._row[_ID], self._at, None)", "was used, and durable is", "tap",
     ),
     Mutant(
-        "a counter is reserved behind the tap", "tap", "tos/pay.py",
-        "                self.wallet.reserve()\n", "                self.wallet._end = self.wallet._at + 1\n",
-        "was used, and durable is",
+        "a counter is reserved behind the tap", "tos/pay.py", "                self.wallet.reserve()\n",
+        "                self.wallet._end = self.wallet._at + 1\n", "was used, and durable is", "tap",
     ),
-    Mutant("the counter is kept in one store", "tap", WALLET, "        self._record.save(pairs)\n", "", "durable is"),
-    Mutant("a window is one too long", "tap", WALLET, "self._end = end\n", "self._end = end + 1\n", "durable is"),
+    Mutant("the counter is kept in one store", WALLET, "        self._record.save(pairs)\n", "", "durable is", "tap"),
+    Mutant("a window is one too long", WALLET, "self._end = end\n", "self._end = end + 1\n", "durable is", "tap"),
     Mutant(
-        "a new key forgets the counter", "replenish", WALLET, " = self._counters.get(self._row[_ID])",
-        " = 1 if self._row[_KI] > 1 else self._counters.get(self._row[_ID])", "after counter",
-    ),
-    Mutant(
-        "the counter of the token before is dropped", "replace", WALLET,
-        "self._row and self._row[_ID])\n        self._put", "None)\n        self._put", "[447]",
+        "a new key forgets the counter", WALLET, " = self._counters.get(self._row[_ID])",
+        " = 1 if self._row[_KI] > 1 else self._counters.get(self._row[_ID])", "after counter", "replenish",
     ),
     Mutant(
-        "the counter comes behind its token", "provision", WALLET,
-        "            self._count(id, self._counters", "            self._put(_USED, cbor.dumps(row))\n"
-        "            self._count(id, self._counters", "tos 0 447", 1,
-    ),
-    Mutant("the key before goes first", "replenish", WALLET, USE, "        self._erase(_USED)\n" + USE, "in use"),
-    Mutant(
-        "what was pending stays so", "replenish", WALLET,
-        "            self._next = None  # it came", "            pass  # it came", "two starts", 1,
+        "the counter of the token before is dropped", WALLET, "self._row and self._row[_ID])\n        self._put",
+        "None)\n        self._put", "[447]", "replace",
     ),
     Mutant(
-        "a try of the PIN is not given back", "replenish", "tos/pin.py",
+        "the counter comes behind its token", WALLET, "            self._count(id, self._counters",
+        "            self._put(_USED, cbor.dumps(row))\n"
+        "            self._count(id, self._counters", "tos 0 447", "provision", every=1,
+    ),
+    Mutant("the key before goes first", WALLET, USE, "        self._erase(_USED)\n" + USE, "in use", "replenish"),
+    Mutant(
+        "what was pending stays so", WALLET, "            self._next = None  # it came", "            pass  # it came",
+        "two starts", "replenish", every=1,
+    ),
+    Mutant(
+        "a try of the PIN is not given back", "tos/pin.py",
         "        self._put(_TRIES, bytes((_MOST,)))\n        self.tries = _MOST\n\n    def", "\n    def", "tries",
+        "replenish",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_is_caught(mutant, firmware, tmp_path):
-    mistaken = shutil.copytree(firmware, tmp_path / "firmware")
-    text = (ROOT / "firmware" / mutant.path).read_text()
-    assert text.count(mutant.old) == 1
-    (mistaken / mutant.path).write_text(text.replace(mutant.old, mutant.new))
-    compile_one(mistaken / mutant.path)
-    result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every, firmware=mistaken)
-    assert [what for _, what in result.faults if mutant.sign in what], result
+    mistaken = mutant.made_in_compiled(shutil.copytree(firmware, tmp_path / "firmware"))
+    result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every or 4, firmware=mistaken)
+    assert mutant.shown_by(result.faults), result

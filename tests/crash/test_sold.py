@@ -1,11 +1,10 @@
 """What a till asked of a card is sold or reversed, once, whenever the power fails: sold.py; and what breaks that."""
 
 import shutil
-from dataclasses import dataclass
 
 import pytest
-from crash.lab import ROOT
-from crash.paid import compile_one, compiled
+from crash.lab import compiled
+from crash.mutant import Mutant
 from crash.sold import APPROVED, DO, REVERSED, VOID, sweep
 
 SAMPLE = ("sell", "silent", "maybe-offline", "torn-behind-it", "refund-silent", "void")
@@ -24,65 +23,46 @@ def test_a_cut_anywhere_forgets_no_sale_and_charges_none_twice(do, firmware, tmp
     assert result.states <= states[DO[do]["do_it"]] and result.points >= 3 and result.given >= 3 * result.points
 
 
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    do: str
-    path: str
-    old: str
-    new: str
-    sign: str
-    every: int = 10
-
-    def __str__(self):
-        return self.name.replace(" ", "-")
-
-
 SALE, SALES, TELL = "tos/till_sale.py", "tos/till_sales.py", "tos/till_tell.py"
 MUTANTS = [
     Mutant(
-        "a sale is not written down before its cryptogram", "sell", SALES, "        self._save(rows + [row])\n",
-        "        self.rows = rows + [row]\n", "nothing is written down",
+        "a sale is not written down before its cryptogram", SALES, "        self._save(rows + [row])\n",
+        "        self.rows = rows + [row]\n", "nothing is written down", "sell",
     ),
     Mutant(
-        "a counter is not written down before the service is asked", "silent", SALE,
+        "a counter is not written down before the service is asked", SALE,
         "        self._sales.update(self._row, {till_sales.TOKEN: sale.token, till_sales.ATC: sale.atc})\n        show",
         "        self._row[till_sales.TOKEN], self._row[till_sales.ATC] = sale.token, sale.atc\n        show",
-        "is asked, and durable is",
+        "is asked, and durable is", "silent",
     ),
     Mutant(
-        "a restart forgets what was asked", "silent", SALES, "                row[STATE] = REVERSED\n",
-        "                row[STATE] = DECLINED\n", "are charged", 4,
+        "a restart forgets what was asked", SALES, "                row[STATE] = REVERSED\n",
+        "                row[STATE] = DECLINED\n", "are charged", "silent", every=4,
     ),
     Mutant(
-        "a silence is not reversed", "silent", SALE, "{till_sales.STATE: till_sales.REVERSED}",
-        "{till_sales.STATE: till_sales.DECLINED}", "are charged",
+        "a silence is not reversed", SALE, "{till_sales.STATE: till_sales.REVERSED}",
+        "{till_sales.STATE: till_sales.DECLINED}", "are charged", "silent",
     ),
     Mutant(
-        "it says that it is paid before that is written down", "sell", SALE,
+        "it says that it is paid before that is written down", SALE,
         "        changes = {till_sales.NUMBER: number, till_sales.APPROVAL: code}\n        self._sales",
         "        self._sold('approved', '')\n"
         "        changes = {till_sales.NUMBER: number, till_sales.APPROVAL: code}\n        self._sales",
-        "is told, and durable is",
+        "is told, and durable is", "sell",
     ),
     Mutant(
-        "a refund is told with a new key each time", "refund-silent", TELL,
-        "    body = {0: key, 1: row[till_sales.NUMBER]}\n",
-        "    body = {0: app.board.rng(16), 1: row[till_sales.NUMBER]}\n", "given back", 1,
+        "a refund is told with a new key each time", TELL, "    body = {0: key, 1: row[till_sales.NUMBER]}\n",
+        "    body = {0: app.board.rng(16), 1: row[till_sales.NUMBER]}\n", "given back", "refund-silent", every=1,
     ),
     Mutant(
-        "what is kept offline gets a new key", "maybe-offline", SALE, "till_sales.REQUEST: body}",
-        "till_sales.REQUEST: body[:3] + b'0123456789abcdef' + body[19:]}", "two keys",
+        "what is kept offline gets a new key", SALE, "till_sales.REQUEST: body}",
+        "till_sales.REQUEST: body[:3] + b'0123456789abcdef' + body[19:]}", "two keys", "maybe-offline",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_is_caught(mutant, firmware, tmp_path):
-    mistaken = shutil.copytree(firmware, tmp_path / "firmware")
-    text = (ROOT / "firmware" / mutant.path).read_text()
-    assert text.count(mutant.old) == 1
-    (mistaken / mutant.path).write_text(text.replace(mutant.old, mutant.new))
-    compile_one(mistaken / mutant.path)
-    result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every, firmware=mistaken)
-    assert [what for _, what in result.faults if mutant.sign in what], result
+    mistaken = mutant.made_in_compiled(shutil.copytree(firmware, tmp_path / "firmware"))
+    result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every or 10, firmware=mistaken)
+    assert mutant.shown_by(result.faults), result

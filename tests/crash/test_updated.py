@@ -1,10 +1,10 @@
 """A device whose supply fails in an update comes back, see updated.py; and mistakes that would keep it from that."""
 
-from dataclasses import dataclass
-
 import pytest
 from crash import updated
 from crash.lab import Died, copied
+from crash.mutant import Mutant
+from mutate import replace
 
 
 @pytest.fixture(scope="module")
@@ -91,83 +91,56 @@ def test_a_flipped_bit_in_a_slot_leaves_the_other(lab):
     assert told["slot"] == "r" and told["end"] == "restarts"  # recovery takes an update
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """In firmware/tos/`path`, `old` becomes `new`; `sign` is in what a sweep of this scenario says then.
-
-    every: so-manieth operation is cut. begin: the first life that is cut.
-    """
-
-    name: str
-    scenario: str
-    path: str
-    sign: str
-    old: str
-    new: str
-    every: int = 1
-    begin: int = 1
-
-    def __str__(self):
-        return self.name.replace(" ", "-")
-
-
 _FLOOR = '    record["boots"] = 0\n    record.pop("source", None)\n'
 
 MUTANTS = [
     Mutant(
-        "removes before it renames", "update", "slots.py", "keys:",
-        '    os.rename(RECORD + ".new"',
-        '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"',
+        "removes before it renames", "tos/slots.py", '    os.rename(RECORD + ".new"',
+        '    if RECORD[1:] in os.listdir("/"):\n        os.remove(RECORD)\n    os.rename(RECORD + ".new"', "keys:",
+        "update",
     ),
     Mutant(
-        "has a single slot", "update", "slots.py", "",
-        "    return other(name) if", "    return name if", 1000,
+        "has a single slot", "tos/slots.py", "    return other(name) if", "    return name if", "", "update",
+        every=1000,
     ),
     Mutant(
-        "counts a trial when it is over", "broken", "slots.py", "does not rest",
-        "is_saved = _saved(record)  # first", "is_saved = not code or _saved(record)  # first", 1000,
+        "counts a trial when it is over", "tos/slots.py", "is_saved = _saved(record)  # first",
+        "is_saved = not code or _saved(record)  # first", "does not rest", "broken", every=1000,
     ),
     Mutant(
-        "raises the floor before the confirmation", "update", "finish.py", "the floor rose",
-        _FLOOR, '    record["floor"] = manifest.floor\n' + _FLOOR, 1000,
+        "raises the floor before the confirmation", "tos/finish.py", _FLOOR,
+        '    record["floor"] = manifest.floor\n' + _FLOOR, "the floor rose", "update", every=1000,
     ),
     Mutant(
-        "forgets the keys that were confirmed", "update", "trial.py", "keys:",
-        '    for n, key in record.pop("keys").items():\n',
-        '    keys = record.pop("keys")\n    _save(record)\n    for n, key in keys.items():\n',
+        "forgets the keys that were confirmed", "tos/trial.py", '    for n, key in record.pop("keys").items():\n',
+        '    keys = record.pop("keys")\n    _save(record)\n    for n, key in keys.items():\n', "keys:", "update",
     ),
     Mutant(
-        "keeps a block until its file is closed", "update", "writer.py", "came again",
-        "            self._file.flush()\n", "            pass\n", 7, 0,
+        "keeps a block until its file is closed", "tos/writer.py", "            self._file.flush()\n",
+        "            pass\n", "came again", "update", every=7, begin=0,
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_in_an_update_is_found(mutant, tmp_path):
-    firmware = copied(tmp_path / "firmware")
-    path = firmware / "tos" / mutant.path
-    text = path.read_text()
-    assert text.count(mutant.old) == 1
-    path.write_text(text.replace(mutant.old, mutant.new))
+    firmware = mutant.made_in(copied(tmp_path / "firmware"))
     rows = {row[0].name: row for row in updated.scenarios(9500, firmware)}
     try:
         faults = updated.sweep(
-            tmp_path, *rows[mutant.scenario], ("half",), mutant.every, 0, firmware, mutant.begin
+            tmp_path, *rows[mutant.do], ("half",), mutant.every or 1, 0, firmware, mutant.begin
         ).faults
     except Died as e:
         faults = [("uncut", str(e))]
-    assert [what for _, what in faults if mutant.sign in what], faults
+    assert mutant.shown_by(faults), faults
 
 
 def test_a_slot_that_is_not_looked_at_before_it_runs_is_found(lab):
     folder, firmware, rows = lab
     flash = ended(lab, "delta")
     blind = copied(folder / "blind")
-    path = blind / "tos/slots.py"
-    text = path.read_text()
-    changed = text.replace("    try:\n        told = about(", "    return True\n    try:\n        told = about(")
-    assert changed != text
-    region = updated.with_file(flash, "slots.py", changed.encode())
+    file = blind / "tos/slots.py"
+    replace(file, "    try:\n        told = about(", "    return True\n    try:\n        told = about(")
+    region = updated.with_file(flash, "slots.py", file.read_bytes())
     _, faults = updated.flips(folder, idle(rows), region, 1, firmware)
     assert faults

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutate import replace
 from tosplus.build import board, board_check
 from tosplus.build.chip import chips
 from tosplus.errors import UsageFault
@@ -26,14 +27,6 @@ def boards(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(board, "BOARDS", tmp_path / "boards")
     return tmp_path / "boards"
-
-
-def edit(path, old, new):
-    """-> the line of what was there before"""
-    text = path.read_text()
-    assert text.count(old) == 1, (old, text.count(old))
-    path.write_text(text.replace(old, new))
-    return text.count("\n", 0, text.index(old)) + 1
 
 
 def told(name):
@@ -289,7 +282,7 @@ BROKEN = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_is_broken_is_told(boards, what):
     file, old, new, message = BROKEN[what]
-    message = message.replace("LINE", str(edit(boards.parent / file, old, new)))
+    message = message.replace("LINE", str(replace(boards.parent / file, old, new)))
     found = told(file.split("/")[1])
     assert any(re.search(message, line) for line in found), found
     assert all(file.rsplit("/", 1)[0] in line for line in found)
@@ -302,10 +295,10 @@ def test_a_file_that_micropython_wants_is_missed(boards, name):
 
 
 def test_a_doubtful_pin_may_be_right_for_a_reason(boards):
-    edit(boards / "TOS_TILL/board.py", '"row_1": 13', '"row_1": 12')
-    edit(boards / "TOS_TILL/board.json", '"apps"', '"accepts": {"row_1": "eFuse fixes the flash voltage"},\n"apps"')
+    replace(boards / "TOS_TILL/board.py", '"row_1": 13', '"row_1": 12')
+    replace(boards / "TOS_TILL/board.json", '"apps"', '"accepts": {"row_1": "eFuse fixes the flash voltage"},\n"apps"')
     assert told("TOS_TILL") == []
-    edit(boards / "TOS_TILL/board.py", '"row_1": 12', '"row_1": 6')  # no reason makes that right
+    replace(boards / "TOS_TILL/board.py", '"row_1": 12', '"row_1": 6')  # no reason makes that right
     assert [line for line in told("TOS_TILL") if "belongs to the flash" in line]
 
 
@@ -358,7 +351,7 @@ def test_a_revision_of_a_revision_is_refused(boards):
 
 
 def test_pins_in_the_json_are_a_revisions_only(boards):
-    edit(boards / "TOS_TILL/board.json", '"apps"', '"pins": {"row_1": 19},\n"apps"')
+    replace(boards / "TOS_TILL/board.json", '"apps"', '"pins": {"row_1": 19},\n"apps"')
     assert "board.json:15: tos.pins: only a revision has it" in told("TOS_TILL")[0]
 
 
@@ -385,7 +378,7 @@ def test_the_command_fails_for_a_broken_board(boards, monkeypatch):
     from click.testing import CliRunner
     from tosplus.cmd.board import command
 
-    line = edit(boards / "TOS_TILL/board.py", '"row_1": 13', '"row_1": 24')
+    line = replace(boards / "TOS_TILL/board.py", '"row_1": 13', '"row_1": 24')
     run = CliRunner().invoke(command, ["check", "TOS_TILL", "--json"])
     assert run.exit_code == 1
     assert json.loads(run.output)["TOS_TILL"][0] == {
