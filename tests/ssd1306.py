@@ -9,8 +9,9 @@ _ALONE = {0x2E, 0xA0, 0xA1, 0xA4, 0xA5, 0xA6, 0xA7, 0xAE, 0xAF, 0xC0, 0xC8, 0xE3
 
 
 class Ssd1306:
-    def __init__(self, address=0x3C):
-        self.address = address
+    address = 0x3C
+
+    def __init__(self):
         self.ram = [
             [(page * 131 + column * 29) & 255 for column in range(128)] for page in range(8)
         ]  # at power on: noise

@@ -1,6 +1,5 @@
 """Pairing with a simulated device over the wire, and peers of it that ask one thing: aiocoap, no code of the device."""
 
-import contextlib
 import socket
 
 import aiocoap
@@ -26,7 +25,7 @@ class Refused(Exception):
 class Asking:
     """Somebody who asks a device, in the clear or with credentials, while the context is entered."""
 
-    def __init__(self, device, credentials=None, host="127.0.0.1"):
+    def __init__(self, device, credentials=None):
         self._device = device
         self._credentials = credentials
 
@@ -65,12 +64,11 @@ class Asking:
         return response.payload
 
 
-async def pair_with(device, role="owner", name="laptop", id=b"\x55", code=None, asking=None):
+async def pair_with(device, role="owner", name="laptop", id=b"\x55", code=None):
     """By the code that it shows -> the context, from our side. Raises Refused, PairError when we do not believe it."""
     secret = pairing_code.parse(code or await device.code()).secret
     asker = pair.Asker(secret, role, name, id)
-    async with contextlib.AsyncExitStack() as stack:
-        asking = asking or await stack.enter_async_context(Asking(device))
+    async with Asking(device) as asking:
         m3, paired = asker.answer(await asking.post(asker.m1))
         assert await asking.post(m3) == b""
     return Context(*paired)

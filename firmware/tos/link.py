@@ -34,7 +34,7 @@ _PORT = 5683
 _PEERS = const(8)  # as in peers.py
 
 _OSCORE = const(9)
-_LARGEST = const(6)  # as in block.py
+_LARGEST = const(6)  # size exponent: a block has 16 << exponent bytes, 1024 at most
 _BODY_B = const(8192)
 _ITEMS = const(512)  # of a payload: a thousand empty arrays would take 74 KB
 _FORMAT_CBOR = (coap.CONTENT_FORMAT, bytes((coap.CBOR,)))

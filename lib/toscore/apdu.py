@@ -5,8 +5,6 @@ from toscore.errors import WireError
 
 _CARD_MALFORMED = const(350)
 
-LONGEST_B = 261  # of a command in the short form
-
 OK = 0x9000
 WRONG_LENGTH = 0x6700
 NO_CHAINING = 0x6884

@@ -14,7 +14,6 @@ _IDLE_MS = const(2000)  # a transfer that rests for this long is not under way a
 _LIFETIME_MS = const(60000)
 _MAX_UPLOADS = const(2)
 
-LARGEST = 6  # size exponents: a block has 16 << exponent bytes, 1024 at most
 BODY_B = 8192  # of a longer body we keep no copy, and so send none
 UPLOAD_B = 4096  # nor do we take a longer one
 

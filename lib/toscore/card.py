@@ -48,7 +48,7 @@ class Card:
         self._ac = b""
         self._checked = False
         self._pdol = bytearray(_PDOL_B)
-        self._first = (emv.PPSE, emv.fci(emv.PPSE, tlv.put(0xBF0C, emv.template(0x61, emv.AID))))
+        self._first = (emv.PPSE, emv.fci(emv.PPSE, tlv.put(0xBF0C, emv.template(emv.AID))))
         proprietary = tlv.put(0x50, emv.LABEL) + tlv.put(0x87, b"\x01")
         self._second = (emv.AID, emv.fci(emv.AID, proprietary + tlv.put(0x9F38, emv.dol(emv.FIELDS))))
 
@@ -138,7 +138,7 @@ class Card:
     def _read(self, capdu, out):
         state = self._state
         if state == _CONTACT_DIRECTORY:
-            record = emv.template(0x61, emv.CONTACT_AID)
+            record = emv.template(emv.CONTACT_AID)
         elif state == _PAID:
             record = self._token.record
         elif state >= _CONTACT_READY and self._purse.token:

@@ -52,9 +52,9 @@ def dol(fields):
     return b"".join([tlv.put(tag, b"")[:-1] + bytes((size,)) for tag, size in fields])
 
 
-def template(entry, aid):
-    """What a directory says of an application, in its entry template; entry: 0x61 in an FCI."""
-    return tlv.put(entry, tlv.put(0x4F, aid) + tlv.put(0x50, LABEL) + tlv.put(0x87, b"\x01"))
+def template(aid):
+    """What a directory says of an application, in its entry template."""
+    return tlv.put(0x61, tlv.put(0x4F, aid) + tlv.put(0x50, LABEL) + tlv.put(0x87, b"\x01"))
 
 
 def fci(name, proprietary):

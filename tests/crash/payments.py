@@ -23,11 +23,10 @@ _LIFE_S = 50
 
 @dataclass
 class Killed:
-    """kills: so many. answered: authorisations that were, in all. unanswered: those that were cut short."""
+    """kills: so many. answered: authorisations that were, in all."""
 
     kills: int = 0
     answered: int = 0
-    unanswered: int = 0
     faults: list = field(default_factory=list)
 
 
@@ -100,7 +99,6 @@ def look(url, said, found):
     finally:
         bank.close()
     found.answered += len(answered)
-    found.unanswered += late
 
 
 def read(told):

@@ -295,7 +295,7 @@ def with_file(flash, path, content):
     return bytes(region)
 
 
-def both_bad(folder, scenario, flash, firmware=None):
+def both_bad(folder, scenario, flash, firmware):
     """What a device says that has a wrong byte in each slot."""
     region = bytearray(flash)
     fs = image.littlefs(image.Flash(buffer=region), len(region), is_new=False)
@@ -304,7 +304,7 @@ def both_bad(folder, scenario, flash, firmware=None):
         with fs.open(f"{slot}/app.py", "r+b") as file:
             file.write(b"#")
     fs.unmount()
-    device = Device(Path(folder) / "bad", firmware or copied(Path(folder) / "firmware"))
+    device = Device(Path(folder) / "bad", firmware)
     return device.live(bytes(region), scenario)[0]
 
 

@@ -21,7 +21,6 @@ SALT = b"salty"
 OWNER = ("owner", roles.OWNER, SECRET, SALT, b"\x01", b"\x00")
 WATCH = ("watch", roles.CONTROL, b"another 16 bytes", b"", b"\x01", b"\x02")
 POWER = [(coap.URI_PATH, b"s"), (coap.URI_PATH, b"power")]
-ALL = [(coap.URI_PATH, b"s")]
 CORE = [(coap.URI_PATH, b".well-known"), (coap.URI_PATH, b"core")]
 
 

@@ -12,8 +12,7 @@ from tos.supervisor import Supervisor
 
 
 class Crashing:
-    def __init__(self, clock, times, lasts_ms=0):
-        self.clock = clock
+    def __init__(self, times, lasts_ms=0):
         self.times = times
         self.lasts_ms = lasts_ms
         self.starts = []
@@ -87,7 +86,7 @@ def lamp():
 
 def test_a_crashed_service_is_started_again_after_a_pause_that_doubles():
     app, board = lamp()
-    service = Crashing(None, times=3)
+    service = Crashing(times=3)
     supervised(app, board, [service], feeds=12)
     pauses = [b - a for a, b in zip(service.starts, service.starts[1:])]
     assert len(pauses) == 3 and app.log.counts[401] == 3
@@ -97,7 +96,7 @@ def test_a_crashed_service_is_started_again_after_a_pause_that_doubles():
 
 def test_a_service_that_was_healthy_for_a_minute_starts_over_with_the_first_pause():
     app, board = lamp()
-    service = Crashing(None, times=2, lasts_ms=61000)
+    service = Crashing(times=2, lasts_ms=61000)
     supervised(app, board, [service], feeds=200)
     assert len(service.starts) == 3
     assert all(b - a - 61000 < 1500 for a, b in zip(service.starts, service.starts[1:]))
@@ -106,7 +105,7 @@ def test_a_service_that_was_healthy_for_a_minute_starts_over_with_the_first_paus
 def test_a_crash_makes_outputs_safe_and_is_logged_with_its_traceback():
     app, board = lamp()
     app.set("light", True)
-    supervised(app, board, [Crashing(None, times=1)], feeds=2)
+    supervised(app, board, [Crashing(times=1)], feeds=2)
     assert board.output.told[-1] is False and app.get("light") is False
     assert "crash 1" in app.log.crash
     assert [401, 0, 1] in [entry[1:] for entry in app.log.entries()]
@@ -114,7 +113,7 @@ def test_a_crash_makes_outputs_safe_and_is_logged_with_its_traceback():
 
 def test_a_service_that_ends_is_not_started_again():
     app, board = lamp()
-    service = Crashing(None, times=0)
+    service = Crashing(times=0)
     supervised(app, board, [service], feeds=5)
     assert len(service.starts) == 1
 
@@ -210,7 +209,7 @@ class NoMemory:
 
 def test_a_crash_for_whose_text_there_is_no_memory_is_logged_and_the_service_is_started_again():
     app, board = lamp()
-    service = Crashing(None, times=1)
+    service = Crashing(times=1)
     tos.log.io, io = NoMemory(), tos.log.io
     try:
         supervised(app, board, [service], feeds=4)

@@ -55,7 +55,7 @@ def phone_of(monkeypatch):
     return make
 
 
-def in_air(tmp_path, test, app="kettle", plain=True, access_points=AROUND):
+def in_air(tmp_path, test, app="kettle", plain=True):
     """Run test(air, device)."""
     import ble
 
@@ -66,7 +66,7 @@ def in_air(tmp_path, test, app="kettle", plain=True, access_points=AROUND):
                 app,
                 state_dir=tmp_path / "den" / "it",
                 rate=20,
-                access_points=access_points,
+                access_points=AROUND,
                 plain=plain,
                 bluetooth=air.port,
             ) as device,

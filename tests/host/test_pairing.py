@@ -36,9 +36,9 @@ class Device:
 class OnMicroPython:
     """The device's side on MicroPython. What it refuses is an AssertionError here, with its words."""
 
-    def __init__(self, secret=SECRET):
+    def __init__(self):
         self.process = subprocess.Popen(
-            [micropython(), "tests/host/pairing_target.py", secret.hex()],
+            [micropython(), "tests/host/pairing_target.py", SECRET.hex()],
             env={**os.environ, "MICROPYPATH": "lib:.frozen"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -150,11 +150,11 @@ def test_who_may_not_read_may_not_observe(tmp_path, role, path, allowed):
 # What owner and hub bring
 
 
-def hub_asks(tmp_path, test, role="hub"):
+def hub_asks(tmp_path, test):
     async def main():
         async with Device("kettle", state_dir=tmp_path / "device", rate=0) as device:
             await device.ready()
-            await put_in(device, "home", context(3), role)
+            await put_in(device, "home", context(3), "hub")
             async with Asking(device, credentials(context(3), tmp_path)) as hub:
                 await test(device, hub)
 

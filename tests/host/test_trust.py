@@ -15,11 +15,11 @@ from trust import Asking, Refused, credentials, pair_with, stranger
 MINUTE_MS = 60_000
 
 
-def device_of(tmp_path, test, app="kettle", rate=0, **about):
+def device_of(tmp_path, test, app="kettle", **about):
     """Run test(device) with a new device whose clock moves when told."""
 
     async def main():
-        async with Device(app, state_dir=tmp_path / "device", rate=rate, **about) as device:
+        async with Device(app, state_dir=tmp_path / "device", rate=0, **about) as device:
             await device.ready()
             await test(device)
 

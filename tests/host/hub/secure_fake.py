@@ -140,9 +140,9 @@ class _Refused(error.ConstructionRenderableError):
 class SecureFake(Fake):
     """`async with SecureFake()`: one life; it is in nobody's hands until somebody pairs. opened: pairing is open."""
 
-    def __init__(self, id="fake-1", secret=None, **about):
+    def __init__(self, id="fake-1", **about):
         super().__init__(None, id, **about)
-        self.secret = secret or os.urandom(16)
+        self.secret = os.urandom(16)
         self.peers = {}
         self.opened = False
         self.busy = 0  # as many first messages are answered so

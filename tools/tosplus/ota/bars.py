@@ -14,7 +14,7 @@ _MOST = 12  # bars at a time
 class Bars:
     """silent: nothing at all, as for --json. count: of devices, for the bar of all of them."""
 
-    def __init__(self, count: int, silent: bool = False) -> None:
+    def __init__(self, count: int, silent: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 

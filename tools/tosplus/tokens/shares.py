@@ -37,17 +37,6 @@ class Terms(NamedTuple):
         return json.dumps({"id": self.id, "shares": [list(share) for share in self.shares]}, separators=(",", ":"))
 
 
-class Acceptance(NamedTuple):
-    """Who accepted what, for which merchant, and when (s since 1970). record: where the acceptance is written down."""
-
-    merchant: str
-    terms: str
-    hash: str
-    by: str
-    record: str
-    at: float
-
-
 def terms(id: str, shares: Iterable[tuple[str, int]]) -> Terms:
     """Raises BadTerms."""
     made = Terms(id, tuple((party, points) for party, points in shares))

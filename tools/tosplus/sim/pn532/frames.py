@@ -28,7 +28,6 @@ class Ear:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self.damaged = 0
 
     def feed(self, data: bytes) -> Iterator[Heard]:
         self._bytes += data
@@ -54,14 +53,12 @@ class Ear:
                 return
             if not 0 < size <= _MOST_B:
                 del self._bytes[:2]
-                self.damaged += 1
                 continue
             if len(self._bytes) < first + size + 1:
                 return
             told = bytes(self._bytes[first : first + size + 1])
             if sum(told) & 255:
                 del self._bytes[:2]
-                self.damaged += 1
                 continue
             del self._bytes[: first + size + 1]
             yield told[:-1]
