@@ -37,7 +37,7 @@ class Watch:
         await self.tell(aiocoap.POST, "y/token", {0: ID, 6: ki})
 
     async def until(self, path, value):
-        for _ in range(200):
+        for _ in range(600):
             if await self.client.get(path) == value:
                 return
             await asyncio.sleep(0.05)

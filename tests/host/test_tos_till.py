@@ -61,6 +61,7 @@ class Run:
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
         self.process = subprocess.Popen([*command, *arguments], text=True, **pipes)
         self._shop, self._asks = shop, asks
+        shop.runs.append(self)
         with open(f"/proc/{self.process.pid}/cmdline") as shown:
             assert shop.word not in shown.read()
 
@@ -83,7 +84,9 @@ class Shop:
     def __init__(self, folder, call, root, device, bank, address):
         self.call, self.root, self.watch, self.bank, self.address = call, root, device, bank, address
         self.state, self.secret = str(folder / "till"), str(folder / "secret")
+        self.runs = []  # of this test
         self.hold = None  # (begin of a command whose answer is held back, what happens then)
+        self.freed = asyncio.Event()  # what is held back is let go
 
     def till(self, *arguments, **about):
         return Run(self, *arguments, **about).done()
@@ -91,6 +94,13 @@ class Shop:
     def arm(self):
         self.call(self.watch.device.press("button_b", 200))
         self.call(self.watch.until("payment", "armed"))
+
+    async def rest(self):
+        """Nothing is held back any more, and the watch is not armed."""
+        self.freed.set()
+        await self.watch.client.set("arm", False)
+        while await self.watch.client.get("payment") in ("armed", "confirm"):
+            await asyncio.sleep(0.05)
 
     def take(self, amount, *arguments, **about):
         self.arm()
@@ -139,8 +149,11 @@ def served(folder):
         check(bank)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-        bank.close()
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+            bank.close()
 
 
 def issued(bank):
@@ -193,12 +206,21 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(shop):
+def as_it_was(request, shop):
+    """Whatever became of a test, the next one finds nobody at work, nothing owed, and a watch that may pay."""
+    shop.freed, failed = asyncio.Event(), request.session.testsfailed
     yield
     shop.hold = None
+    for run in shop.runs:
+        if run.process.poll() is None:
+            run.kill()
+    shop.runs.clear()
+    shop.call(shop.rest())
     wallet_is = shop.bank.read(lambda c: wallet.token(c, shop.token)).state
     if wallet_is == "suspended":
         shop.bank.write(lambda c, now: wallet.resume(c, "test", shop.token, now))
+    if request.session.testsfailed > failed:
+        shop.till("send")
 
 
 @pytest.fixture
@@ -268,7 +290,7 @@ def test_a_till_that_is_killed_while_it_asks_takes_the_payment_back_at_its_next_
     before, between.keeps = shop.held, 99
     shop.arm()
     run = Run(shop, "take", "0.07", *TAKE, "--patience", "60", service=between.address)
-    assert between.kept.wait(30)
+    assert between.kept.wait(60)
     run.kill()
     assert shop.held == before + 7 and shop.list()[0]["state"] == "asks"
     shop.till("send")
@@ -276,21 +298,18 @@ def test_a_till_that_is_killed_while_it_asks_takes_the_payment_back_at_its_next_
 
 
 def test_a_till_that_is_killed_while_the_card_is_asked_finds_the_sale_in_its_list(shop):
-    before, asked, freed = shop.held, threading.Event(), asyncio.Event()
+    before, asked = shop.held, threading.Event()
 
     async def held():
         asked.set()
-        await freed.wait()
-
-    async def free():
-        freed.set()
+        await shop.freed.wait()
 
     shop.hold = OPTIONS, held
     shop.arm()
     run = Run(shop, "take", "0.08", *TAKE)
-    assert asked.wait(30)
+    assert asked.wait(60)
     run.kill()
-    shop.call(free())
+    shop.call(shop.rest())
     assert (shop.list()[0]["amount"], shop.list()[0]["state"]) == (8, "begun")
     assert shop.till("send")[0] == 0
     assert shop.list()[0]["state"] == "lost" and shop.held == before
