@@ -55,7 +55,7 @@ def phone_of(monkeypatch):
     return make
 
 
-def in_air(tmp_path, test, app="kettle", plain=True):
+def in_air(tmp_path, test, app="kettle", plain=True, rate=20):
     """Run test(air, device)."""
     import ble
 
@@ -65,7 +65,7 @@ def in_air(tmp_path, test, app="kettle", plain=True):
             Device(
                 app,
                 state_dir=tmp_path / "den" / "it",
-                rate=20,
+                rate=rate,
                 access_points=AROUND,
                 plain=plain,
                 bluetooth=air.port,
@@ -326,18 +326,25 @@ def test_its_button_lets_an_owner_change_the_network_of_one_that_has_one(tmp_pat
 
 def test_one_that_finds_its_network_has_no_radio_on(tmp_path, phone_of):
     async def test(air, device):
+        async def passes(ms):
+            await device.control("advance", ms=ms)
+            await asyncio.sleep(0.1)  # what it says of its radio has come
+
         await device.control("config", changes={"networks": [["home", "right one"]]})
-        await until(lambda: not air.is_on)
+        await passes(30_000)
+        assert not air.is_on
         await device.kill()
         await device.restarted()
-        await asyncio.sleep(3)  # a minute of the device
-        assert not air.is_on
+        for _ in range(12):
+            await passes(5000)
+            assert not air.is_on
         await device.control("access_points", list=[])
-        await asyncio.sleep(0.5)
+        await passes(25_000)
         assert not air.is_on  # it is given time
+        await passes(35_000)
         await until(lambda: air.advertised)
 
-    in_air(tmp_path, test)
+    in_air(tmp_path, test, rate=0)
 
 
 def test_one_that_can_shows_itself(tmp_path, phone_of):
