@@ -66,9 +66,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture
 def tmp_path(request, tmp_path_factory):
-    """As pytest's, by a name that no other worker has: a simulated device's id is made of it."""
+    """As pytest's, by a name that no other process on this machine has: a simulated device's id is made of it, and
+    what it announces."""
     test = re.sub(r"\W", "_", request.node.name)[:30]
-    return tmp_path_factory.mktemp(f"{os.environ.get('PYTEST_XDIST_WORKER', 'test')}_{test}")
+    return tmp_path_factory.mktemp(f"{os.getpid()}_{test}")
 
 
 def pytest_sessionfinish(session):
