@@ -7,6 +7,7 @@ import sys
 
 import peers
 import pytest
+import tosplus.link  # noqa: F401 before aiocoap, also that of tests' own servers: no port is shared
 from postgres import emptied, running
 from xdist.scheduler import LoadScopeScheduling
 

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import httpx
 
+from .. import ports
 from ..errors import HostError
 from ..paths import shown
 
@@ -123,12 +124,4 @@ def _with_its_parent() -> None:
 
 def free(kind: socket.SocketKind, wanted: int) -> int:
     """The wanted port, or a free one if it is taken."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
-        try:
-            probe.bind((HOST, wanted))
-        except OSError:
-            probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return wanted if ports.is_free(wanted, kind) else ports.free(kind)

@@ -14,7 +14,7 @@ _TRANSPORT = "udp6" if sys.platform == "linux" else "simplesocketserver"
 async def listening(site: interfaces.Resource, host: str, port: int) -> tuple[aiocoap.Context, int]:
     """The server, bound, and its port, which for 0 is any free one. Raises HostError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # aiocoap would share it (SO_REUSEPORT)
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # aiocoap says neither why it cannot, nor which it got
         try:
             probe.bind((host, port))
         except OSError as e:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import state
+from .. import ports, state
 from ..build.board import SIMULATED
 from ..build.product import app_source, needs
 from ..errors import HostError, Unreachable
@@ -26,8 +26,8 @@ from .rom.rom import Rom
 from .supply import Supply
 from .wire import Address
 
-_READY_S = 10.0
-_ANSWER_S = 5.0
+_READY_S = 30.0
+_ANSWER_S = 20.0
 _LOOK_S = 0.01
 
 
@@ -126,8 +126,9 @@ class Device:
     async def __aenter__(self) -> "Device":
         async with self._stack:
             self._stack.enter_context(state.claim(self.state_dir))
-            if self.link[1]:
-                _check_free(*self.link)
+            if not self.link[1]:
+                self._chip.link = (ports.HOST, ports.free())  # while it is off or asleep nobody is to be given it
+            _check_free(*self.link)
             micropython()  # or say that there is none
             if self._fresh:
                 self._flash.unlink(missing_ok=True)

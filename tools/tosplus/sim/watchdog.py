@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-_AT_LEAST_S = 3.0  # in time-lapse a busy host must not look like a hung device
+_AT_LEAST_S = 5.0  # in time-lapse a busy host must not look like a hung device
 
 
 class Watchdog:
