@@ -62,6 +62,7 @@ class Wallet(resource.Resource):
 
     async def render_get(self, request):
         told = {0: self.id, 1: 2 if self.used else 0, 2: self.atc, 3: self.used and self.used[6]}
+        told[9] = self.pending and self.pending[0]
         self._heard("get")
         return aiocoap.Message(payload=cbor2.dumps(told), content_format=60)
 
@@ -87,7 +88,11 @@ class _State(resource.Resource):
         self.wallet = wallet
 
     async def render_put(self, request):
-        self.wallet.states.append(cbor2.loads(request.payload)[1])
+        told = cbor2.loads(request.payload)
+        if told[0] not in (self.wallet.id, 1):  # 1: the counter of a result
+            return _refused(aiocoap.BAD_REQUEST, 350)
+        self.wallet.states.append(told[1])
+        self.wallet._heard("state")
         return aiocoap.Message(code=aiocoap.CHANGED)
 
 
@@ -143,6 +148,13 @@ async def house(folder, pair=True):
                 bank.check()
     finally:
         bank.close()
+
+
+async def anew(house):
+    """A round of a service that has just been started."""
+    rider = Courier(house.bank, house.devices)
+    await rider.round()
+    await rider.settled()
 
 
 def test_a_token_is_delivered_used_and_replenished_and_the_hub_holds_none_of_its_keys(tmp_path):
@@ -278,7 +290,7 @@ def test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_
     async def test():
         async with house(tmp_path) as h:
             id, rider = h.issue(), Courier(h.bank, h.devices, lambda: 0.0)
-            results = Results(h.bank, h.devices, rider.blocked)
+            results = Results(h.bank, h.devices, rider.awake)
 
             async def ride():
                 await rider.round()
@@ -298,6 +310,82 @@ def test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_
                 h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
                 await ride()
                 assert h.wallet.states == [bytes(8), *told]
+
+    run(test())
+
+
+def test_what_was_told_of_a_token_is_known_after_a_restart_and_told_once(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            await anew(h)
+            h.bank.write(lambda c, now: wallet.suspend(c, "test", id, now))
+            await anew(h)
+            await anew(h)
+            h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
+            await anew(h)
+            await anew(h)
+            assert h.wallet.states == [True, False]
+
+    run(test())
+
+
+@pytest.mark.parametrize("by_a_tap", [False, True], ids=["told", "by a tap"])
+def test_a_device_that_may_have_heard_of_a_suspension_hears_when_it_is_over(tmp_path, by_a_tap):
+    """The answer is lost, or the service is killed before it is written down."""
+
+    async def test():
+        async with house(tmp_path) as h:
+            id = h.issue()
+            await anew(h)
+            h.fake.context.serversite._inner_site.add_resource(["y", "result"], _State(h.wallet))
+            number = h.bank.read(lambda c: c.scalar(sa.select(tables.tokens.c.number)))
+            h.bank.write(lambda c, now: wallet.suspend(c, "test", id, now))
+            h.wallet.loses = "state"
+            if by_a_tap:
+                results = Results(h.bank, h.devices)
+                results.put(Result("1", number, 1, bytes(8), b"\0\x20\0\0", b"\3"))
+                await asyncio.sleep(0)
+                await results.settled()
+            else:
+                await anew(h)
+            assert len(h.wallet.states) == 1
+            h.bank.write(lambda c, now: wallet.resume(c, "test", id, now))
+            await anew(h)
+            assert h.wallet.states[1:] == [False]
+
+    run(test())
+
+
+def test_a_token_that_was_revoked_takes_no_other_with_it_and_holds_up_none(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            first, now = h.issue(), 0.0
+            await anew(h)
+            h.bank.write(lambda c, now: wallet.revoke(c, "test", first, now))
+            second = h.issue()
+            assert await h.bring(second)  # before it is told that the first one is revoked
+            rider = Courier(h.bank, h.devices, lambda: now)
+            for _ in range(2):
+                await rider.round()
+                await rider.settled()
+            assert h.wallet.id.hex() == second and h.tap().approved
+            assert h.bank.read(wallet.untold) == [] and rider._not_before == {}
+
+    run(test())
+
+
+def test_what_is_said_of_a_token_that_the_device_has_not_is_said_once(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            first, second = h.issue(), h.issue()
+            assert await h.bring(first) and await h.bring(second)
+            h.bank.write(lambda c, now: wallet.suspend(c, "test", first, now))
+            rider = Courier(h.bank, h.devices, lambda: 0.0)
+            await rider.round()
+            await rider.settled()
+            assert h.bank.read(wallet.untold) == [] and rider._not_before == {} and h.wallet.states == []
+            assert h.tap().approved
 
     run(test())
 

@@ -87,15 +87,29 @@ MUTANTS = [
         "    if terms.hash != about[\"hash\"]:\n", "    if False:\n",
     ),
     Mutant(
-        "what a tap has suspended stays so on its device", CODE + "courier.py",
+        "what a tap has suspended stays so on its device", CODE + "results.py",
         HERE + "test_courier.py::test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon",
-        "        self._told[id] = state.SUSPENDED\n", "",
+        "                await asyncio.to_thread(self._service.write, unsure)\n", "",
     ),
     Mutant(
-        "a device that a tap has reached is taken for asleep", CODE + "courier.py",
+        "a device that a tap has reached is taken for asleep", CODE + "results.py",
         HERE + "test_courier.py::test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon",
-        "        self._told[id] = state.SUSPENDED\n        self._not_before.pop(device, None)\n",
-        "        self._told[id] = state.SUSPENDED\n",
+        "            self._awake(row.device)\n", "",
+    ),
+    Mutant(
+        "what a device may have heard is written down when it has answered", CODE + "courier.py",
+        HERE + "test_courier.py::test_a_device_that_may_have_heard_of_a_suspension_hears_when_it_is_over[told]",
+        "        wallet.told(connection, id, wallet.UNSURE)\n", "",
+    ),
+    Mutant(
+        "what a device was told is forgotten by a restart", CODE + "courier.py",
+        HERE + "test_courier.py::test_what_was_told_of_a_token_is_known_after_a_restart_and_told_once",
+        "wallet.told(connection, id, what))\n", "None)\n",
+    ),
+    Mutant(
+        "who is told that a token was revoked erases the next one", CODE + "courier.py",
+        HERE + "test_courier.py::test_a_token_that_was_revoked_takes_no_other_with_it_and_holds_up_none",
+        "    if id == (found[_ID] or found.get(_NEXT_ID)):\n", "    if True:\n",
     ),
     Mutant(
         "a suspension comes too late for a key on its way", CODE + "wallet.py",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aiocoap.numbers import codes
 
 from ..errors import HostError, Unreachable
-from . import state, tables, tills, wallet
+from . import state, tills, wallet
 from .device import Asleep, Declined, Devices
 from .rows import Missing, Refused, audit
 from .service import Service
@@ -24,7 +24,8 @@ _PATH, _STATE, _TILL = "y/token", "y/state", "y/till"
 
 # Keys of the maps on the wire.
 _ID, _NUMBER, _PSN, _EXPIRY, _REQUESTOR, _DKI, _KI, _LUK, _USES, _UNTIL = range(10)
-_NEXT_ATC = 2  # of the answer to GET
+_NEXT_ATC, _NEXT_ID = 2, 9  # of the answer to GET
+_NOT_THERE = (codes.BAD_REQUEST, codes.FORBIDDEN, codes.NOT_FOUND)  # another token is, another service's, or none
 
 
 async def bring(service: Service, devices: Devices, device: str, id: str) -> bool:
@@ -49,12 +50,30 @@ async def bring(service: Service, devices: Devices, device: str, id: str) -> boo
 
 
 async def tell(service: Service, devices: Devices, device: str, id: str) -> None:
-    """What the host holds of the token, for the screen; that it counts is the host's own business."""
-    row = await _write(service, lambda connection, now: wallet.token(connection, id))
-    if row.state == state.REVOKED:
+    """What the host holds of the token, for the screen; that it counts is the host's own business. Written down before,
+    as what the device may believe, and after."""
+
+    def telling(connection: sa.Connection, now: float) -> str:
+        wallet.told(connection, id, wallet.UNSURE)
+        return wallet.to_tell(wallet.token(connection, id).state)
+
+    what = await _write(service, telling)
+    try:
+        if what == state.REVOKED:
+            await _forget(devices, device, bytes.fromhex(id))
+        else:
+            await devices.ask(device, codes.PUT, _STATE, {_ID: bytes.fromhex(id), 1: what == state.SUSPENDED})
+    except Declined as e:
+        if e.code not in _NOT_THERE:
+            raise
+    await _write(service, lambda connection, now: wallet.told(connection, id, what))
+
+
+async def _forget(devices: Devices, device: str, id: bytes) -> None:
+    """It erases whatever it has, and that may be another token by now."""
+    found = (await devices.ask(device, codes.GET, _PATH)).told
+    if id == (found[_ID] or found.get(_NEXT_ID)):
         await devices.ask(device, codes.DELETE, _PATH)
-    else:
-        await devices.ask(device, codes.PUT, _STATE, {_ID: bytes.fromhex(id), 1: row.state == state.SUSPENDED})
 
 
 async def introduce(service: Service, devices: Devices, device: str, credential: str) -> None:
@@ -71,7 +90,6 @@ class Courier:
         self._service, self._devices, self._clock = service, devices, clock
         self._not_before: dict[str, float] = {}
         self._waits: dict[str, float] = {}
-        self._told: dict[str, str] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -90,28 +108,14 @@ class Courier:
         """What was begun has ended."""
         await asyncio.gather(*self._running.values())
 
-    def blocked(self, device: str, id: str) -> None:
-        """A tap has told the device that its token is suspended: it can be reached now, and hears when that is over."""
-        self._told[id] = state.SUSPENDED
+    def awake(self, device: str) -> None:
+        """It can be reached now, whatever was thought of it."""
         self._not_before.pop(device, None)
 
     def _due(self, connection: sa.Connection, now: float) -> list[tuple[str, str, Work]]:
         due: list[tuple[str, str, Work]] = [(device, id, bring) for device, id in wallet.due(connection, now)]
         due += [(device, id, introduce) for device, id in tills.due(connection)]
-        t = tables.tokens.c
-        closed = sa.select(t.device, t.id, t.state).where(t.device.is_not(None))
-        rows = connection.execute(closed).all()
-        for row in rows:
-            is_closed = row.state in (state.SUSPENDED, state.REVOKED)
-            known = self._told.get(row.id, state.ACTIVE)
-            if known != row.state and (is_closed or known == state.SUSPENDED):
-                due.append((row.device, row.id, self._tell))
-        return due
-
-    async def _tell(self, service: Service, devices: Devices, device: str, id: str) -> None:
-        row = await _write(service, lambda connection, now: wallet.token(connection, id))
-        await tell(service, devices, device, id)
-        self._told[id] = row.state
+        return due + [(device, id, tell) for device, id in wallet.untold(connection)]
 
     async def _one(self, device: str, id: str, what: Work) -> None:
         try:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from aiocoap.numbers import codes
 
 from ..errors import HostError
-from . import tables
+from . import tables, wallet
 from .device import Devices
 from .service import Service
 from .wire import Result
@@ -22,13 +22,12 @@ _CSU_BLOCKED = 0x20  # of its second byte
 
 
 class Results:
-    """In the loop that makes it. blocked: called with a device and its token's id, when it was told that this one is
-    suspended."""
+    """In the loop that makes it. awake: called with a device that has just answered."""
 
     def __init__(
-        self, service: Service, devices: Devices, blocked: Callable[[str, str], None] = lambda device, id: None
+        self, service: Service, devices: Devices, awake: Callable[[str], None] = lambda device: None
     ) -> None:
-        self._service, self._devices, self._blocked = service, devices, blocked
+        self._service, self._devices, self._awake = service, devices, awake
         self._loop = asyncio.get_running_loop()
         self._known: deque[str] = deque(maxlen=_REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,9 +56,12 @@ class Results:
         t = tables.tokens.c
         query = sa.select(t.device, t.id).where(t.number == result.number, t.device.is_not(None))
         row = await asyncio.to_thread(self._service.read, lambda connection: connection.execute(query).first())
-        if row is not None:
-            with contextlib.suppress(HostError):
-                told = {0: result.atc, 1: result.mac, 2: result.csu, 3: result.data}
-                await self._devices.ask(row.device, codes.PUT, _PATH, told)
-                if result.csu[1] & _CSU_BLOCKED:
-                    self._blocked(row.device, row.id)
+        if row is None:
+            return
+        with contextlib.suppress(HostError):
+            if result.csu[1] & _CSU_BLOCKED:  # it suspends itself by that, and nobody may hear that it has
+                unsure = lambda connection, now: wallet.told(connection, row.id, wallet.UNSURE)  # noqa: E731
+                await asyncio.to_thread(self._service.write, unsure)
+            told = {0: result.atc, 1: result.mac, 2: result.csu, 3: result.data}
+            await self._devices.ask(row.device, codes.PUT, _PATH, told)
+            self._awake(row.device)

@@ -76,7 +76,7 @@ async def serving(options: Options) -> AsyncIterator[Served]:
         if options.hub:
             devices = await stack.enter_async_context(Devices(service, address(options.hub)))
             courier = Courier(service, devices)
-            results = Results(service, devices, courier.blocked)
+            results = Results(service, devices, courier.awake)
             stack.callback(results.stop)
             tell = results.put
             await stack.enter_async_context(_running(courier.run()))

@@ -39,10 +39,12 @@ holders = sa.Table(
 )  # fmt: skip
 
 # tap_most, day_most: amounts; hour_most: taps; check_above: beyond it the device has to have checked its cardholder.
+# told: what the device believes of its state; none: it was never told anything else than that it may pay.
 tokens = sa.Table(
     "tokens", meta, _key("number"), sa.Column("id", sa.Text, nullable=False, unique=True), _number("psn"),
     _text("holder"), _text("device", null=True), _text("state"), _time("expires"), _number("tap_most"),
     _number("day_most"), _number("hour_most"), _number("check_above"), _time("made_at"),
+    _text("told", null=True),
 )  # fmt: skip
 
 # Our key with each device: sealed; sent: so many numbers of it were used, or may have been. kid: what the device sends

@@ -21,6 +21,7 @@ _KEYS_A_DAY = 6
 _TOKEN_YEARS = 3
 _BIN = "999999"
 _OPEN = (state.REQUESTED, state.PROVISIONED, state.ACTIVE)
+UNSURE = "?"
 
 
 class Limits(NamedTuple):
@@ -184,6 +185,23 @@ def due(connection: sa.Connection, now: float) -> list[tuple[str, str]]:
     t = tables.tokens.c
     rows = connection.execute(sa.select(tables.tokens).where(t.state.in_(_OPEN), t.device.is_not(None))).all()
     return [(row.device, row.id) for row in rows if is_due(_luks(connection, row.number), now)]
+
+
+def to_tell(of: str) -> str:
+    """What a device has to know of its token's state."""
+    return of if of in (state.SUSPENDED, state.REVOKED) else state.ACTIVE
+
+
+def untold(connection: sa.Connection) -> list[tuple[str, str]]:
+    """[(device, id)] of the tokens whose devices may believe something else than is so."""
+    t = tables.tokens.c
+    rows = connection.execute(sa.select(t.device, t.id, t.state, t.told).where(t.device.is_not(None))).all()
+    return [(row.device, row.id) for row in rows if (row.told or state.ACTIVE) != to_tell(row.state)]
+
+
+def told(connection: sa.Connection, id: str, what: str) -> None:
+    """what: of `to_tell`, which its device has confirmed; UNSURE: from now on it may have heard something."""
+    connection.execute(tables.tokens.update().where(tables.tokens.c.id == id).values(told=what))
 
 
 def is_due(luks: list[Any], now: float) -> bool:
