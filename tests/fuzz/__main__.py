@@ -4,7 +4,7 @@ import argparse
 import random
 import time
 
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
+from fuzz import fuzz_cbor, fuzz_hub, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
 
 FUZZERS = (
     fuzz_cbor.fuzz_cbor,
@@ -27,6 +27,7 @@ FUZZERS = (
     fuzz_tapped.fuzz_tapped,
     fuzz_till.fuzz_till,
     fuzz_till.fuzz_till_sealed,
+    fuzz_hub.fuzz_hub,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -2,16 +2,14 @@
 
 import asyncio
 import random
-from pathlib import Path
 from types import SimpleNamespace
 
 import aiocoap
 import cbor2
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from fuzz.mutate import mutated
+from fuzz.sealed import OURS, Numbered, datagram, sealed
 from host.tokens.taps import Card
 from tosplus.link import oscore
-from tosplus.link.secure import Credentials
 from tosplus.reasons import Reason
 from tosplus.tokens import coap, wire
 from tosplus.tokens.authorise import Answer, Till
@@ -59,16 +57,6 @@ def fuzz_till(cases, seed):
     assert heard
 
 
-class _Numbered(Credentials):
-    """Of the service, with numbers that nobody keeps, and a window that is known."""
-
-    def __init__(self, context):
-        super().__init__(context, Path(), known=True)
-
-    def _reserve(self):
-        return self._end
-
-
 class _Door(coap.Door):
     """All in one thread."""
 
@@ -83,10 +71,9 @@ def fuzz_till_sealed(cases, seed):
 
 
 async def _fuzz_sealed(cases, rng):
-    ours = oscore.Context(bytes(range(16)), b"salt", b"\x00", b"kd")
     heard, seeds, codes = [], _seeds(), set()
-    service, keys = _service(heard), _Numbered(ours)
-    service.contexts = SimpleNamespace(by=lambda kid: ("till-1", keys) if kid == ours.recipient else None)
+    service, keys = _service(heard), Numbered()
+    service.contexts = SimpleNamespace(by=lambda kid: ("till-1", keys) if kid == OURS.recipient else None)
     service.read = lambda work: _TILL
     door = _Door(service, heard.append)
     for n in range(1, cases + 1):
@@ -94,12 +81,10 @@ async def _fuzz_sealed(cases, rng):
         inner = aiocoap.Message(code=aiocoap.POST, payload=body, uri_path=path[1:].split("/"), content_format=60)
         plain = b"\x02" + inner.opt.encode() + b"\xff" + body
         inside, outside = rng.choice(((False, False), (True, False), (False, True)))
-        number = n.to_bytes(5, "big").lstrip(b"\0")
-        option, sealed = _sealed(ours, number, mutated(rng, plain) if inside else plain)
-        datagram = b"\x40\x02\0\0" + bytes([0x90 | len(option)]) + option + b"\xff" + sealed
+        whole = datagram(*sealed(n, mutated(rng, plain) if inside else plain))
         before = len(heard)
         try:
-            request = aiocoap.Message.decode(mutated(rng, datagram) if outside else datagram)
+            request = aiocoap.Message.decode(mutated(rng, whole) if outside else whole)
         except (aiocoap.error.UnparsableMessage, ValueError):
             continue  # of aiocoap's, which does not come so far
         if not request.code.is_request():
@@ -111,16 +96,8 @@ async def _fuzz_sealed(cases, rng):
             assert len(heard) == before and (inside or outside)
             continue
         asked = oscore.option(request.opt.oscore)
-        said = ours.open(oscore.option(answer.opt.oscore), answer.payload, asked)
+        said = OURS.open(oscore.option(answer.opt.oscore), answer.payload, asked)
         codes.add(aiocoap.Code(said[0]))
         assert inside or len(heard) > before
     assert heard and len(codes) > 5, codes
     door.close()
-
-
-def _sealed(ours, number, plain):
-    """(value of the OSCORE option, ciphertext) of any plaintext from the other side, which aiocoap would not seal."""
-    aad = cbor2.dumps([1, [10], ours.recipient, number, b""])
-    cipher = AESCCM(ours.derive(ours.recipient, "Key", 16), tag_length=8)
-    sealed = cipher.encrypt(ours.nonce(ours.recipient, number), plain, cbor2.dumps(["Encrypt0", b"", aad]))
-    return bytes([8 | len(number)]) + number + ours.recipient, sealed

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from fuzz import fuzz_cbor, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
+from fuzz import fuzz_cbor, fuzz_hub, fuzz_link, fuzz_money, fuzz_tapped, fuzz_till
 from tosplus.sim.process import micropython
 
 
@@ -105,3 +105,7 @@ for leaks in (False, True):
     environment = {**os.environ, "MICROPYPATH": "tests/fuzz"}
     done = subprocess.run([micropython(), "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_4000_datagrams_into_the_hub_a_quarter_of_them_with_a_reserved_flag():
+    fuzz_hub.fuzz_hub(4000, 13)

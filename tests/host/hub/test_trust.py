@@ -89,6 +89,7 @@ def test_a_paired_device_is_heard_by_its_key_alone(tmp_path):
                 assert (await context.request(plain).response).code == aiocoap.BAD_REQUEST
             assert (await other.report(path="r/fake-1", _2={0: 98})).code == aiocoap.FORBIDDEN
             assert (await other.report(path="r/fake-2")).code == aiocoap.CHANGED
+            assert (await other.report(path="r/fake-2/x")).code == aiocoap.FORBIDDEN
             stranger = Keys(bytes(16), b"", b"\x77", b"\x01")
             assert (await fake.report(stranger)).code == aiocoap.UNAUTHORIZED
             device = await it.device()

@@ -13,7 +13,6 @@ import aiocoap
 import cbor2
 from aiocoap import Message, error, interfaces, resource
 from aiocoap.numbers import codes
-from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.transports.oscore import OSCOREAddress
 from aiocoap.util import hostportsplit
 
@@ -21,6 +20,7 @@ from ..errors import HostError
 from ..link.client import Client
 from ..link.schema import Identity
 from ..link.server import listening
+from ..link.site import SecuredSite
 from ..ota.serve import Parts
 from . import said
 from .house import MOST
@@ -67,7 +67,7 @@ class Reports(resource.Resource, resource.PathCapable):
             return _refused(codes.BAD_REQUEST, str(e))
         device = self._hub.devices.get(id)
         if secured:
-            if device is None or (request.opt.uri_path and _id(request) != id):
+            if device is None or request.opt.uri_path not in ((), (id,)):
                 return _refused(codes.FORBIDDEN, "not your id")
             return await self._paired(device, address, report)
         if id in self._hub.trust:
@@ -160,7 +160,7 @@ class _Door(interfaces.Resource):
         site.add_resource(["r"], _Own(reports))
         site.add_resource(["o"], Parts(hub.rollouts.bundles.data))
         self._site = site
-        self._secured = OscoreSiteWrapper(site, hub.trust)
+        self._secured = SecuredSite(site, hub.trust)
         self._plain = plain
         self._relay = Relay(hub, tokens)
 

@@ -52,7 +52,7 @@ class Trust:
         raise ValueError("not known any more")
 
     def find_oscore(self, unprotected: dict[Any, Any]) -> Credentials:
-        """As aiocoap's OscoreSiteWrapper asks for one. KeyError: of nobody that we know."""
+        """As a SecuredSite asks for one. KeyError: of nobody that we know."""
         for credentials in self._contexts.values():
             if unprotected.get(COSE_KID) == credentials.recipient_id and COSE_KID_CONTEXT not in unprotected:
                 return credentials

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aiocoap import oscore
+from aiocoap import error, oscore
 from aiocoap.transports.oscore import TransportOSCORE
 
 from ..errors import HostError
@@ -48,6 +48,18 @@ class Credentials(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContext
 
     def __repr__(self) -> str:
         return f"<Credentials of {self.sender_id.hex()!r}>"
+
+    def unprotect(self, protected_message: Any, request_id: Any = None) -> Any:
+        """As aiocoap's; what was sealed and is no message, or an answer for a request, is ProtectionInvalid too."""
+        try:
+            found, asked = super().unprotect(protected_message, request_id)
+        except oscore.ProtectionInvalid:  # which is a ValueError
+            raise
+        except (LookupError, ValueError, error.UnparsableMessage):
+            raise oscore.ProtectionInvalid("what was sealed is no message") from None
+        if not (found.code.is_request() if request_id is None else found.code.is_response()):
+            raise oscore.ProtectionInvalid("what was sealed has a code of another kind")
+        return found, asked
 
     def new_sequence_number(self) -> int:
         """The number to send with, durable before it is used."""

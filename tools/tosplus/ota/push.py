@@ -11,12 +11,12 @@ from typing import Any
 import aiocoap
 from aiocoap import resource
 from aiocoap.credentials import CredentialsMap
-from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 
 from ..errors import HostError, Unreachable
 from ..link import find
 from ..link.client import Client
 from ..link.secure import Credentials
+from ..link.site import SecuredSite
 from .bundle import Bundle
 from .progress import SETTLED, WAITING, Progress, Status
 from .serve import Parts
@@ -64,7 +64,7 @@ async def _serving(bundle: Bundle, where: tuple[str, int], credentials: Credenti
     site: Any = resource.Site()
     site.add_resource(["o"], Parts({name: bundle.dumps()}.get))
     if credentials:
-        site = OscoreSiteWrapper(site, CredentialsMap({":device": credentials}))
+        site = SecuredSite(site, CredentialsMap({":device": credentials}))
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
         port = probe.getsockname()[1]
