@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 
 import cbor2
 import httpx
@@ -10,77 +9,13 @@ import pytest
 import schemathesis
 from hypothesis import Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from tosplus.tokens import parties, tables
+from tosplus.tokens import tables
 from tosplus.tokens.api import application
 from tosplus.tokens.operations import OPERATIONS
 
 from .bank import TERMS, Bank
+from .clients import Client, Http, body, http
 from .taps import cmac
-
-
-class Client:
-    """httpx, without a socket between; a fault of the application is the answer 500."""
-
-    def __init__(self, app, headers):
-        self.app, self.headers = app, headers
-
-    def request(self, method, path, **about):
-        async def asked():
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=self.headers) as client:
-                return await client.request(method, path, **about)
-
-        return asyncio.run(asked())
-
-    def get(self, path, **about):
-        return self.request("GET", path, **about)
-
-    def post(self, path, **about):
-        return self.request("POST", path, **about)
-
-
-class Http:
-    """One credential's way in. post() has a new idempotency key each time, unless it is told one."""
-
-    def __init__(self, app, secret):
-        self.client = Client(app, {"authorization": f"Bearer {secret}"})
-
-    def post(self, path, told=None, key=None, **headers):
-        headers = {"idempotency-key": key or secrets.token_hex(8), **headers}
-        return self.client.post(f"/v1{path}", headers=headers, **({} if told is None else {"json": told}))
-
-    def get(self, path):
-        return self.client.get(f"/v1{path}")
-
-
-@pytest.fixture
-def bank(url):
-    made = Bank(url)
-    made.main = made.set_up()
-    made.app = application(made)
-    yield made
-    made.check()
-    made.close()
-
-
-def http(bank, scope, **about):
-    add = getattr(parties, f"add_{scope}")
-    _, secret = bank.write(lambda c, now: add(c, "test", now=now, **about))
-    return Http(bank.app, secret)
-
-
-@pytest.fixture
-def operator(bank):
-    return http(bank, "operator")
-
-
-@pytest.fixture
-def till(bank):
-    return http(bank, "till", merchant="CAMPUS", terminal="TILL-1")
-
-
-def body(tap):
-    return {name: value.hex() if isinstance(value, bytes) else value for name, value in tap._asdict().items()}
 
 
 def test_an_operator_opens_a_house_and_a_till_sells_in_it(bank, operator):

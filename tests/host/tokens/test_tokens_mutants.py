@@ -4,7 +4,7 @@ import pytest
 from mutate import Mutant, some, survives
 
 HERE, CODE = "host/tokens/", "tools/tosplus/tokens/"
-AUTH, SALES, TILL = (f"{HERE}test_{name}.py::" for name in ("authorise", "sales", "till"))
+AUTH, SALES, TILL, HOSTILE = (f"{HERE}test_{name}.py::" for name in ("authorise", "sales", "till", "hostile"))
 
 MUTANTS = [
     Mutant(
@@ -198,6 +198,31 @@ MUTANTS = [
         "a house pays in", CODE + "operations.py",
         HERE + "test_api.py::test_a_house_reads_suspends_and_resumes_and_may_nothing_else[sqlite]",
         '"/v1/accounts/{account}/topups", _O,', '"/v1/accounts/{account}/topups", _OH,',
+    ),
+    Mutant(
+        "the audit log says numbers of tokens", CODE + "rows.py",
+        HOSTILE + "test_no_key_secret_or_number_is_in_a_log_an_answer_an_error_or_the_audit[sqlite]",
+        """    subject = _NUMBER.sub(r"...\\1", subject)\n""", "",
+    ),
+    Mutant(
+        "nobody hears of a till that looks for the sales of another", CODE + "service.py",
+        HOSTILE + "test_by_http_a_till_that_uses_the_terminal_of_another_is_declined_and_audited[sqlite]",
+        "except (Refused, Missing) as e:", "except Refused as e:",
+    ),
+    Mutant(
+        "a reversal by JSON takes whatever had that counter", CODE + "operations.py",
+        HOSTILE + "test_a_reversal_by_json_may_name_its_authorisation_and_leaves_another_alone[sqlite]",
+        "b.atc, now, b.key)", "b.atc, now)",
+    ),
+    Mutant(
+        "a key of a reversal is a pattern", CODE + "sales.py",
+        HOSTILE + "test_a_reversal_by_json_may_name_its_authorisation_and_leaves_another_alone[sqlite]",
+        ", autoescape=True", "",
+    ),
+    Mutant(
+        "a restart forgets how late it was", CODE + "service.py",
+        HOSTILE + "test_with_its_clock_set_back_a_day_at_noon_a_business_day_goes_on_and_its_statements_hold[sqlite]",
+        "Clock(self._latest(), ", "Clock(0.0, ",
     ),
     Mutant(
         "the hub lets anybody pair with the token service", "tools/tosplus/hub/relay.py",

@@ -72,9 +72,9 @@ def told(answer: authorise.Answer) -> schema.TapAnswer:
 
 
 def reverse(call: Call) -> Any:
-    till = call.who.till
+    till, b = call.who.till, call.body
     assert till
-    return {"reversed": call.once(lambda c, now: sales.reverse(c, till, call.body.number, call.body.atc, now))}
+    return {"reversed": call.once(lambda c, now: sales.reverse(c, till, b.number, b.atc, now, b.key))}
 
 
 def void(call: Call) -> Any:

@@ -17,7 +17,7 @@ _AT_ONCE = 200
 def reverse(connection: sa.Connection, till: Till, number: str, atc: int, now: float, key: str | None = None) -> bool:
     """The till has lost the answer, or its customer: what it may have been given is void, also when it comes later.
 
-    key: the idempotency key of the authorisation, hex; one with another stays, for a customer may say the number and
+    key: the idempotency key of the authorisation; one with another stays, for a customer may say the number and
     counter of an older tap. None: whichever it had. False: there is nothing of this till, or it was captured already.
     """
     id, a = reversal(till, number, atc), tables.auths.c
@@ -26,7 +26,7 @@ def reverse(connection: sa.Connection, till: Till, number: str, atc: int, now: f
         connection.execute(tables.reversals.insert().values(id=id, at=now))
     mine = [a.number == number, a.atc == atc, a.merchant == till.merchant, a.terminal == till.terminal]
     if key is not None:
-        mine.append(a.request.endswith(f":{key}"))
+        mine.append(a.request.endswith(f":{key}", autoescape=True))
     auth = connection.execute(
         sa.select(tables.auths)
         .where(*mine, a.state.in_((state.HELD, state.CAPTURED, state.REVERSED)))

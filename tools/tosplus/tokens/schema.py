@@ -26,6 +26,7 @@ Party = Annotated[str, Meta(pattern=rf"^[a-z][a-z0-9-]{{0,31}}{_END}")]
 Currency = Annotated[str, Meta(pattern=f"^({'|'.join(BY_CODE)}){_END}")]
 Words = Annotated[str, Meta(pattern=rf"^[\x20-\x7e\xa0-\ud7ff]{{0,200}}{_END}")]
 Hash = _hex(32)
+Key = Annotated[str, Meta(pattern=rf"^[\x21-\x7e]{{1,64}}{_END}")]
 
 
 class Body(Struct, forbid_unknown_fields=True):
@@ -59,8 +60,11 @@ class TapAnswer(Struct):
 
 
 class ReversalBody(Body):
+    """key: that of the authorisation; another one with this counter then stays."""
+
     number: Annotated[str, Meta(pattern=rf"^[0-9]{{12,19}}{_END}")]
     atc: Annotated[int, Meta(ge=1, le=0xFFFF)]
+    key: Key | None = None
 
 
 class Reversed(Struct):

@@ -19,7 +19,7 @@ from .contexts import Contexts
 from .crypto import Keys
 from .database import Database, is_full
 from .group import Group
-from .rows import Refused, audit
+from .rows import Missing, Refused, audit
 from .tap import Tap
 from .vault import Vault
 
@@ -93,7 +93,8 @@ class Service:
 
     def once(self, who: str, key: str, asked: Any, work: Callable[[sa.Connection, float], Any]) -> Any:
         """work's answer, which is JSON, or the one that this key of this one had. asked: JSON, for what. A refusal is
-        an answer, too, and is kept. Raises what work raises, Repeated."""
+        an answer, too, and is kept; that there is no such thing is not, but both are audited. Raises what work raises,
+        Repeated."""
         request = f"{who}:{key}"
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
@@ -107,14 +108,18 @@ class Service:
             try:
                 with connection.begin_nested():
                     answer = {"done": work(connection, now)}
-            except Refused as e:
-                answer = {"refused": str(e)}
+            except (Refused, Missing) as e:
                 audit(connection, now, who, "refused", str(asked), str(e))
+                if isinstance(e, Missing):
+                    return {"missing": str(e)}
+                answer = {"refused": str(e)}
             row = {"request": request, "digest": digest, "answer": json.dumps(answer), "at": now}
             connection.execute(a.insert().values(**row))
             return answer
 
         answer = self.write(doing)
+        if "missing" in answer:
+            raise Missing(answer["missing"])
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer["done"]
