@@ -209,13 +209,14 @@ def busy(bank):
     return bank
 
 
-def test_each_party_recomputes_its_share_from_json_and_csv(busy, tmp_path):
+def test_each_party_recomputes_its_share_from_json_csv_and_beancount(busy, tmp_path):
     for party, _ in TERMS.shares:
         found = told(busy, party)
         for ending, (_, write) in statement.FORMATS.items():
             (tmp_path / f"{party}.{ending}").write_text(write(found))
         [total] = recomputed(read(tmp_path / f"{party}.json"))
         assert [total] == recomputed(read(tmp_path / f"{party}.csv"))
+        assert [total] == recomputed(read(tmp_path / f"{party}.beancount"))
         assert total.share == busy.balances()[f"party:{party}", "posted"] and total.lines == 4 * 12
         assert f"of which {total.share / 100:.2f} EUR" in str(total)
     assert told(busy, "nobody") == {"party": "nobody", "books": []}
@@ -251,8 +252,36 @@ def test_a_statement_that_was_altered_anywhere_does_not_hold(busy):
     assert recomputed(altered(lambda book: None))
 
 
+@pytest.mark.parametrize("kind", statement.FORMATS)
+def test_each_digit_that_is_changed_is_found_and_where(tmp_path, kind):
+    """But for the time within a day and the number of a transaction, which nothing in a statement follows from."""
+    bank = Bank(f"sqlite:///{tmp_path}/tokens.db")
+    bank.main = bank.set_up()
+    first, *_ = sold(bank, bank.card(), 1250, 333, 107)
+    settle(bank)
+    refund(bank, first, 400)
+    text = statement.FORMATS[kind][1](json.loads(json.dumps(told(bank, "developer"))))
+    bank.close()
+    free = r"""\b[0-9a-f]{28}\b|(?<="at": )\S+|(?<=at: ")\d+\.\d+|(?<=,)\d+\.0|paper 7"""
+    kept = {i for found in re.finditer(free, text) for i in range(*found.span())}
+    file, places = tmp_path / "statement", [i for i, c in enumerate(text) if c.isdigit() and i not in kept]
+    assert len(places) > 90
+    for i in places:
+        file.write_text(text[:i] + str((int(text[i]) + 1) % 10) + text[i + 1 :])
+        with pytest.raises((Wrong, UsageFault), match=r"CAMPUS|row \d+|line \d+"):
+            recomputed(read(file))
+
+
+def test_rows_that_say_another_party_or_other_terms_than_those_before_do_not_hold(busy, tmp_path):
+    rows = statement.as_csv(told(busy, "developer")).splitlines(keepends=True)
+    for row in (rows[5].replace("developer,", "platform,", 1), rows[5].replace("300", "301")):
+        (tmp_path / "x").write_text("".join([*rows[:5], row, *rows[6:]]))
+        with pytest.raises(Wrong, match="CAMPUS, line 5"):
+            read(tmp_path / "x")
+
+
 def test_what_is_no_statement_is_told(tmp_path):
-    for text in ("", "{", "a,b\n1,2\n", "[]"):
+    for text in ("", "{", "a,b\n1,2\n", "[]", 'option "x"\n  Assets:Receivable:TokenService  1.00 EUR\n'):
         (tmp_path / "x").write_text(text)
         with pytest.raises(UsageFault):
             read(tmp_path / "x")

@@ -212,7 +212,7 @@ def statement(about: About, party: str, kind: str, since: Any, until: Any) -> No
 @command.command("recompute")
 @click.argument("file", type=_file)
 def recompute(file: Path) -> None:
-    """Check a statement, JSON or CSV, by its terms alone. Exit code 1: it does not hold, and where."""
+    """Check a statement, JSON, CSV or beancount, by its terms alone. Exit code 1: it does not hold, and where."""
     from ..tokens.recompute import read, recomputed
 
     totals = recomputed(read(file))

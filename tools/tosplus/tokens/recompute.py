@@ -1,18 +1,16 @@
-"""`tos tokens recompute FILE`: a statement, checked by whoever has it, with the terms and nothing else."""
+"""`tos tokens recompute FILE`: a statement, checked by whoever has it, with its terms and nothing else."""
 
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import money
-from ..errors import HostError, UsageFault
+from ..errors import UsageFault
+from .beancount import as_beancount, read_beancount
 from .shares import BadTerms, moved, shared
 from .shares import terms as made
-from .statement import read_csv
-
-
-class Wrong(HostError):
-    """The statement does not hold."""
+from .statement import Wrong, read_csv
 
 
 class Total(NamedTuple):
@@ -33,13 +31,25 @@ class Total(NamedTuple):
 
 
 def read(file: Path) -> dict[str, Any]:
-    """JSON or CSV. Raises UsageFault."""
+    """JSON, CSV or beancount. Raises UsageFault, Wrong."""
     try:
         text = file.read_text()
+        if text.startswith("option "):
+            return _rewritten(text)
         told = json.loads(text) if text.lstrip().startswith("{") else read_csv(text)
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise UsageFault(f"{file} is no statement, as JSON or CSV: {e}") from None
+        raise UsageFault(f"{file} is no statement, as JSON, CSV or beancount: {e}") from None
     return dict(told)
+
+
+def _rewritten(text: str) -> dict[str, Any]:
+    """Of beancount. What it says twice is written anew from what it says once: whoever reads it goes by either."""
+    told = read_beancount(text)
+    recomputed(told)
+    for number, (row, again) in enumerate(zip_longest(text.splitlines(), as_beancount(told).splitlines()), 1):
+        if row != again:
+            raise Wrong(f"row {number} says {row!r}, and {again!r} by the lines")
+    return told
 
 
 def recomputed(told: dict[str, Any]) -> list[Total]:
@@ -58,7 +68,10 @@ def _book(party: str, book: dict[str, Any]) -> Total:
         raise Wrong(f"{book['merchant']}: {e}") from None
     if terms.hash != about["hash"]:
         raise Wrong(f"{book['merchant']}: the terms are not those with the hash {about['hash']}")
-    place = [name for name, _ in terms.shares].index(party)
+    names = [name for name, _ in terms.shares]
+    if party not in names:
+        raise Wrong(f"{book['merchant']}: the terms {terms.id} have no party {party}")
+    place = names.index(party)
     net, number, share = book["opening"], book["lines"][0]["line"], 0
     if net < 0:
         raise Wrong(f"{book['merchant']}, before line {number}: the net is {net}, and cannot be")

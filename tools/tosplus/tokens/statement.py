@@ -3,17 +3,22 @@
 import csv
 import io
 import json
-import time
 from typing import Any
 
 import sqlalchemy as sa
 
-from .. import money
+from ..errors import HostError
 from . import tables
+from .beancount import as_beancount
 from .shares import Terms, moved, shared
 
 _COLUMNS = ("line", "at", "kind", "transaction", "currency", "amount", "net", "share", "total")
+_NUMBERS = ("line", "amount", "net", "share", "total")
 _HEADER = ("party", "merchant", *_COLUMNS, "hash", "terms")
+
+
+class Wrong(HostError):
+    """A statement does not hold."""
 
 
 def statement(connection: sa.Connection, party: str, since: float, until: float) -> dict[str, Any]:
@@ -80,60 +85,27 @@ def as_csv(told: dict[str, Any]) -> str:
 
 
 def read_csv(text: str) -> dict[str, Any]:
-    """The same as was written by as_csv, but for acceptances. Raises ValueError, KeyError, TypeError."""
+    """The same as was written by as_csv, but for acceptances. Raises ValueError, KeyError, TypeError, Wrong."""
     books: dict[tuple[str, ...], dict[str, Any]] = {}
-    party = ""
     table = csv.DictReader(io.StringIO(text))
     if tuple(table.fieldnames or ()) != _HEADER:
         raise ValueError("the columns are others")
+    said: dict[str, str] = {}  # of what is the same in all rows
     for row in table:
-        party = row["party"]
-        id, shares = json.loads(row["terms"])
-        line: dict[str, Any] = {name: int(row[name]) for name in ("line", "amount", "net", "share", "total")}
-        line |= {"at": float(row["at"]), "kind": row["kind"], "transaction": row["transaction"]}
+        where = f"{row['merchant']}, line {row['line']}"
+        for name, of in (("party", ""), ("terms", row["hash"])):
+            if said.setdefault(name + of, row[name]) != row[name]:
+                raise Wrong(f"{where}: {name} {row[name]} there, and {said[name + of]} before")
+        try:
+            id, shares = json.loads(row["terms"])
+            line: dict[str, Any] = {name: int(row[name]) for name in _NUMBERS}
+            line |= {"at": float(row["at"]), "kind": row["kind"], "transaction": row["transaction"]}
+        except (ValueError, TypeError) as e:
+            raise ValueError(f"{where}: {e}") from None
         about = {"merchant": row["merchant"], "currency": row["currency"], "opening": line["net"] - line["amount"]}
         about |= {"terms": {"id": id, "hash": row["hash"], "shares": shares}, "lines": []}
         books.setdefault((row["merchant"], row["currency"], row["hash"]), about)["lines"].append(line)
-    return {"party": party, "books": list(books.values())}
-
-
-def as_beancount(told: dict[str, Any]) -> str:
-    """For bean-check and fava: income from each merchant, held by the platform until it is paid out."""
-    lines = [f'option "title" "{told["party"]}"']
-    for code in sorted({book["currency"] for book in told["books"]}):
-        lines.append(f'option "operating_currency" "{code}"')
-    opened, entries, sums = set(), [], dict[tuple[str, str], int]()
-    for book in told["books"]:
-        currency = money.currency(book["currency"])
-        income, owed = f"Income:Sales:{_account(book['merchant'])}", "Assets:Receivable:TokenService"
-        for line in book["lines"]:
-            day = time.strftime("%Y-%m-%d", time.gmtime(line["at"]))
-            opened.add((income, day))
-            opened.add((owed, day))
-            amount = money.words(line["share"], currency)
-            entries.append((day, f'{day} * "{line["kind"]}" "{line["transaction"]} line {line["line"]}"'))
-            entries.append((day, f"  {owed}  {amount} {currency.code}"))
-            entries.append((day, f"  {income}  {money.words(-line['share'], currency)} {currency.code}"))
-            sums[owed, currency.code] = sums.get((owed, currency.code), 0) + line["share"]
-    first = {account: min(day for name, day in opened if name == account) for account, _ in opened}
-    lines += [f"{day} open {account}" for account, day in sorted(first.items())]
-    lines += [text for _, text in sorted(entries, key=lambda entry: entry[0])]
-    last = max((day for day, _ in entries), default="")
-    lines += [
-        f"{_next(last)} balance {account}  {money.words(n, money.currency(code))} {code}"
-        for (account, code), n in sorted(sums.items())
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _account(name: str) -> str:
-    """A component of an account: a capital or a digit first."""
-    return "M" + "".join(c if c.isalnum() else f"-{ord(c):X}-" for c in name)
-
-
-def _next(day: str) -> str:
-    at = time.mktime(time.strptime(day, "%Y-%m-%d")) + 36 * 3600  # beyond any hour that a summer adds or takes
-    return time.strftime("%Y-%m-%d", time.localtime(at))
+    return {"party": said.get("party", ""), "books": list(books.values())}
 
 
 FORMATS = {
