@@ -311,6 +311,35 @@ def test_no_secret_is_in_a_status():
     assert not [value for value in status.values() if isinstance(value, str)]
 
 
+def test_no_key_pin_or_number_is_in_an_answer_a_resource_an_error_or_the_log():
+    watch = Watch(linked).provisioned(by="tokens")
+    peers = [Asker(watch, row) for row in (OWNER, TOKENS, HUB, GUEST)]
+    owner, service = peers[:2]
+    pin, number = "97531864", OFFER[1]
+    heard = [owner.says(PUT, "y/pin", {1: pin})]
+    heard.append(owner.says(PUT, "s/arm", True))
+    watch.nfc.taps = [(SELECT, options(1250), READ), (SELECT, FieldLost())]
+    watch.runs()
+    assert watch.app.get("payment") == "sent"
+    heard.append(service.says(PUT, "y/result", {0: 1, 1: bytes(8), 2: bytes(4), 3: b""}))
+    bad = (1, number + "x"), (1, number * 2), (3, number), (7, LUK[:15]), (7, LUK + LUK), (9, -1), (5, LUK)
+    for key, wrong in bad:
+        offer = dict(OFFER)
+        offer[key] = wrong
+        heard.append(service.says(PUT, "y/token", offer))
+    heard.append(service.says(POST, "y/token", {0: LUK, 6: number}))
+    heard.append(owner.says(PUT, "y/pin", {0: pin[:-1] + "5"}))
+    heard.append(owner.says(PUT, "y/pin", {0: pin + "x"}))
+    for peer in peers:
+        heard += [peer.says(GET, path) for path in ("d", "s", "l", "y/token", "p", "r", "c", "o", "b")]
+    assert len([answer for answer, _ in heard if answer[0] == "4"]) > 12 and len(watch.app.log.entries()) > 5
+    texts = [str(heard), str(watch.app.log.entries()), watch.app.log.crash or "", str(watch.screen.told)]
+    texts += [str(r.value) for r in watch.app.table.rows] + [repr(one) for one in (watch.pay, watch.pay.wallet)]
+    texts.append(repr(watch.pay.wallet.load()))
+    for secret in (LUK.decode(), LUK.hex(), pin, number):
+        assert not [text for text in texts if secret in text], secret
+
+
 def test_what_a_role_may_not():
     watch = Watch(linked).provisioned(by="tokens")
     result = {0: 1, 1: bytes(8), 2: bytes(4), 3: b""}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from toscore import errors
+from tosplus import reasons as told
 from tosplus.link.schema import Entry
 from tosplus.link.tell import entry
 from tosplus.reasons import Reason
@@ -81,8 +82,15 @@ def test_a_code_with_its_words_passes(source):
 
 def test_every_reason_why_a_payment_is_declined_has_words_in_a_log():
     assert {*map(int, Reason), 254, 255} == REASONS.keys()
-    line = Entry(ms=5, code=258, a=8, b=0)
-    assert entry(line, [])["text"] == "a sale was declined: it is over a limit"
+    for code, a, b, text in (
+        (258, 8, 0, "a sale was declined: it is over a limit"),
+        (246, 7, 3, "the result of payment 7 came: the token is suspended"),
+        (246, 7, 99, "the result of payment 7 came: 99"),
+        (261, 500, 15, "what was kept of 500 has been told: the till took it back before"),
+        (262, 0, 14, "of the last sale 0 were to be given back, 0 is all: the account refuses"),
+    ):
+        assert entry(Entry(ms=5, code=code, a=a, b=b), [])["text"] == text
+    assert set(told.WORDS) == set(Reason) and all(told.WORDS.values())  # at the page and at `tos till`
 
 
 def test_every_code_of_the_tree_has_its_words():

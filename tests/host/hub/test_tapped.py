@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+from types import SimpleNamespace
 
 import cbor2
 import peers
@@ -11,6 +12,8 @@ import traced
 from fuzz.fuzz_tapped import hidden
 from tosplus.hub import apdu, emv
 from tosplus.hub.tapped import decoded
+from tosplus.reasons import WORDS
+from tosplus.till.receipt import outcome
 from traced import ANSWER, COMMAND, LOST, NUMBER, REPLY, REQUEST, REVERSAL
 
 
@@ -85,6 +88,13 @@ def test_a_decline_says_why_and_a_card_that_refuses_too():
     tap = decoded(traced.tapped(9999))
     assert tap["title"] == "99.99 EUR, refused by the device: the cardholder has to be checked first (6986)"
     assert tap["last"] is None
+
+
+def test_each_reason_has_its_words_on_the_page_and_on_a_receipt():
+    for reason in range(1, 17):
+        tap = decoded(traced.tapped(reply={**traced.DECLINED, 1: reason}))
+        assert tap["title"] == f"0.07 EUR, declined: {WORDS[reason]}"
+        assert outcome(SimpleNamespace(reason=reason, state="declined")) == f"declined: {WORDS[reason]}"
 
 
 def test_a_field_that_is_lost_and_what_was_taken_back():

@@ -8,6 +8,8 @@ from ..errors import UsageFault
 from ..words import CAUSES, LEVELS, REASONS, WORDS
 from .schema import Entry, Resource, Value
 
+_ENDED = ("PAY_ENDED", "OFFLINE_TOLD", "SALE_UNDONE")  # whose second integer is a reason
+
 
 def value(resource: Resource, now: Value) -> str:
     """on, 21 °C, -: with the unit, and without Python's words."""
@@ -58,10 +60,13 @@ def entry(line: Entry, resources: Sequence[Resource]) -> dict[str, Any]:
         return {**about, "name": "?", "text": f"a code that this `tos` does not know ({line.a}, {line.b})"}
     word = WORDS[line.code]
     a: int | str = line.a
+    b: int | str = line.b
     if word.name == "BOOT":
         a = CAUSES.get(line.a, line.a)
     elif word.name == "SALE_DECLINED":
         a = REASONS.get(line.a, line.a)
+    elif word.name in _ENDED:
+        b = REASONS.get(line.b, line.b)
     elif ("sensor {a}" in word.text or "output {a}" in word.text) and line.a < len(resources):
         a = resources[line.a].path
-    return {**about, "name": word.name, "text": word.text.format(a=a, b=line.b)}
+    return {**about, "name": word.name, "text": word.text.format(a=a, b=b)}
