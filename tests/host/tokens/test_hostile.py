@@ -1,18 +1,23 @@
 """Somebody who is let in and means ill, or a clock that does: by HTTP and by CoAP, each on what the other one holds."""
 
 import logging
+from logging.handlers import BufferingHandler
 
 import cbor2
 import httpx
+import pytest
 import sqlalchemy as sa
 from aiocoap.numbers import codes
 from tosplus.reasons import Reason
-from tosplus.tokens import sales, statement, tables
+from tosplus.tokens import courier, sales, statement, tables, wallet
+from tosplus.tokens.device import Declined
 from tosplus.tokens.recompute import recomputed
+from tosplus.tokens.serve import LOGGERS
 from tosplus.tokens.wallet import Limits
 
 from .bank import VAULT, Bank
 from .clients import body, http
+from .test_courier import Wallet
 from .test_till import asked, on_one
 
 _SQL = ("1' OR '1'='1", "x'; DROP TABLE tokens; --", "1) UNION SELECT sealed FROM imks --", "%", "_" * 28)
@@ -189,3 +194,39 @@ def test_no_key_secret_or_number_is_in_a_log_an_answer_an_error_or_the_audit(ban
     assert found == []
     assert any(card.number[-4:] in repr(row) for row in rows)  # which operators may tell it by
     assert len(rows) > 15
+
+
+@on_one
+async def test_no_key_or_number_is_logged_where_devices_are_asked_and_ask(h):
+    root, logged = logging.getLogger(), BufferingHandler(1 << 20)
+    levels = {name: logging.getLogger(name).level for name in ("", *LOGGERS)}
+    root.addHandler(logged)
+    try:
+        for name, least in {**LOGGERS, "": logging.DEBUG}.items():
+            logging.getLogger(name).setLevel(least)
+        h.till()
+        h.fake.context.serversite._inner_site.add_resource(["y", "token"], purse := Wallet())
+        h.bank.write(lambda c, now: wallet.open_holder(c, "test", "ann", "EUR", 0, now))
+        h.bank.write(lambda c, now: wallet.topup(c, "test", "ann", 5000, "", now))
+        row = h.bank.write(lambda c, now: wallet.issue(c, "test", "ann", "fake-1", wallet.Limits(), now))
+        assert await courier.bring(h.bank, h.devices, "fake-1", row.id)
+        card = purse.card()
+        for tap in (card.tap(700), card.tap(800, tid="TILL-2"), card.tap(900)._replace(ac=bytes(8)), card.tap(9000)):
+            assert (await h.ask("y/auth", asked(tap, tap.ac * 2)))[0] is codes.CHANGED
+        assert (await h.ask("y/auth", asked(tap)[1]))[0] is codes.BAD_REQUEST
+        assert (await h.ask("y/reverse", {0: bytes(16), 1: card.number, 2: 1}))[1][0]
+        assert (await h.ask("y/void", {0: bytes(16), 1: card.number}))[0] is codes.UNPROCESSABLE_ENTITY
+        with pytest.raises(Declined) as e:
+            await h.devices.ask("fake-1", codes.PUT, "y/token/x", {7: card.luk})
+        await h.results.settled()
+    finally:
+        root.removeHandler(logged)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    a = tables.audit
+    said = [logging.Formatter().format(record) for record in logged.buffer] + [repr(e.value), repr(h.devices)]
+    said += [repr(row) for row in h.bank.read(lambda c: c.execute(sa.select(a)).all())]
+    keys = [card.luk, h.bank._imks()[1], *(bytes.fromhex(text) for text in h.paired()[:1])]
+    for secret in [card.number, *(key.hex() for key in keys), *(repr(key)[2:-1] for key in keys)]:
+        assert not [text for text in said if secret in text]
+    assert len(said) > 20

@@ -26,6 +26,8 @@ from .wire import Result
 
 _GOODBYE_S = 5
 PORT, COAP_PORT = 8689, 5690
+# Below, these log headers, and what devices send and are sent, opened.
+LOGGERS = {"uvicorn.error": logging.ERROR, "coap": logging.CRITICAL, "coap-server": logging.CRITICAL}
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,8 @@ async def serving(options: Options) -> AsyncIterator[Served]:
     """Raises HostError, UsageFault."""
     if not is_loopback(options.host) and not options.certificate:
         raise UsageFault(f"--host {options.host} opens it to a network: it wants --certificate and --key, for HTTPS")
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below, it logs headers
-    for logger in ("coap", "coap-server"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)  # it logs what devices send
+    for name, least in LOGGERS.items():
+        logging.getLogger(name).setLevel(least)
     async with contextlib.AsyncExitStack() as stack:
         service = await asyncio.to_thread(opened, options)
         stack.push_async_callback(asyncio.to_thread, service.close)
