@@ -2,6 +2,12 @@
 import sys
 
 import machine
+import micropython
+
+# A client of Improv asks every second while a device starts, and 0x03 is in what it sends: it must not interrupt. What
+# comes waits for tos/console.py. After the watchdog's reset Ctrl-C stops an app that hangs.
+if machine.reset_cause() != machine.WDT_RESET:
+    micropython.kbd_intr(-1)
 
 try:
     from esp32 import Partition

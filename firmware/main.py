@@ -4,31 +4,28 @@ import sys
 import time
 
 import machine
+import micropython
 
 order = globals().get("order") or [("r", ([0, 0, 0, 0, 0, 0, "r"], False, False))]
 before = list(sys.modules)
 while order:
+    if machine.reset_cause() != machine.WDT_RESET:  # as in boot.py; MicroPython lets each file be interrupted anew
+        micropython.kbd_intr(-1)
     slot, update = order.pop(0)
     sys.path[:0] = ["/" + slot, "/%s/lib" % slot]
     began = time.ticks_ms()
     try:
         gc.collect()
         import board
+        from app import app
 
-        # A client of Improv asks every second while a device starts, and 0x03 is in what it sends: it must not
-        # interrupt. What comes waits for tos/console.py. After the watchdog's reset Ctrl-C stops an app that hangs.
-        if board.cause != 2:
-            board.console.open()
-        try:
-            from app import app
-
-            board.slot, board.update = slot, update
-            app.run(board)
-        finally:
-            board.console.close()
+        board.slot, board.update = slot, update
+        app.run(board)
         break  # by Ctrl-C
     except Exception as e:
         sys.print_exception(e)
+    finally:
+        micropython.kbd_intr(3)
     if time.ticks_diff(time.ticks_ms(), began) > 60000:
         machine.reset()  # it had started well
     board = app = None

@@ -5,10 +5,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import chipware
 import peers
 import pytest
+from newboard import console, kettle, with_chip
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
+from tosplus.sim.process import micropython
 
 WEB = Path(__file__).parents[1] / "web"
 WIDE_SSID = "\u2615" * 10 + "ab"  # 32 B
@@ -238,6 +241,33 @@ def test_a_client_that_asks_while_the_device_starts_does_not_stop_it(tmp_path):
             assert b" 205 " not in (state / "console.log").read_bytes()
 
     asyncio.run(asyncio.wait_for(main(), 90))
+
+
+def test_a_client_that_asks_before_main_py_has_the_board_does_not_stop_it(tmp_path, monkeypatch):
+    """What runs first is made to wait for a packet: the firmware's start, boot.py's first import, and main.py's."""
+    asked = packet(b"\x02\x00") + b"\n"
+    waits = f"import sys\nprint('here')\nassert sys.stdin.buffer.read({len(asked)}) == {asked}\nfrom %s import *\n"
+    files = kettle()
+    del files["a/~slot"]  # what runs is recovery, whose files are not compared with a hash
+    for name in ("slots", "r/board"):
+        files[f"{name}_.mpy"] = files.pop(f"{name}.mpy")
+        files[f"{name}.py"] = (waits % (Path(name).name + "_")).encode()
+    starting = tmp_path / "micropython"
+    starting.write_text(f"#!/bin/sh\necho here; read -r packet; exec {micropython()} \"$@\"\n")
+    starting.chmod(0o755)
+    monkeypatch.setenv("MICROPYTHON", str(starting))
+
+    async def test(device):
+        device.rom.nor.program(0, chipware.merged("esp32", files))
+        device.rom.reset()
+        with open(device.tty, "r+b", buffering=0) as port:
+            for n in (1, 2, 3):
+                while console(device).count(b"here\n") < n:
+                    await asyncio.sleep(0.01)
+                port.write(asked)
+        await device.ready()
+
+    with_chip(tmp_path, "esp32", test)
 
 
 def test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside(tmp_path):

@@ -59,9 +59,8 @@ class Console:
         self._recent = b""
         self._code = None
         mode = termios.tcgetattr(slave)
-        # No translation and no echo, as on a UART; but Ctrl-C interrupts. MicroPython's REPL turns even that off.
-        mode[0] = mode[1] = 0
-        mode[3] = termios.ISIG
+        # No translation and no echo, as on a UART; whether Ctrl-C interrupts, the firmware decides when it runs.
+        mode[0] = mode[1] = mode[3] = 0
         for key in (termios.VQUIT, termios.VSUSP):
             mode[6][key] = b"\0"
         termios.tcsetattr(slave, termios.TCSANOW, mode)

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import sys
-import termios
 import time
 
 import chip
@@ -111,24 +110,13 @@ class Wire:
 
 
 class Console:
-    """The terminal that the process was started with; Ctrl-C there is a signal, until open() makes it a byte."""
-
-    def __init__(self):
-        self._mode = None
+    """The terminal that the process was started with."""
 
     def open(self):
-        if self._mode:
-            return
-        try:
-            self._mode = termios.tcgetattr(0)
-        except OSError:  # no terminal
-            return
-        termios.setraw(0)
+        chip.kbd_intr(-1)
 
     def close(self):
-        if self._mode:
-            termios.tcsetattr(0, termios.TCSANOW, self._mode)
-            self._mode = None
+        chip.kbd_intr(3)
 
     def read(self):  # a coroutine in MicroPython's sense, as in its own asyncio.stream
         yield asyncio.core._io_queue.queue_read(sys.stdin)

@@ -7,12 +7,16 @@ and runs boot.py and main.py from it, as stock firmware does. The keys are in to
 import json
 import os
 import sys
+import termios
 
+import micropython as built_in  # boot.py and main.py run in these globals
 import vfs
 from micropython import const
 
 _SECTOR = const(4096)
 _EIO = const(5)
+_LFLAG = const(3)  # in termios' list
+_ISIG = const(1)  # in that flag
 _VFS_OFFSET = const(0x200000)  # the stock partition table of a 4 MB ESP32
 _VFS_SIZE = const(0x200000)
 
@@ -99,17 +103,37 @@ def power_off(signal="KILL"):
         os.system("kill -%s $PPID" % signal)
 
 
-# What main.py asks of MicroPython's `machine`, which is this module then.
+# What boot.py and main.py ask of MicroPython's `machine`, which is this module then.
 
+WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 
 
 def reset_cause():
-    return DEEPSLEEP_RESET if args["cause"] in (4, 5) else 0
+    return {2: WDT_RESET, 4: DEEPSLEEP_RESET, 5: DEEPSLEEP_RESET}.get(args["cause"], 0)
 
 
 def reset():
     power_off("USR2")
+
+
+def kbd_intr(byte):
+    """As micropython.kbd_intr on a chip: 3, Ctrl-C interrupts; -1, it is a byte like any other."""
+    try:
+        mode = termios.tcgetattr(0)
+    except OSError:  # no terminal
+        return
+    mode[_LFLAG] = mode[_LFLAG] & ~_ISIG | (_ISIG if byte == 3 else 0)
+    termios.tcsetattr(0, termios.TCSANOW, mode)
+
+
+class Micropython:
+    """The module of that name, but for Ctrl-C: with the Unix port's own kbd_intr(-1) it would end the process."""
+
+    kbd_intr = staticmethod(kbd_intr)
+
+    def __getattr__(self, name):
+        return getattr(built_in, name)
 
 
 args = {}
@@ -147,9 +171,22 @@ def start():
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.modules["machine"] = sys.modules["chip"]
-    for name in ("boot.py", "main.py"):
-        if name in os.listdir("/"):
-            execfile(name)
+    sys.modules["micropython"] = Micropython()
+    try:
+        for name in ("boot.py", "main.py"):
+            if name in os.listdir("/"):
+                run(name)
+    finally:
+        kbd_intr(3)  # what runs from the prompt can be interrupted
+
+
+def run(name):
+    """As stock firmware does it: Ctrl-C interrupts while the file runs, and not while it is compiled."""
+    with open(name) as file:
+        code = compile(file.read(), name, "exec")
+    kbd_intr(3)
+    exec(code)
+    kbd_intr(-1)
 
 
 if __name__ == "__main__":
