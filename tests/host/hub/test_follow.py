@@ -327,7 +327,8 @@ def test_a_restless_device_is_recorded_ten_times_a_second_and_its_last_value_cou
 
 @pytest.mark.parametrize("path", ["d", "s", "e", "b"])
 def test_garbage_is_told_and_the_device_recovers(tmp_path, path, monkeypatch):
-    monkeypatch.setattr(follow, "_REFUSED_S", 0.2)
+    for pause in ("_REFUSED_S", "_RETRY_S"):
+        monkeypatch.setattr(follow, pause, 0.05)
     bodies = [b"\xff", b"", b"\x81" * 2000, 7, [1], {"a": 1}, {0: []}, {0: {1: 1}}, {0: 1, 1: 1, 2: [[1]]}, {2: 10**30}]
     bodies += [aiocoap.Message(code=aiocoap.INTERNAL_SERVER_ERROR, payload=b"411 d")]
 
