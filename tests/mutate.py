@@ -21,7 +21,8 @@ class Mutant:
     says so.
 
     caught_by: "test_x.py::test_y" of tests/unit or "device/test_x.py::test_y", on MicroPython, or
-    "host/test_x.py::test_y", by pytest.
+    "host/test_x.py::test_y", by pytest. waits: that test fails only when it has waited for something in vain, for 10 s
+    and more; `make mutants` alone tries it.
     """
 
     name: str
@@ -29,16 +30,18 @@ class Mutant:
     caught_by: str
     old: str
     new: str
+    waits: bool = False
 
     def __str__(self):
         return self.name.replace(" ", "-")
 
 
 def some(mutants, most=_SAMPLE):
-    """All of them in `make mutants`; else so many that are spread over the list."""
-    if os.environ.get("TOS_MUTANTS") == "all" or len(mutants) <= most:
+    """All of them in `make mutants`; else so many that are spread over those which are caught at once."""
+    if os.environ.get("TOS_MUTANTS") == "all":
         return mutants
-    return [mutants[i * len(mutants) // most] for i in range(most)]
+    quick = [each for each in mutants if not getattr(each, "waits", False)]
+    return quick if len(quick) <= most else [quick[i * len(quick) // most] for i in range(most)]
 
 
 def replace(file, old, new):

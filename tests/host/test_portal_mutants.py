@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant("any form will do", PORTAL, FORM, 'if form.get("token") != self._token:', "if False:"),
     Mutant("any host will do", PORTAL, FORM, 'host != self.authority or path != "/"', 'path != "/"'),
-    Mutant("any number may connect", PORTAL, SILENT, "_CONNECTIONS = const(4)", "_CONNECTIONS = const(40)"),
+    Mutant("any number may connect", PORTAL, SILENT, "_CONNECTIONS = const(4)", "_CONNECTIONS = const(40)", waits=True),
     Mutant("who is silent is waited for", PORTAL, SILENT, "_EXCHANGE_MS = const(5000)", "_EXCHANGE_MS = const(500000)"),
     Mutant(
         "the portal stays in the heap", "firmware/tos/wifi.py",

@@ -75,7 +75,7 @@ MUTANTS = [
     Mutant(
         "Ctrl-C in a packet stops the app", CONSOLE,
         "host/test_improv.py::test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside",
-        "                if inside:\n", "                if inside and byte != _CTRL_C:\n",
+        "                if inside:\n", "                if inside and byte != _CTRL_C:\n", waits=True,
     ),
     Mutant(
         "Ctrl-C is swallowed", CONSOLE,

@@ -33,16 +33,16 @@ MUTANTS = [
     Mutant(
         "it is undone on one side only", HUB, BY_HUB + "test_it_is_undone_on_both_sides_when_the_rule_goes",
         "        for device in devices:\n            if (pair",
-        "        for device in devices[:1]:\n            if (pair",
+        "        for device in devices[:1]:\n            if (pair", waits=True,
     ),
     Mutant(
         "a revocation is the other side's business", "tools/tosplus/hub/web.py",
         BY_HUB + "test_who_revokes_on_one_side_ends_it_on_both[tv]",
-        "            await self._hub.bindings.end(device.id, peer)\n", "",
+        "            await self._hub.bindings.end(device.id, peer)\n", "", waits=True,
     ),
     Mutant(
         "who has moved is called where it was", HUB, BY_HUB + "test_a_device_that_moves_is_called_where_it_is",
-        " and brought.addresses == addresses", "",
+        " and brought.addresses == addresses", "", waits=True,
     ),
     Mutant(
         "half a binding counts as one", HUB, BY_HUB + "test_what_is_cut_short_is_finished_or_undone[1]",

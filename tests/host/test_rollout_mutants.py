@@ -27,6 +27,7 @@ MUTANTS = [
         "who is away is waited for", HUB + "rollout.py",
         ROLLOUT + "test_who_is_away_holds_nobody_up_and_gets_it_when_he_is_back",
         "(row.state == WAITING and not away(row.device)) for row in rows", "row.state == WAITING for row in rows",
+        waits=True,
     ),
     Mutant(
         "the share is of all devices, also of those that have not begun", HUB + "rollout.py",
@@ -41,7 +42,7 @@ MUTANTS = [
     Mutant(
         "what is halted is downloaded on", HUB + "rollouts.py",
         ROLLOUT + "test_a_halt_ends_downloads_and_leaves_trials_alone",
-        "elif rollout.state == HALTED and row.state == DOWNLOADING:", "elif False:",
+        "elif rollout.state == HALTED and row.state == DOWNLOADING:", "elif False:", waits=True,
     ),
     Mutant(
         "a rollout ends with its hub", HUB + "rollouts.py",
