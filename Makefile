@@ -8,8 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of hundreds of process
 PYTHON ?= python3
 VENV ?= .venv
 MICROPYTHON ?= $(VENV)/test/bin/micropython
-# Processes that run tests. More would wait less, and then fail for want of time on two cores.
-WORKERS ?= 2
+# Processes that run tests. Most tests wait for a device; more of them would fail for want of time on two cores.
+WORKERS ?= 3
 
 help:
 	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
@@ -34,7 +34,7 @@ PYTEST = $(VENV)/test/bin/python -m pytest --numprocesses $(WORKERS)
 test: $(VENV)/test/.ready
 	@said=$$(mktemp); trap 'kill $$! 2>/dev/null || true; rm $$said' EXIT; \
 	MICROPYPATH=lib:firmware:firmware/tos/ports/unix:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>$$said >/dev/null & \
-	failed=0; $(PYTEST) || failed=1; \
+	failed=0; $(PYTEST) --durations=10 --durations-min=1 || failed=1; \
 	wait $$! || failed=1; cat $$said; \
 	exit $$failed
 
