@@ -52,6 +52,7 @@ class Nfc:
         self.tap = None
         self.emulates = False
         self.clock = None
+        self.buzzed = []
 
     async def listen(self):
         self.emulates = True
@@ -84,7 +85,11 @@ def product():
     def text(dev, line):
         dev.screen(line)
 
-    app.use(Pay(screen="text"))
+    @app.write("buzz", initial=False, depends=())
+    def buzz(dev, on):
+        dev.nfc.buzzed.append(on)
+
+    app.use(Pay(screen="text", buzz="buzz"))
     return app
 
 
@@ -178,6 +183,17 @@ def test_a_tap_from_the_button_to_the_result():
     assert words == ["armed", "sent", "approved"] and watch.screen.told[-3:] == ["Hold to reader", "Sent", "Approved"]
     assert watch.pay._taps.all == [[1, 1250, "0978", "CANTEEN", 0, 1, ac, 0]]
     assert watch.restart().pay._taps.all == [[1, 1250, "0978", "CANTEEN", 0, 1, ac, 0]]
+
+
+def test_it_vibrates_when_it_has_something_to_say_and_not_when_it_is_armed():
+    watch = Watch().provisioned()
+    seen = []
+    watch.nfc.taps = [(SELECT, lambda: seen.append(list(watch.nfc.buzzed)), options(1250), READ)]
+    watch.runs((0, watch.pay.press))
+    assert (seen, watch.nfc.buzzed) == ([[False]], [False, True, False])
+    _, ac = ac_of(watch.nfc.answers)
+    watch.runs((0, lambda: watch.pay.result(*watch.result(1, ac))))
+    assert watch.nfc.buzzed[3:] == [True, False]
 
 
 def test_a_device_that_is_not_armed_emulates_no_card():
