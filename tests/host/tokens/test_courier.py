@@ -390,6 +390,43 @@ def test_what_is_said_of_a_token_that_the_device_has_not_is_said_once(tmp_path):
     run(test())
 
 
+def test_of_two_tokens_for_one_device_the_later_one_is_brought_and_kept_there(tmp_path):
+    async def test():
+        async with house(tmp_path) as h:
+            h.issue()
+            await anew(h)
+            h.bank.now += 1
+            second = h.issue()
+            await anew(h)
+            assert h.wallet.id.hex() == second
+            h.bank.now += 7 * 86400  # the keys of both are too old
+            await anew(h)
+            await anew(h)
+            assert h.wallet.id.hex() == second and h.tap().approved
+            h.bank.write(lambda c, now: wallet.revoke(c, "test", second, now))
+            assert [id for _, id in h.bank.read(lambda c: wallet.due(c, h.bank.now))] != [second]
+
+    run(test())
+
+
+@pytest.mark.parametrize("said", [b"\xff", b"\x01", b"\xa0", b"\xa2\x00\x40\x02\x1b" + b"\xff" * 8, b""])
+def test_a_device_that_talks_nonsense_is_left_alone_for_a_while_and_holds_up_no_other(tmp_path, said):
+    async def test():
+        async with house(tmp_path) as h:
+            h.issue()
+
+            async def nonsense(request):
+                return aiocoap.Message(payload=said, content_format=60)
+
+            h.wallet.render_get = nonsense
+            rider = Courier(h.bank, h.devices, lambda: 0.0)
+            await rider.round()
+            await rider.settled()
+            assert h.luks() == [(1, "delivered")] and rider._not_before == {"fake-1": 5.0}
+
+    run(test())
+
+
 def test_one_that_cannot_be_reached_is_left_alone_for_a_while(tmp_path, monkeypatch):
     async def test():
         async with house(tmp_path) as h:

@@ -25,6 +25,7 @@ _PATH, _STATE, _TILL = "y/token", "y/state", "y/till"
 # Keys of the maps on the wire.
 _ID, _NUMBER, _PSN, _EXPIRY, _REQUESTOR, _DKI, _KI, _LUK, _USES, _UNTIL = range(10)
 _NEXT_ATC, _NEXT_ID = 2, 9  # of the answer to GET
+_ATC_END = 0xFFFF
 _NOT_THERE = (codes.BAD_REQUEST, codes.FORBIDDEN, codes.NOT_FOUND)  # another token is, another service's, or none
 
 
@@ -43,9 +44,8 @@ async def bring(service: Service, devices: Devices, device: str, id: str) -> boo
         if e.code is codes.BAD_REQUEST:  # it has lost it: offered again
             await _write(service, lambda connection, now: wallet.lost(connection, id, ki))
         raise
-    found = await devices.ask(device, codes.GET, _PATH)
-    last = max(0, int(found.told[_NEXT_ATC]) - 1)
-    await _write(service, lambda connection, now: wallet.confirmed(connection, id, ki, last, now))
+    last = (await _status(devices, device))[_NEXT_ATC] - 1
+    await _write(service, lambda connection, now: wallet.confirmed(connection, id, ki, max(0, last), now))
     return True
 
 
@@ -71,9 +71,17 @@ async def tell(service: Service, devices: Devices, device: str, id: str) -> None
 
 async def _forget(devices: Devices, device: str, id: bytes) -> None:
     """It erases whatever it has, and that may be another token by now."""
-    found = (await devices.ask(device, codes.GET, _PATH)).told
+    found = await _status(devices, device)
     if id == (found[_ID] or found.get(_NEXT_ID)):
         await devices.ask(device, codes.DELETE, _PATH)
+
+
+async def _status(devices: Devices, device: str) -> dict[int, Any]:
+    """What it says of its token. Raises HostError, too: it cannot be understood."""
+    told = (await devices.ask(device, codes.GET, _PATH)).told
+    if isinstance(told, dict) and _ID in told and type(told.get(_NEXT_ATC)) is int and told[_NEXT_ATC] <= _ATC_END:
+        return told
+    raise HostError("it says of its token what cannot be understood")
 
 
 async def introduce(service: Service, devices: Devices, device: str, credential: str) -> None:

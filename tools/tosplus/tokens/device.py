@@ -59,7 +59,7 @@ class Devices:
         await self._coap.shutdown()
 
     async def ask(self, id: str, code: Any, path: str, told: Any = None, unproven: bool = False) -> Answer:
-        """Raises Unreachable, Stranger, Asleep, Declined, Missing: there is no key with it."""
+        """Raises Unreachable, Stranger, Asleep, Declined, Missing: there is no key with it; HostError."""
         keys = await asyncio.to_thread(self._contexts.of, id, unproven)
         echo = None
         for _ in range(2):
@@ -81,7 +81,10 @@ class Devices:
             echo = found.opt.echo
         if not found.code.is_successful():
             raise Declined(found.code, found.payload)
-        return Answer(found.code, cbor2.loads(found.payload) if found.payload else None)
+        try:
+            return Answer(found.code, cbor2.loads(found.payload) if found.payload else None)
+        except Exception:  # of a decoder, whatever it meets
+            raise HostError("the device answers what is no CBOR") from None
 
     async def pair(self, code: Code) -> None:
         """Until the device has shown that it has our key. Raises PairError, Unreachable, Asleep, Declined."""

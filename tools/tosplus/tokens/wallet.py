@@ -181,10 +181,12 @@ def confirmed(connection: sa.Connection, id: str, ki: int, last: int, now: float
 
 
 def due(connection: sa.Connection, now: float) -> list[tuple[str, str]]:
-    """[(device, id)] of the tokens whose devices are to be given a key, or told to use it."""
+    """[(device, id)] of the tokens whose devices are to be given a key, or told to use it. A device has one token: the
+    latest."""
     t = tables.tokens.c
-    rows = connection.execute(sa.select(tables.tokens).where(t.state.in_(_OPEN), t.device.is_not(None))).all()
-    return [(row.device, row.id) for row in rows if is_due(_luks(connection, row.number), now)]
+    query = sa.select(tables.tokens).where(t.state.in_(_OPEN), t.device.is_not(None)).order_by(t.made_at)
+    latest = {row.device: row for row in connection.execute(query).all()}
+    return [(device, row.id) for device, row in latest.items() if is_due(_luks(connection, row.number), now)]
 
 
 def to_tell(of: str) -> str:
