@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from tosplus.tokens import tables
+from tosplus.tokens import sales, tables
 from tosplus.tokens.api import application
 from tosplus.tokens.operations import OPERATIONS
 
@@ -112,6 +112,42 @@ def test_a_till_that_is_a_device_has_no_secret_and_no_way_in_by_http(bank, opera
     assert operator.post("/credentials", {"scope": "house", "device": {"id": "till-1"}}).status_code == 400
     assert operator.client.request("DELETE", f"/v1/credentials/{told['id']}").status_code == 200
     assert post(id="till-1").status_code == 201
+
+
+def test_a_settlement_captures_all_that_is_held_however_much_there_is(bank, till, monkeypatch):
+    monkeypatch.setattr(sales, "_AT_ONCE", 3)
+    card = bank.card()
+    for n in range(7):
+        assert bank.authorise(bank.main, str(n), card.tap(100)).approved
+    assert till.post("/settlements", {}).json() == {"captured": 7} and bank.has(card)[1] == 0
+
+
+def test_each_thing_that_is_done_has_its_line_in_the_audit_log_and_who_did_it(bank, operator, till):
+    bank_id, till_id = (bank.credential(one.client.headers["authorization"][7:]).id for one in (operator, till))
+    card = bank.card()
+    sold = [till.post("/authorisations", body(card.tap(100))).json()["number"] for _ in range(4)]
+    before = len(operator.get("/audit?limit=1000").json())
+    hash = operator.post("/terms", {"id": "bar", "shares": [["platform", 10000]]}).json()["hash"]
+    operator.post("/merchants", {"id": "BAR", "currency": "EUR"})
+    operator.post("/merchants/BAR/acceptances", {"hash": hash, "by": "Ann", "record": "7"})
+    operator.post("/accounts", {"id": "ann", "currency": "EUR"})
+    operator.post("/accounts/ann/topups", {"amount": 500, "note": ""})
+    token = operator.post("/tokens", {"account": "ann"}).json()["id"]
+    for what in ("suspend", "resume", "revoke"):
+        operator.post(f"/tokens/{token}/{what}")
+    made = operator.post("/credentials", {"scope": "operator"}).json()["id"]
+    operator.client.request("DELETE", f"/v1/credentials/{made}")
+    operator.post(f"/authorisations/{sold[0]}/void")
+    till.post(f"/authorisations/{sold[1]}/void")
+    till.post("/reversals", {"number": card.number, "atc": 3})
+    till.post("/settlements", {})
+    till.post(f"/authorisations/{sold[3]}/refunds", {"amount": 7})
+    lines = [(line["who"], line["what"]) for line in reversed(operator.get("/audit?limit=1000").json())][before:]
+    by_operator = ["put terms", "add merchant", "accept terms", "open account", "top up", "issue"]
+    by_operator += ["suspend", "resume", "revoke", "add operator", "end credential", "void"]
+    assert lines == [(bank_id, what) for what in by_operator] + [
+        (till_id, what) for what in ("void", "reverse", "settle", "refund")
+    ]
 
 
 def test_a_credential_that_was_ended_is_worth_nothing(bank, operator):

@@ -162,6 +162,15 @@ def test_a_key_is_good_for_ten_approvals_and_seven_days(bank):
     assert asked(bank, card.tap(1), "old").reason is Reason.KEY
 
 
+def test_whoever_tries_a_key_without_end_finds_that_it_has_one(bank):
+    card = bank.card(limits=GENEROUS._replace(tap_most=1))
+    for n in range(129):
+        assert asked(bank, card.tap(2), str(n)).reason is Reason.AMOUNT
+    assert asked(bank, card.tap(1), "right").reason is Reason.KEY
+    bank.replenish(card, last=card.atc)
+    assert asked(bank, card.tap(1), "next").approved
+
+
 def test_a_key_is_not_good_again_because_the_clock_was_set_back(bank, url):
     card = bank.card()
     bank.now += 7 * 86400
