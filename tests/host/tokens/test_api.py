@@ -130,9 +130,9 @@ def test_each_thing_that_is_done_has_its_line_in_the_audit_log_and_who_did_it(ba
     hash = operator.post("/terms", {"id": "bar", "shares": [["platform", 10000]]}).json()["hash"]
     operator.post("/merchants", {"id": "BAR", "currency": "EUR"})
     operator.post("/merchants/BAR/acceptances", {"hash": hash, "by": "Ann", "record": "7"})
-    operator.post("/accounts", {"id": "ann", "currency": "EUR"})
-    operator.post("/accounts/ann/topups", {"amount": 500, "note": ""})
-    token = operator.post("/tokens", {"account": "ann"}).json()["id"]
+    operator.post("/accounts", {"id": "491701234567", "currency": "EUR"})
+    operator.post("/accounts/491701234567/topups", {"amount": 500, "note": ""})
+    token = operator.post("/tokens", {"account": "491701234567"}).json()["id"]
     for what in ("suspend", "resume", "revoke"):
         operator.post(f"/tokens/{token}/{what}")
     made = operator.post("/credentials", {"scope": "operator"}).json()["id"]
@@ -142,7 +142,9 @@ def test_each_thing_that_is_done_has_its_line_in_the_audit_log_and_who_did_it(ba
     till.post("/reversals", {"number": card.number, "atc": 3})
     till.post("/settlements", {})
     till.post(f"/authorisations/{sold[3]}/refunds", {"amount": 7})
-    lines = [(line["who"], line["what"]) for line in reversed(operator.get("/audit?limit=1000").json())][before:]
+    found = operator.get("/audit?limit=1000").json()[::-1][before:]
+    lines = [(line["who"], line["what"]) for line in found]
+    assert [line["subject"] for line in found[3:5]] == ["491701234567"] * 2  # which is no token's number
     by_operator = ["put terms", "add merchant", "accept terms", "open account", "top up", "issue"]
     by_operator += ["suspend", "resume", "revoke", "add operator", "end credential", "void"]
     assert lines == [(bank_id, what) for what in by_operator] + [

@@ -200,9 +200,9 @@ MUTANTS = [
         '"/v1/accounts/{account}/topups", _O,', '"/v1/accounts/{account}/topups", _OH,',
     ),
     Mutant(
-        "the audit log says numbers of tokens", CODE + "rows.py",
+        "the audit log says numbers of tokens", CODE + "service.py",
         HOSTILE + "test_no_key_secret_or_number_is_in_a_log_an_answer_an_error_or_the_audit[sqlite]",
-        """    subject = _NUMBER.sub(r"...\\1", subject)\n""", "",
+        """_NUMBER.sub(r"...\\1", str(asked))""", "str(asked)",
     ),
     Mutant(
         "nobody hears of a till that looks for the sales of another", CODE + "service.py",

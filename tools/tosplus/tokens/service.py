@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from .vault import Vault
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
 _TRIES = 5  # of a transaction that ran into another process's
+_NUMBER = re.compile(r"\b[0-9]{8,15}([0-9]{4})\b", re.ASCII)  # of a token, or what may be one; its end is left
 
 
 class Repeated(HostError):
@@ -109,7 +111,7 @@ class Service:
                 with connection.begin_nested():
                     answer = {"done": work(connection, now)}
             except (Refused, Missing) as e:
-                audit(connection, now, who, "refused", str(asked), str(e))
+                audit(connection, now, who, "refused", _NUMBER.sub(r"...\1", str(asked)), str(e))
                 if isinstance(e, Missing):
                     return {"missing": str(e)}
                 answer = {"refused": str(e)}
