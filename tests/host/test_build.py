@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from tosplus.build import board, manifest
+from tosplus.build import apps, board, manifest
 from tosplus.build import product as build
 from tosplus.build.listed import unlisted
 from tosplus.errors import HostError, UsageFault
@@ -43,7 +43,8 @@ def project(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(build, "FIRMWARE", tmp_path / "firmware")
+    for module in (build, apps):
+        monkeypatch.setattr(module, "FIRMWARE", tmp_path / "firmware")
     monkeypatch.setattr(board, "BOARDS", tmp_path / "boards")
     monkeypatch.setattr(manifest, "ROOT", tmp_path)
     return tmp_path

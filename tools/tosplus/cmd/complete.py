@@ -10,9 +10,9 @@ def board(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
 
 
 def app(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..build.product import apps
+    from ..build.apps import names
 
-    return [name for name in apps() if name.startswith(incomplete)]
+    return [name for name in names() if name.startswith(incomplete)]
 
 
 def device(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

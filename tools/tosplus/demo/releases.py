@@ -4,7 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..build.product import app_source, build
+from ..build.apps import app_source
+from ..build.product import build
 from ..errors import HostError
 from ..ota import bundle, keys, pack
 from ..ota.at_hub import AtHub

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from ..build import product as build
+from ..build import apps
 from ..errors import HostError
 from . import delta
 from .bundle import FIRMWARE, Bundle, Part, hashes
@@ -16,8 +16,8 @@ _ABOUT = "~slot"  # which the device writes itself, last
 
 
 def product(app: str) -> str:
-    """See build.product."""
-    return build.product(build.app_source(app))
+    """See build/apps.py."""
+    return apps.product(apps.app_source(app))
 
 
 def contents(tree: Path) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from .. import ports, state
+from ..build.apps import app_source, needs
 from ..build.board import SIMULATED
-from ..build.product import app_source, needs
 from ..errors import HostError, Unreachable
 from . import flash
 from .chip import Chip, Say

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import state
-from ..build.product import app_source
+from ..build.apps import app_source
 from ..errors import UsageFault
 from ..paths import shown
 from .device import Device
