@@ -3,6 +3,7 @@
 import chip
 from tos.ports import unix
 from tos.ports.unix.control import Control
+from tos.ports.unix.radio import Radio
 from tos.ports.unix.world import Adc, Button, Display, Keys, Level, Switch, World
 
 NAME = "UNIX"
@@ -18,7 +19,7 @@ _world = World(
 
 console = unix.Console()
 watchdog = unix.Watchdog(_wire, chip.args["rate"])
-radio = unix.Radio(clock, _wire, chip.args.get("access_points"))
+radio = Radio(clock, _wire, chip.args.get("access_points"))
 keystore = unix.Keystore()
 rng = unix.rng
 aes = unix.aes

@@ -11,6 +11,7 @@ package(
         "ports/unix/control.py",
         "ports/unix/gatt.py",
         "ports/unix/nfc.py",
+        "ports/unix/radio.py",
         "ports/unix/rare.py",
         "ports/unix/physics.py",
         "ports/unix/udp.py",

@@ -12,6 +12,7 @@ from toscore.errors import StoreError
 
 chip.args = {"parent": 0}
 from tos.ports import unix  # noqa: E402  (it asks chip.args)
+from tos.ports.unix.radio import Radio  # noqa: E402
 
 ACCESS_POINTS = (
     {"ssid": "home", "password": "right one", "rssi_dbm": -50},
@@ -34,7 +35,7 @@ class Clock:
 
 
 def radio():
-    return unix.Radio(Clock(), unix.Wire(), list(ACCESS_POINTS))
+    return Radio(Clock(), unix.Wire(), list(ACCESS_POINTS))
 
 
 def join(radio, ssid, password, timeout_ms=10000):
@@ -49,7 +50,7 @@ def test_a_scan_hears_every_access_point():
 
 
 def test_a_device_with_a_cable_is_always_on_the_network():
-    r = unix.Radio(Clock(), unix.Wire(), None)
+    r = Radio(Clock(), unix.Wire(), None)
     assert r.scan() == [] and r.status()[0] and join(r, "home", "right one") == ports.JOIN_NOT_FOUND
 
 
