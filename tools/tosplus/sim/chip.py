@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from ..ports import HOST
 from .console import Console
 from .process import SOFT_RESET, WATCHDOG, Start, start
 from .watchdog import Watchdog
-from .wire import HOST, Address, Wire
+from .wire import Address, Wire
 
 Say = Callable[[str, str], None]
 

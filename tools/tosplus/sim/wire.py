@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-HOST = "127.0.0.1"
+from ..ports import HOST
+
 Address = tuple[str, int]
 
 _RESEND_S = 0.5
