@@ -4,7 +4,8 @@ import json
 
 import click
 
-from . import complete, output
+from . import complete, options
+from .options import json_option
 
 
 @click.group("board", short_help="The boards there are; check one.")
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command("list", short_help="Names, chips, features.")
-@output.as_json
+@options.as_json
 def list_(as_json: bool) -> None:
     """Every board, with its chip and what an app may need of it.
 
@@ -36,7 +37,7 @@ def list_(as_json: bool) -> None:
 
 @command.command("check", short_help="Pins, partitions, budgets, apps.")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete.board)
-@click.option("--json", "as_json", is_flag=True, help="The problems as JSON.")
+@json_option("The problems as JSON.")
 def check(names: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong with a board before it is flashed; without NAME, with every board.
 

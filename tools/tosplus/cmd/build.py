@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from . import complete
+from .options import FILE, json_option
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -16,14 +16,14 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--board", "board_name", required=True, metavar="NAME", shell_complete=complete.board, help="boards/NAME."
 )
-@click.option("--firmware", type=_FILE, help="Stock MicroPython for the chip, a .bin: makes a merged image and a page.")
+@click.option("--firmware", type=FILE, help="Stock MicroPython for the chip, a .bin: makes a merged image and a page.")
 @click.option("--frozen", is_flag=True, help="Firmware of our own instead, with the core in it; it takes ESP-IDF.")
 @click.option("--web-tools", type=_FOLDER, help="dist/web of npm's esp-web-tools, to go beside the page.")
 @click.option(
-    "--key", "keys", type=_FILE, multiple=True, help="Public key of who may sign updates, a .pub.pem; twice for two."
+    "--key", "keys", type=FILE, multiple=True, help="Public key of who may sign updates, a .pub.pem; twice for two."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Where to.  [default: .tos/build/NAME/APP]")
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@json_option("The report as JSON.")
 def command(
     app: str,
     board_name: str,

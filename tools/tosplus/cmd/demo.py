@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..wellknown import HUB_URL
+from .options import json_option
+
 if TYPE_CHECKING:
     from ..demo.stage import Stage
 
 
 @click.command("demo", short_help="Five devices and their hub, live in the browser.")
 @click.option("--once", is_flag=True, help="Tell the story, check each step, and end. Exits 1 at the first that fails.")
-@click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object a line.")
+@json_option("With --once: one JSON object a line.")
 def command(once: bool, as_json: bool) -> None:
     """Five simulated devices and a hub, whose page opens in the browser. Ctrl-C ends all.
 
@@ -100,11 +103,10 @@ def _welcome(stage: "Stage") -> None:
     from rich.panel import Panel
 
     from ..demo.releases import BROKEN, GOOD
-    from ..ota.at_hub import URL
     from ..paths import shown
 
     good, broken = (shown(stage.releases.folder / name) for name in (GOOD, BROKEN))
-    hub = "" if stage.hub.url == URL else f" --hub {stage.hub.url}"
+    hub = "" if stage.hub.url == HUB_URL else f" --hub {stage.hub.url}"
     tos = "tos" if shutil.which("tos") else shown(Path(sys.argv[0]))
     Console().print(Panel(f"[bold]{stage.hub.url}[/bold]", title="the page", title_align="left", padding=(1, 4)))
     click.echo(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import output, reach
+from . import options, reach
 from .dev_log import log
 from .dev_peers import access_point, peers, revoke
 from .dev_rules import rules
@@ -35,7 +35,7 @@ def command() -> None:
     metavar="SECONDS",
     help="How long to listen to the network; 0 leaves it alone.",
 )
-@output.as_json
+@options.as_json
 def ls(wait: float, as_json: bool) -> None:
     """The simulated devices of this directory, up or down, and those that announce themselves on the network.
 

@@ -5,12 +5,12 @@ import json
 
 import click
 
-from . import output, reach
+from . import options, reach
 
 
 @click.command("log")
 @reach.device
-@output.as_json
+@options.as_json
 def log(device: str, as_json: bool) -> None:
     """What a device remembers since its start: the latest events, how often each happened, and the last crash."""
     asyncio.run(_log(device, as_json))

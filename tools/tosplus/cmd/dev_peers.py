@@ -5,12 +5,12 @@ import json
 
 import click
 
-from . import output, reach
+from . import options, reach
 
 
 @click.command("peers")
 @reach.device
-@output.as_json
+@options.as_json
 def peers(device: str, as_json: bool) -> None:
     """Who is paired with a device, and as what. Its owner may ask that."""
     asyncio.run(_peers(device, as_json))
@@ -50,7 +50,7 @@ async def _revoke(device: str, peer: str) -> None:
 
 
 @click.command("access-point")
-@output.as_json
+@options.as_json
 def access_point(as_json: bool) -> None:
     """Name and key of the access point that a device with an owner opens when its button is pressed.
 

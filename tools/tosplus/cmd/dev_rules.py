@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from . import output, reach
+from . import options, reach
 
 
 @click.command("rules")
@@ -15,7 +15,7 @@ from . import output, reach
 @click.option("--remove", type=click.IntRange(1), metavar="N", help="The one of this number.")
 @click.option("--clear", is_flag=True, help="All of them.")
 @click.option("--reset", is_flag=True, help="Back to those that the maker chose.")
-@output.as_json
+@options.as_json
 def rules(device: str, add: tuple[str, ...], remove: int | None, clear: bool, reset: bool, as_json: bool) -> None:
     """What a device does by itself, with nobody connected; without an option they are listed.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import output, reach
+from . import options, reach
 
 if TYPE_CHECKING:
     from ..link.schema import Resource, Value
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @reach.device
 @click.argument("path", required=False)
 @click.option("--table", is_flag=True, help="What the resources are, not their values.")
-@output.as_json
+@options.as_json
 def get(device: str, path: str | None, table: bool, as_json: bool) -> None:
     """The values of a device, or of one resource.
 
@@ -72,7 +72,7 @@ async def _set(device: str, path: str, value: str) -> None:
 @click.argument("path", required=False)
 @click.option("--count", type=click.IntRange(1), help="Stop after so many lines, or frames.")
 @click.option("--frames", is_flag=True, help="The datagrams of this watch, taken apart, instead of values.")
-@output.as_json
+@options.as_json
 def watch(device: str, path: str | None, count: int | None, frames: bool, as_json: bool) -> None:
     """Each change as it happens, until Ctrl-C.
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from .options import json_option
+
 
 @click.command("explain", short_help="What a code, a frame or a CBOR item says.")
 @click.argument("what", nargs=-1, required=True, metavar="CODE|HEX...")
@@ -16,7 +18,7 @@ import click
     help="A file with an OSCORE security context, to open what is encrypted. [env: TOS_CONTEXT]",
 )
 @click.option("--request", metavar="HEX", help="The request that a response answers: its path, and its part in OSCORE.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@json_option("The same as JSON.")
 def command(what: tuple[str, ...], path: str | None, context: Path | None, request: str | None, as_json: bool) -> None:
     """What a code in a log means, or what a CoAP message or a CBOR item says.
 

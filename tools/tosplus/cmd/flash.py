@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import complete
+from .options import FILE, json_option
 
 if TYPE_CHECKING:
     from ..flash.connection import Connection
@@ -24,11 +25,11 @@ _CODE_S = 15.0  # a board shows its code some seconds after a reset
 )
 @click.option(
     "--firmware",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help="MicroPython's .bin for the board.  [default: what it has]",
 )
 @click.option("--erase-all", is_flag=True, help="Erase everything first: keys, settings, the owner.")
-@click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
+@json_option("The outcome as JSON.")
 def command(
     what: str, port: str | None, board: str | None, firmware: Path | None, erase_all: bool, as_json: bool
 ) -> None:

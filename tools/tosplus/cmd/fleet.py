@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import complete, output, reach
+from ..wellknown import HUB_URL
+from . import complete, options, reach
+from .options import FILE
 
 if TYPE_CHECKING:
     from ..ota.at_hub import AtHub
     from ..ota.bundle import Bundle
     from ..ota.progress import Progress
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _LOOK_S = 0.5
 
 
 def _hub(default: str | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def options(command: Callable[..., None]) -> Callable[..., None]:
-        file = click.option("--password-file", type=_FILE, help="Its first line is the hub's password, if it has one.")
+        file = click.option("--password-file", type=FILE, help="Its first line is the hub's password, if it has one.")
         where = "The hub's address, http://HOST:PORT. [env: TOS_HUB]"
         hub = click.option("--hub", metavar="URL", envvar="TOS_HUB", default=default, show_default=True, help=where)
         return hub(file(command))
@@ -31,15 +32,15 @@ def _hub(default: str | None) -> Callable[[Callable[..., None]], Callable[..., N
     return options
 
 
-_AT_HUB = _hub("http://127.0.0.1:8688")
+_AT_HUB = _hub(HUB_URL)
 
 
 @click.command("push", short_help="An update to some devices, now.")
-@click.argument("bundle", type=_FILE)
+@click.argument("bundle", type=FILE)
 @click.argument("devices", nargs=-1, required=True, metavar="DEVICE...", shell_complete=complete.device)
 @_hub(None)
 @reach.options
-@output.as_json
+@options.as_json
 def push(bundle: Path, devices: tuple[str, ...], hub: str | None, password_file: Path | None, as_json: bool) -> None:
     """Give BUNDLE to a device, and look on until it has confirmed it, or has gone back to what it ran.
 
@@ -102,13 +103,13 @@ def rollout() -> None:
 
 
 @rollout.command("start", short_help="BUNDLE: begin; `start` can be left out.")
-@click.argument("bundle", type=_FILE)
+@click.argument("bundle", type=FILE)
 @click.option("--waves", default="1,10%,100%", show_default=True, help="How many have it after each, of all.")
 @click.option("--halt-at", default="5%", show_default=True, help="So many failures of those that began are too many.")
 @click.option("--pause", is_flag=True, help="Begin with nobody; `tos ota rollout resume` lets it go.")
 @click.option("--no-wait", is_flag=True, help="Do not look on.")
 @_AT_HUB
-@output.as_json
+@options.as_json
 def start(
     bundle: Path,
     waves: str,
@@ -142,7 +143,7 @@ def start(
 @rollout.command("status", short_help="How far they are.")
 @click.argument("number", type=int, required=False)
 @_AT_HUB
-@output.as_json
+@options.as_json
 def status(number: int | None, hub: str, password_file: Path | None, as_json: bool) -> None:
     """The rollouts of the hub, newest first; with a NUMBER one of them, device by device.
 
@@ -182,7 +183,7 @@ _ordered("halt", "Nobody more begins, and downloads are ended. Who tries the new
 
 
 @click.command("trust", short_help="Tell a hub who signs bundles.")
-@click.argument("key", type=_FILE)
+@click.argument("key", type=FILE)
 @_AT_HUB
 def trust(key: Path, hub: str, password_file: Path | None) -> None:
     """Tell the hub a public key, .pub.pem: it takes no bundle that is signed with another. Devices have their own.

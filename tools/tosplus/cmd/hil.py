@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from .options import FILE
+
 
 @click.command("hil", short_help="Test a board and what is wired to it; a simulated one without --device.")
 @click.option("--device", metavar="PORT", help="The board's port, or a rig's name.  [default: simulated]")
-@click.option(
-    "--bench", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Your own bench.toml, the rigs."
-)
+@click.option("--bench", type=FILE, help="Your own bench.toml, the rigs.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Where the JUnit report goes.")
 @click.argument("only", nargs=-1, metavar="[WORD]...")
 def command(device: str | None, bench: Path | None, junit: Path | None, only: tuple[str, ...]) -> None:

@@ -8,33 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import wellknown
+from .options import FILE, folder_option, https_options, json_option, port_option, together
+
 if TYPE_CHECKING:
     from ..hub.serve import Options
 
-_state = click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tos/hub"),
-    show_default=True,
-    help="Its database and its password.",
-)
-_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+_state = folder_option("--state", ".tos/hub", "Its database and its password.")
 
 
 @click.group("hub", invoke_without_command=True, short_help="The house in a browser: see, switch, remember.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a password first.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8688, show_default=True, help="0 is any free one.")
-@click.option("--coap-port", type=click.IntRange(1, 65535), default=5685, show_default=True, help="For reports.")
+@port_option("--port", wellknown.HUB, 0, "0 is any free one.")
+@port_option("--coap-port", wellknown.REPORTS, 1, "For reports.")
 @click.option("--coap-host", help="Where devices report.  [default: as --host]")
 @click.option("--plain", is_flag=True, help="Take devices that are not paired, too; on loopback, for tests.")
 @_state
 @click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")
-@click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
-@click.option("--key", type=_file, help="HTTPS: its key.")
+@https_options
 @click.option("--tokens", metavar="URL", help="The token service: the house's money is on the page.")
-@click.option("--tokens-secret", type=_file, help="A file with its credential for a house.")
+@click.option("--tokens-secret", type=FILE, help="A file with its credential for a house.")
 @click.option("--tokens-coap", metavar="HOST:PORT", help="The token service's CoAP: tills reach it through here.")
-@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")
+@json_option("Events as JSON lines.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -63,10 +58,8 @@ def command(
     """
     if context.invoked_subcommand:
         return
-    if (certificate is None) != (key is None):
-        raise click.UsageError("--certificate and --key go together")
-    if (tokens is None) != (tokens_secret is None):
-        raise click.UsageError("--tokens and --tokens-secret go together")
+    together(certificate=certificate, key=key)
+    together(tokens=tokens, tokens_secret=tokens_secret)
     from ..hub.serve import Options
 
     options = Options(

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from . import bundle_file as file
-from . import complete, fleet, output
+from . import complete, fleet, options
+from .options import FILE
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _NEW = click.Path(path_type=Path, dir_okay=False)
 _PASSPHRASE = click.option(
-    "--passphrase-file", type=_FILE, help="Its first line is the passphrase, for scripts. [default: it is asked for]"
+    "--passphrase-file", type=FILE, help="Its first line is the passphrase, for scripts. [default: it is asked for]"
 )
 
 
@@ -34,7 +34,7 @@ def command() -> None:
 @click.argument("key", type=_NEW)
 @_PASSPHRASE
 @click.option("--no-passphrase", is_flag=True, help="The file alone will be enough to sign.")
-@output.as_json
+@options.as_json
 def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json: bool) -> None:
     """Write a new private key to KEY, a .pem file, and the public key beside it, .pub.pem, for devices.
 
@@ -64,13 +64,13 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 @click.option("--sequence", type=click.IntRange(1, (1 << 30) - 1), help="[default: one more than the base's]")
 @click.option("--floor", type=click.IntRange(0), help="Devices then take nothing below. [default: the base's, or 0]")
 @click.option("--label", help="The version, as people call it. [default: the sequence]")
-@click.option("--base", type=_FILE, help="Another release's full bundle: makes a delta to it, if that is smaller.")
-@click.option("--firmware", type=_FILE, help="The chip's firmware besides, for boards with two slots for it.")
-@click.option("--key", type=_FILE, help="Sign it with this private key.")
-@click.option("--new-key", type=(click.IntRange(0, 1), _FILE), metavar="SLOT PUB", help="Gives devices one more key.")
+@click.option("--base", type=FILE, help="Another release's full bundle: makes a delta to it, if that is smaller.")
+@click.option("--firmware", type=FILE, help="The chip's firmware besides, for boards with two slots for it.")
+@click.option("--key", type=FILE, help="Sign it with this private key.")
+@click.option("--new-key", type=(click.IntRange(0, 1), FILE), metavar="SLOT PUB", help="Gives devices one more key.")
 @click.option("--revoke", type=click.IntRange(0, 1), metavar="SLOT", help="Takes a key from devices.")
 @_PASSPHRASE
-@output.as_json
+@options.as_json
 def pack(
     app: str,
     board: str,
@@ -147,10 +147,10 @@ def pack(
 
 
 @command.command("sign", short_help="Sign a bundle.")
-@click.argument("bundle", type=_FILE)
-@click.option("--key", type=_FILE, required=True, help="The private key.")
+@click.argument("bundle", type=FILE)
+@click.option("--key", type=FILE, required=True, help="The private key.")
 @_PASSPHRASE
-@output.as_json
+@options.as_json
 def sign(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Sign BUNDLE, in its place, on a machine that has nothing but the bundle and the key.
 
@@ -168,14 +168,14 @@ def sign(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -
 
 
 @command.command("rollback", short_help="An old release, as a new bundle.")
-@click.argument("old", type=_FILE)
-@click.option("--above", type=_FILE, required=True, help="The bundle of the release that devices are to leave.")
+@click.argument("old", type=FILE)
+@click.option("--above", type=FILE, required=True, help="The bundle of the release that devices are to leave.")
 @click.option("--out", type=_NEW, required=True, help="The new bundle, .tosb.")
 @click.option("--sequence", type=click.IntRange(1, (1 << 30) - 1), help="[default: one more than --above has]")
 @click.option("--label", help='The version, as people call it. [default: the old one\'s, and "again"]')
-@click.option("--key", type=_FILE, help="Sign it with this private key.")
+@click.option("--key", type=FILE, help="Sign it with this private key.")
 @_PASSPHRASE
-@output.as_json
+@options.as_json
 def rollback(
     old: Path,
     above: Path,
@@ -209,9 +209,9 @@ def rollback(
 
 
 @command.command("verify", short_help="Is it signed with this key, and whole?")
-@click.argument("bundle", type=_FILE)
-@click.option("--key", "public", type=_FILE, required=True, help="The public key, .pub.pem.")
-@output.as_json
+@click.argument("bundle", type=FILE)
+@click.option("--key", "public", type=FILE, required=True, help="The public key, .pub.pem.")
+@options.as_json
 def verify(bundle: Path, public: Path, as_json: bool) -> None:
     """Check BUNDLE's signature and each block of its parts. Exits 1 when anything is wrong.
 
@@ -230,8 +230,8 @@ def verify(bundle: Path, public: Path, as_json: bool) -> None:
 
 
 @command.command("inspect", short_help="What is in a bundle.")
-@click.argument("bundle", type=_FILE)
-@output.as_json
+@click.argument("bundle", type=FILE)
+@options.as_json
 def inspect(bundle: Path, as_json: bool) -> None:
     """Show BUNDLE: for which devices it is, what it weighs, each of its files. Its blocks are checked, its signature is
     not: that is `tos ota verify`.

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import output
+from . import options
+from .options import peers_option
 
 if TYPE_CHECKING:
     from ..link.credentials import Store
     from ..link.pairing_code import Code
 
 _ROLES = ("owner", "control", "input", "hub", "token-service", "peer")
-peers = click.option(
-    "--peers",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tos/peers"),
-    envvar="TOS_PEERS",
-    show_default=True,
-    help="Where this computer's keys are. [env: TOS_PEERS]",
-)
 
 
 @click.command("pair", short_help="Take over a device by the code that it shows.")
@@ -30,8 +23,8 @@ peers = click.option(
 @click.option("--address", help="HOST:PORT, where the device is not found by itself.")
 @click.option("--role", type=click.Choice(_ROLES), default="owner", show_default=True, help="What you are to it.")
 @click.option("--name", help="What the device calls you.  [default: this computer's name]")
-@peers
-@output.as_json
+@peers_option("Where this computer's keys are.")
+@options.as_json
 def command(
     code: tuple[str, ...], address: str | None, role: str, name: str | None, peers: Path, as_json: bool
 ) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from .options import json_option
+
 if TYPE_CHECKING:
     from ..improv import Client, Heard
 
@@ -19,7 +21,7 @@ _PASSWORD_B = 64
 @click.option("--port", help="A serial port, or the name of a simulated device.  [default: the only one there is]")
 @click.option("--ssid", help="The network; one that hides too.  [default: choose from what the device hears]")
 @click.option("--password-stdin", is_flag=True, help="The password is the first line of the input.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON; asks nothing, so it wants --ssid.")
+@json_option("As JSON; asks nothing, so it wants --ssid.")
 def command(port: str | None, ssid: str | None, password_stdin: bool, as_json: bool) -> None:
     """Give a device its Wi-Fi over its serial port, by Improv. It keeps what has worked, and nothing else. The password
     is asked for; it is never an argument.

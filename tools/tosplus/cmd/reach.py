@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import complete
+from .options import peers_option
 
 if TYPE_CHECKING:
     from ..link.client import Client
@@ -26,17 +27,8 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         expose_value=False,
         help="A file with an OSCORE security context, as for `tos explain`, instead. [env: TOS_CONTEXT]",
     )
-    peers = click.option(
-        "--peers",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path(".tos/peers"),
-        envvar="TOS_PEERS",
-        callback=_remember,
-        expose_value=False,
-        show_default=True,
-        help="Keys of the devices that `tos pair` has paired. [env: TOS_PEERS]",
-    )
-    return peers(secured(command))
+    about = "Keys of the devices that `tos pair` has paired."
+    return peers_option(about, callback=_remember, expose_value=False)(secured(command))
 
 
 def device(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from ..wellknown import REPORTS_HERE
 from . import complete
 
 
@@ -24,7 +25,7 @@ from . import complete
     "--bench", type=click.Path(path_type=Path), help="With --house: a Unix socket to touch and break its world."
 )
 @click.option("--fresh", is_flag=True, help="Forget flash and world first.")
-@click.option("--hub", default="127.0.0.1:5685", show_default=True, help='HOST:PORT to report to; "" is none.')
+@click.option("--hub", default=REPORTS_HERE, show_default=True, help='HOST:PORT to report to; "" is none.')
 @click.option("--chip", type=click.Choice(["esp32", "esp32s3", "esp32c3"]), help="A new board, to be flashed first.")
 @click.option(
     "--vpcd",

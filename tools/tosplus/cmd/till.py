@@ -9,27 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..wellknown import TOKENS_URL
+from .options import FILE, folder_option, json_option
+
 if TYPE_CHECKING:
     from ..till.book import Entry
     from ..till.sale import Terminal, Till
 
 About = tuple[Path, str, Path | None, Path | None]  # --state, --service, --secret-file, --authority
 _APPROVED = ("approved", "done")
-_file = click.Path(path_type=Path, exists=True, dir_okay=False)
-_json = click.option("--json", "as_json", is_flag=True, help="The outcome as JSON; amounts in minor units.")
+_json = json_option("The outcome as JSON; amounts in minor units.")
 
 
 @click.group("till", short_help="Take payments on this computer, with a PC/SC reader.")
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tos/till"),
-    show_default=True,
-    help="Its list of sales, and what it still has to tell the service.",
-)
-@click.option("--service", default="http://127.0.0.1:8689", show_default=True, metavar="URL", help="The token service.")
-@click.option("--secret-file", type=_file, help="With this till's secret; otherwise it is in TOS_TILL_SECRET.")
-@click.option("--authority", type=_file, help="PEM: who vouches for the service's certificate, when nobody known does.")
+@folder_option("--state", ".tos/till", "Its list of sales, and what it still has to tell the service.")
+@click.option("--service", default=TOKENS_URL, show_default=True, metavar="URL", help="The token service.")
+@click.option("--secret-file", type=FILE, help="With this till's secret; otherwise it is in TOS_TILL_SECRET.")
+@click.option("--authority", type=FILE, help="PEM: who vouches for the service's certificate, when nobody known does.")
 @click.pass_context
 def command(
     context: click.Context, state: Path, service: str, secret_file: Path | None, authority: Path | None

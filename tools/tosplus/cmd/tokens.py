@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import wellknown
+from ..wellknown import REPORTS_HERE
+from .options import FILE, folder_option, https_options, json_option, port_option, together
 from .tokens_credential import credential
 from .tokens_here import WHO, About, here
 
@@ -16,18 +19,11 @@ if TYPE_CHECKING:
     from ..tokens.serve import Options
     from ..tokens.service import Service
 
-_file = click.Path(path_type=Path, exists=True, dir_okay=False)
-_json = click.option("--json", "as_json", is_flag=True, help="The outcome as JSON.")
+_json = json_option("The outcome as JSON.")
 
 
 @click.group("tokens", short_help="Payment tokens: issue, authorise, settle, share.")
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".tos/tokens"),
-    show_default=True,
-    help="Its database and its master key.",
-)
+@folder_option("--state", ".tos/tokens", "Its database and its master key.")
 @click.option("--database", metavar="URL", help="postgresql://USER@HOST/NAME, shared by several.  [default: SQLite]")
 @click.option("--master", type=click.Path(path_type=Path), help="The master key's file.  [default: in --state]")
 @click.pass_context
@@ -50,11 +46,10 @@ def command(context: click.Context, state: Path, database: str | None, master: P
 
 @command.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one wants a certificate.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8689, show_default=True, help="0 is any free one.")
-@click.option("--coap-port", type=click.IntRange(0, 65535), default=5690, show_default=True, help="For tills.")
-@click.option("--certificate", type=_file, help="HTTPS: certificate and --key, as PEM.")
-@click.option("--key", type=_file, help="HTTPS: its key.")
-@click.option("--hub", metavar="HOST:PORT", help="Where devices report, such as 127.0.0.1:5685: keys go that way.")
+@port_option("--port", wellknown.TOKENS, 0, "0 is any free one.")
+@port_option("--coap-port", wellknown.TILLS, 0, "For tills.")
+@https_options
+@click.option("--hub", metavar="HOST:PORT", help=f"Where devices report, such as {REPORTS_HERE}: keys go that way.")
 @_json
 @click.pass_obj
 def serve(
@@ -69,8 +64,7 @@ def serve(
 ) -> None:
     """Run the service until Ctrl-C. Its API describes itself: /openapi.json. Tills behind a hub ask by CoAP: `tos hub
     --tokens-coap HOST:PORT`."""
-    if (certificate is None) != (key is None):
-        raise click.UsageError("--certificate and --key go together")
+    together(certificate=certificate, key=key)
     from ..tokens.serve import Options
 
     options = Options(*about, host=host, port=port, coap_port=coap_port, certificate=certificate, key=key, hub=hub)
@@ -80,7 +74,7 @@ def serve(
 
 @command.command("pair")
 @click.argument("code")
-@click.option("--hub", default="127.0.0.1:5685", show_default=True, help="HOST:PORT where the device reports.")
+@click.option("--hub", default=REPORTS_HERE, show_default=True, help="HOST:PORT where the device reports.")
 @click.pass_obj
 def pair(about: About, code: str, hub: str) -> None:
     """Pair with the device that shows CODE, through its hub, which owns it and does not learn the key.
@@ -210,7 +204,7 @@ def statement(about: About, party: str, kind: str, since: Any, until: Any) -> No
 
 
 @command.command("recompute")
-@click.argument("file", type=_file)
+@click.argument("file", type=FILE)
 def recompute(file: Path) -> None:
     """Check a statement, JSON, CSV or beancount, by its terms alone. Exit code 1: it does not hold, and where."""
     from ..tokens.recompute import read, recomputed
@@ -226,7 +220,7 @@ command.add_command(credential)
 
 @command.command("merchant")
 @click.argument("merchant")
-@click.argument("terms", type=_file)
+@click.argument("terms", type=FILE)
 @click.option("--currency", default="EUR", show_default=True)
 @click.option("--by", required=True, help="Who has accepted the terms.")
 @click.option("--record", required=True, help="Where the acceptance is written down.")

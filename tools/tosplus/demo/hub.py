@@ -3,18 +3,16 @@
 import socket
 from pathlib import Path
 
+from .. import wellknown
 from .beside import HOST, Beside, Say, free
 from .tokens import Tokens
-
-COAP_PORT = 5685
-_PORT = 8688
 
 
 class Hub(Beside):
     """In `folder`. coap: HOST:PORT for the devices. bench: its socket."""
 
     def __init__(self, folder: Path, coap: str, bench: Path, tokens: Tokens, say: Say) -> None:
-        port = free(socket.SOCK_STREAM, _PORT)
+        port = free(socket.SOCK_STREAM, wellknown.HUB)
         self.coap = coap
         self.url = f"http://{HOST}:{port}"
         where = ["--host", HOST, "--port", str(port), "--coap-port", coap.rpartition(":")[2], "--state", str(folder)]

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import state
+from .. import state, wellknown
 from ..errors import HostError
 from ..paths import ROOT, WORK, shown
 from ..sim import bench
 from ..sim.device import Device
 from ..sim.house import House, Say, read
 from .beside import HOST, free
-from .hub import COAP_PORT, Hub
+from .hub import Hub
 from .page import Page
 from .releases import Releases
 from .tokens import Tokens
@@ -62,7 +62,7 @@ class Stage:
             # Only its owner may look into it, and its path is short: a socket's may have no more than 107 bytes.
             private = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tos-")))
             self.bench = private / "bench"
-            coap = f"{HOST}:{free(socket.SOCK_DGRAM, COAP_PORT)}"
+            coap = f"{HOST}:{free(socket.SOCK_DGRAM, wellknown.REPORTS)}"
             self.tokens = Tokens(folder / "tokens", coap, functools.partial(self._say, "tokens"))
             if not self.tokens.secret.exists():
                 await self._found()

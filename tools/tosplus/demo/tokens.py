@@ -3,9 +3,8 @@
 import socket
 from pathlib import Path
 
+from .. import wellknown
 from .beside import HOST, Beside, Say, free
-
-_PORT, _COAP_PORT = 8689, 5690
 
 
 class Tokens(Beside):
@@ -13,7 +12,7 @@ class Tokens(Beside):
     hub's credential."""
 
     def __init__(self, folder: Path, hub: str, say: Say) -> None:
-        port, coap_port = free(socket.SOCK_STREAM, _PORT), free(socket.SOCK_DGRAM, _COAP_PORT)
+        port, coap_port = free(socket.SOCK_STREAM, wellknown.TOKENS), free(socket.SOCK_DGRAM, wellknown.TILLS)
         self.folder = folder
         self.hub = hub
         self.url = f"http://{HOST}:{port}"

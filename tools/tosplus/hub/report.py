@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .house import Device
     from .hub import Hub
 
-PORT = 5685
 _PORT = 5683  # of a CoAP address that has none
 _CBOR = 60
 _BODY_B = 4096

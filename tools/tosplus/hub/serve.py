@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from .. import web_server, wellknown
 from ..errors import HostError, UsageFault
 from ..link.find import parsed
 from ..listening import is_loopback, listening_on
@@ -38,8 +38,8 @@ class Options:
 
     folder: Path
     host: str = "127.0.0.1"
-    port: int = 8688
-    coap_port: int = report.PORT
+    port: int = wellknown.HUB
+    coap_port: int = wellknown.REPORTS
     coap_host: str | None = None
     plain: bool = False
     bench: Path | None = None
@@ -62,6 +62,9 @@ class _WebSockets(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # it is answered; uvicorn would log each refusal as a fault of ours
+
+
+_WEB_SOCKETS = {"ws": _WebSockets, "ws_per_message_deflate": False, "ws_max_size": 4096, "ws_max_queue": 1}
 
 
 @contextlib.asynccontextmanager
@@ -91,23 +94,8 @@ async def serving(
         coap = await report.listen(hub, coap_host, options.coap_port, options.plain, tokens)
         stack.push_async_callback(coap.shutdown)
         routes = [route for part in parts for route in part.routes(hub)]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(hub, options.host, password, routes),
-                ws=_WebSockets,
-                ws_per_message_deflate=False,
-                ws_max_size=4096,
-                ws_max_queue=1,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GOODBYE_S,
-                ssl_certfile=options.certificate,
-                ssl_keyfile=options.key,
-            )
-        )
+        door = application(hub, options.host, password, routes)
+        server = web_server.server(door, _GOODBYE_S, options.certificate, options.key, **_WEB_SOCKETS)
         running = [asyncio.create_task(keep(part, hub)) for part in parts]
         web = asyncio.create_task(server.serve([listening]))
         try:

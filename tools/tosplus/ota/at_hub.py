@@ -8,14 +8,13 @@ import httpx
 
 from ..errors import HostError, Unreachable
 
-URL = "http://127.0.0.1:8688"
 _TIMEOUT_S = 20.0
 
 
 class AtHub:
     """Each call returns what the JSON says. Raises HostError with the hub's words, Unreachable."""
 
-    def __init__(self, url: str = URL, password: str | None = None) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
         self._url = url
         auth = None if password is None else ("", password)
         self._http = httpx.Client(base_url=url, auth=auth, timeout=_TIMEOUT_S, trust_env=False)

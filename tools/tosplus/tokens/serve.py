@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import uvicorn
-
+from .. import web_server, wellknown
 from ..errors import UsageFault
 from ..link.find import address, told
 from ..link.server import listening
@@ -25,7 +24,6 @@ from .vault import Vault
 from .wire import Result
 
 _GOODBYE_S = 5
-PORT, COAP_PORT = 8689, 5690
 # Below, these log headers, and what devices send and are sent, opened.
 LOGGERS = {"uvicorn.error": logging.ERROR, "coap": logging.CRITICAL, "coap-server": logging.CRITICAL}
 
@@ -39,8 +37,8 @@ class Options:
     database: str | None = None
     master: Path | None = None
     host: str = "127.0.0.1"
-    port: int = PORT
-    coap_port: int = COAP_PORT
+    port: int = wellknown.TOKENS
+    coap_port: int = wellknown.TILLS
     certificate: Path | None = None
     key: Path | None = None
     hub: str | None = None
@@ -85,20 +83,8 @@ async def serving(options: Options) -> AsyncIterator[Served]:
         stack.push_async_callback(asyncio.to_thread, door.close)
         coap, coap_port = await listening(door, options.host, options.coap_port)
         stack.push_async_callback(coap.shutdown)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(service, tell),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GOODBYE_S,
-                ssl_certfile=options.certificate,
-                ssl_keyfile=options.key,
-            )
-        )
+        api = application(service, tell)
+        server = web_server.server(api, _GOODBYE_S, options.certificate, options.key, ws="none")
         web = asyncio.create_task(server.serve([http]))
         try:
             scheme = "https" if options.certificate else "http"
