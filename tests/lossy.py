@@ -58,6 +58,19 @@ class Relay(asyncio.DatagramProtocol):
             self._transport.sendto(data, to)
 
 
+class Rough(Relay):
+    """Loses, doubles one in three, and lets later datagrams overtake."""
+
+    def __init__(self, server, loss, seed):
+        super().__init__(server, loss, 0, seed)
+        self._pick = random.Random(seed)
+
+    def datagram_received(self, data, address):
+        for _ in range(1 + (self._pick.random() < 1 / 3)):
+            self._delay_s = self._pick.random() * 0.05
+            super().datagram_received(data, address)
+
+
 class Counting(Relay):
     """Loses nothing, and keeps what passes in `passed`, as (to the server, datagram)."""
 

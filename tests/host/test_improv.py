@@ -8,25 +8,16 @@ from pathlib import Path
 import chipware
 import peers
 import pytest
+import wifi
 from newboard import console, kettle, with_chip
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from tosplus.sim.process import micropython
+from wifi import DO_NOT_WORK, WIDE_SSID, WORK, WRONG_PASSWORD, told
 
 WEB = Path(__file__).parents[1] / "web"
-WIDE_SSID = "\u2615" * 10 + "ab"  # 32 B
-WIDE_PASSWORD = "\x03\x04 \"'\\\n\r\x00\U0001f511" + "x" * 50  # 63 B
-AROUND = (
-    {"ssid": "home", "password": "right one", "rssi_dbm": -50},
-    {"ssid": "home", "password": "right one", "rssi_dbm": -60, "bssid": "upstairs"},
-    {"ssid": "cafe", "password": None, "rssi_dbm": -40},
-    {"ssid": "attic", "password": "under the roof", "rssi_dbm": -60, "hidden": True},
-    {"ssid": WIDE_SSID, "password": WIDE_PASSWORD, "rssi_dbm": -70},
-    {"ssid": "broken", "password": "whatever", "rssi_dbm": -80, "fault": "no address"},
-)
+AROUND = (*wifi.AROUND, {"ssid": "home", "password": "right one", "rssi_dbm": -60, "bssid": "upstairs"})
 READY, PROVISIONED = 2, 4
-REFUSED = 381
-NOT_FOUND, WRONG_PASSWORD, SECURITY, NO_ADDRESS = 1, 2, 3, 4
 
 
 @pytest.fixture(scope="session")
@@ -81,13 +72,6 @@ def clients(node, tmp_path, test, app="kettle", rate=20):
     asyncio.run(main())
 
 
-async def told(device):
-    """(state, the networks that are kept, reasons of refusals in the log), by the link."""
-    async with Client(*device.link) as client:
-        found = await client.read("n")
-        return found[0], found[1], [line.a for line in (await client.log()).ring if line.code == REFUSED]
-
-
 def packet(data):
     """An RPC command, by the standard's table."""
     body = b"IMPROV\x01\x03" + bytes((len(data),)) + data
@@ -116,11 +100,7 @@ def test_a_client_learns_who_it_is_and_what_is_around(node, tmp_path):
     clients(node, tmp_path, test)
 
 
-@pytest.mark.parametrize(
-    ("ssid", "password"),
-    [("home", "right one"), ("cafe", ""), ("attic", "under the roof"), (WIDE_SSID, WIDE_PASSWORD)],
-    ids=["home", "open", "hidden", "wide"],
-)
+@pytest.mark.parametrize(("ssid", "password"), WORK, ids=["home", "open", "hidden", "wide"])
 def test_a_network_that_works_is_kept_over_a_power_cut(node, tmp_path, ssid, password):
     async def test(device, sdk):
         await sdk.ask("provision", ssid, password)
@@ -138,15 +118,7 @@ def test_a_network_that_works_is_kept_over_a_power_cut(node, tmp_path, ssid, pas
     assert not password or password.encode() not in log
 
 
-@pytest.mark.parametrize(
-    ("ssid", "password", "reason"),
-    [
-        ("home", "wrong one", WRONG_PASSWORD),
-        ("nowhere", "right one", NOT_FOUND),
-        ("home", "", SECURITY),
-        ("broken", "whatever", NO_ADDRESS),
-    ],
-)
+@pytest.mark.parametrize(("ssid", "password", "reason"), DO_NOT_WORK)
 def test_a_network_that_does_not_work_is_refused_with_its_reason_and_not_kept(node, tmp_path, ssid, password, reason):
     async def test(device, sdk):
         assert await sdk.refused("provision", ssid, password) == "UNABLE_TO_CONNECT"

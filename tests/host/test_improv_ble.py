@@ -6,18 +6,8 @@ import peers
 import pytest
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
+from wifi import AROUND, DO_NOT_WORK, WIDE_PASSWORD, WIDE_SSID, WORK, told
 
-WIDE_SSID = "\u2615" * 10 + "ab"  # 32 B
-WIDE_PASSWORD = "\x03\x04 \"'\\\n\r\x00\U0001f511" + "x" * 50  # 63 B
-AROUND = (
-    {"ssid": "home", "password": "right one", "rssi_dbm": -50},
-    {"ssid": "cafe", "password": None, "rssi_dbm": -40},
-    {"ssid": "attic", "password": "under the roof", "rssi_dbm": -60, "hidden": True},
-    {"ssid": WIDE_SSID, "password": WIDE_PASSWORD, "rssi_dbm": -70},
-    {"ssid": "broken", "password": "whatever", "rssi_dbm": -80, "fault": "no address"},
-)
-REFUSED = 381
-NOT_FOUND, WRONG_PASSWORD, SECURITY, NO_ADDRESS = 1, 2, 3, 4
 OWNER = {
     "name": "phone", "secret": "11" * 16, "salt": "22" * 8, "sender_id": "00", "recipient_id": "01", "role": 1,
 }  # fmt: skip
@@ -81,13 +71,6 @@ async def until(holds, within_s=10):
     async with asyncio.timeout(within_s):
         while not holds():
             await asyncio.sleep(0.01)
-
-
-async def told(device):
-    """(state, the networks that are kept, reasons of refusals in the log), by the link."""
-    async with Client(*device.link) as client:
-        found = await client.read("n")
-        return found[0], found[1], [line.a for line in (await client.log()).ring if line.code == REFUSED]
 
 
 async def refused(client, ssid, password):
@@ -155,11 +138,7 @@ def test_a_client_learns_who_it_is_and_what_is_around(tmp_path, phone_of):
     in_air(tmp_path, test)
 
 
-@pytest.mark.parametrize(
-    ("ssid", "password"),
-    [("home", "right one"), ("cafe", ""), ("attic", "under the roof"), (WIDE_SSID, WIDE_PASSWORD)],
-    ids=["home", "open", "hidden", "wide"],
-)
+@pytest.mark.parametrize(("ssid", "password"), WORK, ids=["home", "open", "hidden", "wide"])
 @pytest.mark.parametrize("most_mtu", [517, 23])
 def test_a_network_that_works_is_kept_and_the_radio_goes_off(tmp_path, phone_of, ssid, password, most_mtu):
     async def test(air, device):
@@ -183,15 +162,7 @@ def test_a_network_that_works_is_kept_and_the_radio_goes_off(tmp_path, phone_of,
     assert not password or password.encode() not in log
 
 
-@pytest.mark.parametrize(
-    ("ssid", "password", "reason"),
-    [
-        ("home", "wrong one", WRONG_PASSWORD),
-        ("nowhere", "right one", NOT_FOUND),
-        ("home", "", SECURITY),
-        ("broken", "whatever", NO_ADDRESS),
-    ],
-)
+@pytest.mark.parametrize(("ssid", "password", "reason"), DO_NOT_WORK)
 def test_a_network_that_does_not_work_is_refused_with_its_reason_and_not_kept(
     tmp_path, phone_of, ssid, password, reason
 ):

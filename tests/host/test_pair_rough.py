@@ -3,7 +3,6 @@ number is used twice with a key."""
 
 import asyncio
 import os
-import random
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import pytest
 from host.hub.fake import free_port
 from host.hub.running import hub
 from host.hub.secure_fake import Keys, SecureFake
-from lossy import HOST, Relay
+from lossy import HOST, Rough
 from tosplus.errors import HostError
 from tosplus.link import exchange
 from tosplus.link.client import Client
@@ -19,19 +18,6 @@ from tosplus.link.credentials import Store
 from tosplus.link.exchange import pair
 from tosplus.link.pairing_code import parse
 from tosplus.sim.device import Device
-
-
-class Rough(Relay):
-    """Loses, doubles one in three, and lets later datagrams overtake."""
-
-    def __init__(self, server, loss, seed):
-        super().__init__(server, loss, 0, seed)
-        self._pick = random.Random(seed)
-
-    def datagram_received(self, data, address):
-        for _ in range(1 + (self._pick.random() < 1 / 3)):
-            self._delay_s = self._pick.random() * 0.05
-            super().datagram_received(data, address)
 
 
 @pytest.fixture

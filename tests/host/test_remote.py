@@ -8,26 +8,13 @@ import socket
 
 import httpx
 import pytest
-from lossy import HOST, Relay
+from lossy import HOST, Rough
 from tosplus.demo.beside import Beside, free
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from trust import Asking, credentials, pair_with
 
 DONE, UNKNOWN, REFUSES, SILENT, UNSEALED = 219, 394, 395, 396, 372
-
-
-class Rough(Relay):
-    """Loses, doubles one in three, and lets later datagrams overtake."""
-
-    def __init__(self, server, loss, seed):
-        super().__init__(server, loss, 0, seed)
-        self._pick = random.Random(seed)
-
-    def datagram_received(self, data, address):
-        for _ in range(1 + (self._pick.random() < 1 / 3)):
-            self._delay_s = self._pick.random() * 0.05
-            super().datagram_received(data, address)
 
 
 class Two:

@@ -9,15 +9,6 @@ from tosplus.tokens.service import Repeated
 from .bank import GENEROUS, START, TERMS, Bank
 
 
-@pytest.fixture
-def bank(url):
-    made = Bank(url)
-    made.main = made.set_up()
-    yield made
-    made.check()
-    made.close()
-
-
 def asked(bank, tap, key="k", till=None):
     return bank.authorise(till or bank.main, key, tap)
 

@@ -3,21 +3,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from tosplus.reasons import Reason
 from tosplus.tokens import sales, wallet
 from tosplus.tokens.rows import Refused
-
-from .bank import Bank
-
-
-@pytest.fixture
-def bank(url):
-    made = Bank(url)
-    made.main = made.set_up()
-    yield made
-    made.check()
-    made.close()
 
 
 def asked(bank, tap, key):

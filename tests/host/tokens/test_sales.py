@@ -16,15 +16,6 @@ from tosplus.tokens.service import Repeated
 from .bank import TERMS, Bank
 
 
-@pytest.fixture
-def bank(url):
-    made = Bank(url)
-    made.main = made.set_up()
-    yield made
-    made.check()
-    made.close()
-
-
 def sold(bank, card, *amounts, key=""):
     return [bank.authorise(bank.main, f"{key}{n}", card.tap(amount)).number for n, amount in enumerate(amounts)]
 
