@@ -18,8 +18,7 @@ import os
 import sys
 
 import cryptolib
-import vfs
-from on_flash import Medium
+from on_flash import started
 from recorder import recording
 from tos import App, about, rules, start, trust  # noqa: F401  # before the host's files go out of reach
 from tos.asker import Asker  # noqa: F401
@@ -257,7 +256,6 @@ def sleep(ms, wake):
 
 def main(image, seals, rtc, done, hub, life_n, cause, secret, salt, sender, recipient, cut=None, fresh=False,
          extra=0, lost=False, forged=False, stubborn=False, halt=False, commands=()):  # fmt: skip
-    medium = Medium(open(image, "r+b"))
     keys = [bytes.fromhex(text) for text in (secret, salt, sender, recipient)]
     numbers = Reserve(life_n * _NUMBERS, lambda n: None)
     context = Context(cryptolib.aes, kernel, keys[0], keys[1], keys[2], keys[3], numbers.next)
@@ -265,17 +263,11 @@ def main(image, seals, rtc, done, hub, life_n, cause, secret, salt, sender, reci
     house = House(open(hub, "r+"), context, extra, lost, forged, stubborn, halt, cause == 0, list(commands))
     board = Board(house, open(seals, "a"), Rtc(open(rtc, "r+b")), cause)
     done = open(done, "a")
-    vfs.umount("/")
-    if fresh:
-        medium.format()
-    medium.mount()
-    os.chdir("/")
+    medium = started(image, fresh)
     house.medium = medium
-    if cut:
-        medium.cut(*cut)
+    medium.begins(cut)
     life(board, house, done, ("hub", 1, keys[0], keys[1], keys[3], keys[2]), extra)
-    if cut:
-        medium.power_off()
+    medium.ends()
     told = {"ops": house.ops, "sent": house.sent, "echoes": house.echoes, "wrong": house.wrong}
     told["wall"] = board.clock.wall()
     print(json.dumps(told))

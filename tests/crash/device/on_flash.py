@@ -1,5 +1,7 @@
 """A medium: LittleFS on NOR flash. An operation is a program or an erase. Unix port only."""
 
+import os
+
 import chip
 import vfs
 from micropython import const
@@ -28,6 +30,20 @@ class Medium:
         self.cut = self.nor.cut
         self.power_off = chip.power_off
 
+    def begins(self, cut):
+        """What comes is counted, and cut off. cut: (after so many operations, how it is torn), or None."""
+        self._cut = cut
+        self._before = sum(self.cost()[:2])
+        if cut:
+            self.cut(*cut)
+
+    def ends(self):
+        """-> how many operations that was; if it was to be cut, the supply fails now at last."""
+        ops = sum(self.cost()[:2]) - self._before
+        if self._cut:
+            self.power_off()
+        return ops
+
     def format(self):
         vfs.VfsLfs2.mkfs(self.nor)
 
@@ -49,3 +65,14 @@ class Medium:
     def restore(self, image):
         self._file.seek(0)
         self._file.write(image)
+
+
+def started(image, fresh):
+    """The medium that is kept in this file of the host's, which cannot be reached any more. fresh: made anew."""
+    medium = Medium(open(image, "r+b"))
+    vfs.umount("/")
+    if fresh:
+        medium.format()
+    medium.mount()
+    os.chdir("/")
+    return medium

@@ -12,8 +12,7 @@ import sys
 
 import chip
 import cryptolib
-import vfs
-from on_flash import Medium
+from on_flash import started
 from tos.log import Log
 from tos.pay import Pay
 from tos.ports.unix import Keystore
@@ -182,22 +181,13 @@ DO = {f.__name__: f for f in (prepare, provision, replenish, replace, tap, nothi
 
 
 def main(image, given, do, cut=None, kill=None, fresh=False):
-    medium = Medium(open(image, "r+b"))
     given = open(given, "a")
-    vfs.umount("/")
-    if fresh:
-        medium.format()
-    medium.mount()
-    os.chdir("/")
-    before = medium.cost()
-    if cut:
-        medium.cut(*cut)
+    medium = started(image, fresh)
+    medium.begins(cut)
     life = Life(given, kill)
     found = life.told()
     DO[do](life)
-    ops = sum(medium.cost()[:2]) - sum(before[:2])
-    if cut:
-        medium.power_off()
+    ops = medium.ends()
     print(json.dumps({"found": found, "left": life.told(), "ops": ops, "points": life.points}))
 
 

@@ -16,8 +16,7 @@ import chip
 import cryptolib
 import tos.till_sale
 import tos.till_tell  # all of it now: there is no file system of the host's later
-import vfs
-from on_flash import Medium
+from on_flash import started
 from tos import till_desk
 from tos.log import Log
 from tos.ports import FieldLost
@@ -263,23 +262,14 @@ async def do(life, what):
 
 
 def main(image, given, heard, sold, do_it, cut=None, kill=None, fresh=False, offline=False, torn=0, service="answers"):
-    medium = Medium(open(image, "r+b"))
     given, heard, sold = [open(path, "a+") for path in (given, heard, sold)]
     for file in (given, heard):
         file.seek(0)
-    vfs.umount("/")
-    if fresh:
-        medium.format()
-    medium.mount()
-    os.chdir("/")
-    before = medium.cost()
-    if cut:
-        medium.cut(*cut)
+    medium = started(image, fresh)
+    medium.begins(cut)
     life = Life(given, heard, sold, kill, offline, torn, service)
     asyncio.run(do(life, do_it))
-    ops = sum(medium.cost()[:2]) - sum(before[:2])
-    if cut:
-        medium.power_off()
+    ops = medium.ends()
     print(json.dumps({"left": life.told(), "ops": ops, "points": life.points}))
 
 

@@ -10,8 +10,7 @@ import os
 import sys
 
 import cryptolib
-import vfs
-from on_flash import Medium
+from on_flash import started
 from recorder import recording
 from tos import App, about, rules, start, trust  # noqa: F401  # before the host's files go out of reach
 from tos.link import Link
@@ -121,24 +120,17 @@ class Talk:
 def main(image, seals, heard, cut=None, fresh=False, **order):
     for name in ("secret", "salt", "sender", "recipient"):
         order[name] = bytes.fromhex(order[name])
-    medium = Medium(open(image, "r+b"))
     with open(heard) as file:
         recordings = [bytes.fromhex(line.strip()) for line in file]
     seals, heard = open(seals, "a"), open(heard, "a")
-    vfs.umount("/")
-    if fresh:
-        medium.format()
-    medium.mount()
-    os.chdir("/")
+    medium = started(image, fresh)
     talk = Talk(seals, heard, **order)
-    if cut:
-        medium.cut(*cut)
+    medium.begins(cut)
     talk.boot()
     talk.replay(recordings)
     talk.talk()
     talk.replay(recordings)
-    if cut:
-        medium.power_off()
+    medium.ends()
     print(json.dumps({"ops": sum(medium.cost()[:2])}))
 
 

@@ -6,8 +6,7 @@ import json
 import os
 import sys
 
-import vfs
-from on_flash import Medium
+from on_flash import started
 from recorder import recording
 from tos import (  # noqa: F401  # while the host's files are in reach
     App,
@@ -144,30 +143,17 @@ DO["return"] = return_
 
 
 def main(image, seals, do, cut=None, boot_cut=None, fresh=False):
-    medium = Medium(open(image, "r+b"))
     seals = open(seals, "a")
-    vfs.umount("/")
-    if fresh:
-        medium.format()
-    medium.mount()
-    os.chdir("/")
+    medium = started(image, fresh)
     board = Board(seals)
-    before = medium.cost()
-    if boot_cut:
-        medium.cut(*boot_cut)
+    medium.begins(boot_cut)
     app = booted(board)
-    boot_ops = sum(medium.cost()[:2]) - sum(before[:2])
-    if boot_cut:
-        medium.power_off()
+    boot_ops = medium.ends()
     found = told(app, board)
     seal(app)
-    before = medium.cost()
-    if cut:
-        medium.cut(*cut)
+    medium.begins(cut)
     DO[do](app)
-    ops = sum(medium.cost()[:2]) - sum(before[:2])
-    if cut:
-        medium.power_off()
+    ops = medium.ends()
     if do != "forget":  # which ends in a restart
         seal(app)
     print(json.dumps({"found": found, "ops": ops, "boot_ops": boot_ops}))
