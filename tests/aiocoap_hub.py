@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 
 import aiocoap
 import cbor2
@@ -10,6 +9,7 @@ from aiocoap import resource
 from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.transports.oscore import OSCOREAddress
+from tosplus import ports
 from tosplus.link.oscore import Context
 
 HUB = Context(b"hub's sixteen bytes!", b"salt", b"\x00", b"\x01")  # from its own side
@@ -60,7 +60,7 @@ class Hub:
     """
 
     def __init__(self, context=None, folder=None, site=lambda site: None):
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{ports.free()}"
         self.forgets = False
         self._site = site
         self._folder = folder
@@ -99,9 +99,3 @@ def write(folder, context):
     fields = {"sender-id_hex": context.sender, "recipient-id_hex": context.recipient}
     fields |= {"secret_hex": context.secret, "salt_hex": context.salt}
     (folder / "settings.json").write_text(json.dumps({key: value.hex() for key, value in fields.items()}))
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -5,10 +5,10 @@ import contextlib
 import hashlib
 import json
 import random
-import socket
 
 import aiocoap
 from aiocoap import resource
+from tosplus import ports
 from tosplus.paths import ROOT
 from tosplus.sim.process import micropython
 
@@ -105,7 +105,7 @@ async def fetched(body, loss=0, delay_s=0.01, seed=1, window=4, exponent=6, time
     site = resource.Site()
     serving = Body(body)
     site.add_resource(["f"], serving)
-    server, relay = free_port(), None
+    server, relay = ports.free(), None
     context = await aiocoap.Context.create_server_context(site, bind=(HOST, server), transports=["udp6"])
     try:
         relay, _ = await loop.create_datagram_endpoint(
@@ -125,9 +125,3 @@ async def fetched(body, loss=0, delay_s=0.01, seed=1, window=4, exponent=6, time
         if relay:
             relay.close()
         await context.shutdown()
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]

@@ -1,12 +1,12 @@
 """A simulated watch that pays, and a reader in its field."""
 
-import asyncio
 import contextlib
 
 import aiocoap
 import cbor2
 import issuer
 from aiocoap import Context, Message
+from soon import soon
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from tosplus.sim.pn532.air import Air, Antenna
@@ -37,11 +37,10 @@ class Watch:
         await self.tell(aiocoap.POST, "y/token", {0: ID, 6: ki})
 
     async def until(self, path, value):
-        for _ in range(600):
-            if await self.client.get(path) == value:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{path} is {await self.client.get(path)!r}, not {value!r}")
+        async def is_so():
+            return await self.client.get(path) == value
+
+        await soon(is_so, f"{path} does not become {value!r}")
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ import queue
 import subprocess
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import nfc
@@ -57,14 +56,6 @@ class Field:
             return function(*arguments)
 
         return self.run(call())
-
-
-def until(what, timeout_s=_SOON_S):
-    deadline = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.005)
-    return found
 
 
 class Tty(TTY):

@@ -10,7 +10,8 @@ import aiocoap
 import cbor2
 from aiocoap import resource
 from cryptography.hazmat.primitives.asymmetric import ec
-from lossy import HOST, Body, free_port
+from lossy import HOST, Body
+from tosplus import ports
 from tosplus.build.product import build
 from tosplus.ota import bundle, keys, pack
 from tosplus.paths import FIRMWARE
@@ -97,7 +98,7 @@ def lived(folder, test, keys=(PUBLIC,), body=None, rate=20, app="kettle", **opti
         body_ = body or Body(b"")
         site = resource.Site()
         site.add_resource(["kettle.tosb"], body_)
-        port = free_port()
+        port = ports.free()
         server = await aiocoap.Context.create_server_context(site, bind=(HOST, port), transports=["udp6"])
         asking = await aiocoap.Context.create_client_context()
         try:

@@ -1,5 +1,6 @@
 """Wi-Fi networks around a simulated device, and how it refuses to join one."""
 
+from soon import soon
 from tosplus.link.client import Client
 
 WIDE_SSID = "\u2615" * 10 + "ab"  # 32 B
@@ -28,3 +29,12 @@ async def told(device):
     async with Client(*device.link) as client:
         found = await client.read("n")
         return found[0], found[1], [line.a for line in (await client.log()).ring if line.code == _REFUSED]
+
+
+async def joined(device, ssid):
+    """It is on this network, and knows no other."""
+
+    async def is_there():
+        return (await told(device))[:2] == (3, [ssid])
+
+    await soon(is_there)

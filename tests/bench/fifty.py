@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 import httpx
-from host.hub.fake import free_port
 from push import hub
-from tosplus import state
+from tosplus import ports, state
 from tosplus.sim.house import House, Plan
 
 _APPS = ("kettle", "fridge", "lamp", "tv", "till")
@@ -18,7 +17,7 @@ _REST_S = 10
 
 async def fifty(folder):
     """(s until the hub calls all live, CPU share of the hub, of all devices), 1 for one core; at life's own rate."""
-    port, coap = free_port(), free_port()
+    port, coap = ports.free(), ports.free()
     plan = Plan("fifty", 1, 20.0, None, {f"{app}_{n}": app for app in _APPS for n in range(10)})
     os.chdir(folder)
     with hub(Path("hub"), port, coap) as pid:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from host.hub.fake import Fake, free_port
+from host.hub.fake import Fake
+from tosplus import ports
 from websockets.asyncio.client import connect
 
 _CHANGES = 100
@@ -29,7 +30,7 @@ uvicorn.run(app, port=int(sys.argv[1]), ws="websockets-sansio", ws_per_message_d
 
 async def push(folder):
     """(ms of each push, ms of each echo)"""
-    port, coap, echo_port = free_port(), free_port(), free_port()
+    port, coap, echo_port = ports.free(), ports.free(), ports.free()
     with hub(folder, port, coap), _process("-c", _ECHO, str(echo_port)):
         echoed = await _echoes(f"ws://127.0.0.1:{echo_port}/")
         async with await _connected(f"ws://127.0.0.1:{port}/api/live") as page, Fake(coap) as fake:

@@ -6,7 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from taps import Field, Firmware, until
+from soon import until
+from taps import Field, Firmware
 from tosplus.paths import ROOT
 from tosplus.sim.process import micropython
 

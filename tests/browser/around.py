@@ -5,27 +5,12 @@ import json
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import httpx
-from tosplus import state
-
-
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(holds, what, timeout_s=60):
-    """What `holds` returns, as soon as it is true."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := holds()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return found
+from soon import until
+from tosplus import ports, state
 
 
 class _Process:
@@ -91,7 +76,7 @@ class Hub(_Process):
 
     def __init__(self, folder, bench=None, more=()):
         super().__init__(folder, "hub.log")
-        self.port, self.coap_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+        self.port, self.coap_port = ports.free(socket.SOCK_STREAM), ports.free()
         self.address = f"http://127.0.0.1:{self.port}"
         self.bench = bench
         self._more = more

@@ -5,8 +5,9 @@ import os
 import peers
 import pytest
 from playwright.sync_api import sync_playwright
+from soon import until
 
-from .around import House, Hub, until
+from .around import House, Hub
 from .person import SCREENS, somebody
 
 _DEVICES = {"kettle": "kettle", "office": "kettle", "fridge": "fridge", "watch": "watch", "tv": "tv"}

@@ -5,8 +5,7 @@ import re
 from typing import NamedTuple
 
 from playwright.sync_api import expect
-
-from .around import until
+from soon import until
 
 expect.set_options(timeout=30_000)
 

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from soon import until
 from tosplus.paths import ROOT
 
-from .around import House, Hub, until
+from .around import House, Hub
 from .conftest import FLAGS
 from .person import SCREENS, somebody
 

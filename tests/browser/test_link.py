@@ -4,9 +4,10 @@ import time
 
 import pytest
 from playwright.sync_api import expect
+from soon import until
 from tosplus.hub import password
 
-from .around import Hub, until
+from .around import Hub
 from .person import SCREENS, number, rises, somebody
 
 

@@ -13,11 +13,13 @@ from host.hub.tills import Till
 from host.tokens.bank import GENEROUS, TERMS
 from host.tokens.taps import Card
 from playwright.sync_api import expect
+from soon import until
+from tosplus import ports
 from tosplus.tokens import authorise, parties, sales, wallet
 from tosplus.tokens.recompute import read, recomputed
 from tosplus.tokens.serve import Options, opened
 
-from .around import Hub, _Process, free_port, until
+from .around import Hub, _Process
 from .person import SCREENS, somebody
 
 XSS = "<img src=x onerror=document.title='owned'>"
@@ -28,7 +30,7 @@ class Tokens(_Process):
 
     def __init__(self, folder):
         super().__init__(folder, "tokens.log")
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = ports.free(socket.SOCK_STREAM)
         self.secret = folder / "secret"
         with self._service() as service:
             work = service.write

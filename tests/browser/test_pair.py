@@ -11,8 +11,8 @@ import segno
 from host.hub.secure_fake import PEER, Keys, SecureFake
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
+from soon import until
 
-from .around import until
 from .conftest import FLAGS
 from .person import somebody
 

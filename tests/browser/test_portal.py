@@ -4,8 +4,9 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from soon import until
 
-from .around import _Process, until
+from .around import _Process
 from .person import SCREENS
 
 _HOUSE = """

@@ -1,8 +1,8 @@
 """What people do with the page: they look, switch, break things, and come back. On a large screen and on a phone."""
 
 from playwright.sync_api import expect
+from soon import until
 
-from .around import until
 from .person import number, rises
 
 

@@ -9,9 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from host.hub.updating import Toy, toy
 from playwright.sync_api import expect
+from soon import until
 from updated import CONFIRMED, PUBLIC, ROLLED_BACK
-
-from .around import until
 
 _SEQUENCE = {"wide": 2, "phone": 3}
 

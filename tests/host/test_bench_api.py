@@ -5,10 +5,10 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 
 import httpx
 import pytest
+from soon import asleep, soon
 from tosplus.errors import HostError
 from tosplus.link.client import Client
 from tosplus.sim import bench
@@ -47,10 +47,11 @@ class Hands:
     async def becomes(self, name, path, value):
         device = self.house.devices[name]
         async with Client(*device.link) as link:
-            deadline = time.monotonic() + 30
-            while (now := await link.get(path)) != value:
-                assert time.monotonic() < deadline, f"{name} {path} is {now}, not {value}"
-                await asyncio.sleep(0.02)
+
+            async def is_so():
+                return await link.get(path) == value
+
+            await soon(is_so, f"{name} {path} does not become {value}")
 
     async def events(self, name):
         async with Client(*self.house.devices[name].link) as link:
@@ -185,8 +186,7 @@ def test_a_button_is_released_even_if_the_device_is_off_meanwhile(tmp_path, monk
 def test_a_press_wakes_a_sleeping_watch_and_is_seen_once(tmp_path, monkeypatch):
     async def test(hands):
         watch = hands.house.devices["watch"]
-        while not watch.is_asleep:
-            await asyncio.sleep(0.05)
+        await asleep(watch)
         assert await hands.post("watch", "button_a") == (204, None)
         assert await hands.events("watch") == ["a"]
         assert not (await hands.signals("watch"))["button_a"]
@@ -200,8 +200,7 @@ def test_keys_pressed_faster_than_the_app_looks_are_all_there_in_order(tmp_path,
             assert await hands.post("till", "keys", value=key) == (204, None)
         assert (await hands.signals("till"))["keys"]  # some still wait
         await hands.becomes("till", "amount", 1250)
-        while not await hands.events("till"):
-            await asyncio.sleep(0.02)
+        await soon(lambda: hands.events("till"))
         assert await hands.events("till") == ["ok"]
 
     at_the_bench(tmp_path, monkeypatch, test, "till", rate=0.2)
@@ -302,8 +301,7 @@ def test_a_device_may_have_fallen_asleep_before_the_bench_is_there(tmp_path, mon
     async def test(hands):
         watch = hands.house.devices["watch"]
         await watch.control("advance", ms=60_100)
-        while not watch.is_asleep:
-            await asyncio.sleep(0.01)
+        await asleep(watch)
         async with bench.serve(hands.house, tmp_path / "later"):
             pass
 

@@ -8,7 +8,7 @@ import aiocoap
 import cbor2
 import peers
 import pytest
-from lossy import free_port
+from tosplus import ports
 from tosplus.paths import ROOT
 from tosplus.sim.device import Device
 from tosplus.sim.process import micropython
@@ -159,7 +159,7 @@ def test_libcoap_reads_writes_and_observes(tmp_path):
 @pytest.mark.parametrize("method", [GET, PUT])
 def test_aiocoap_waits_for_an_answer_that_comes_later(method):
     async def main():
-        port = free_port()
+        port = ports.free()
         server = await asyncio.create_subprocess_exec(
             *(micropython(), "tests/later_target.py", str(port)),
             cwd=ROOT,

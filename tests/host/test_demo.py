@@ -9,10 +9,10 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 import httpx
 import pytest
+from soon import asleep, until
 from tosplus.demo.stage import Stage
 from tosplus.errors import HostError
 from tosplus.sim.device import Device
@@ -69,12 +69,12 @@ def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo, tmp_path):
     assert len(httpx.get(f"{url}/api/bench").json()) == 5
     os.kill(hub, signal.SIGKILL)
     told(process, r"hub +off +kill -9; on again in 0.5 s")
-    deadline = time.monotonic() + 30
-    while True:
+
+    def lives():
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/api/health").is_success:
-                break
-        assert time.monotonic() < deadline
+            return httpx.get(f"{url}/api/health").is_success
+
+    until(lives)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
     with open(tmp_path / ".tos/demo/hub/lock") as lock:
@@ -111,10 +111,7 @@ def test_a_demo_that_is_killed_takes_its_hub_with_it(demo):
     hub = int(told(process, r"kill -9 (\d+)")[1])
     process.kill()
     process.wait(30)
-    deadline = time.monotonic() + 30
-    while not gone(hub):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: gone(hub))
 
 
 def test_a_hub_that_cannot_start_says_why_at_once(demo, tmp_path):
@@ -161,8 +158,7 @@ class Hub:
         if self._keeps_awake and self.asked > 1:
             return 201, {}
         await self.device.control("advance", ms=61_000)
-        while not self.device.is_asleep:
-            await asyncio.sleep(0.01)
+        await asleep(self.device)
         return 504, {"error": "no answer"}
 
 

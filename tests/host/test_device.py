@@ -10,6 +10,7 @@ import subprocess
 
 import peers
 import pytest
+from soon import soon
 from tosplus import state
 from tosplus.errors import HostError
 from tosplus.link.client import Client
@@ -253,11 +254,7 @@ def test_ctrl_c_stops_the_app_and_ctrl_d_starts_it_again(tmp_path):
     log = tmp_path / "kettle" / "console.log"
 
     async def printed(text):
-        for _ in range(500):
-            if text in log.read_text():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(log.read_text())
+        await soon(lambda: text in log.read_text(), log.read_text)
 
     async def test(device):
         with open(device.tty, "r+b", buffering=0) as port:

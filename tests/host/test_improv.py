@@ -13,7 +13,7 @@ from newboard import console, kettle, with_chip
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from tosplus.sim.process import micropython
-from wifi import DO_NOT_WORK, WIDE_SSID, WORK, WRONG_PASSWORD, told
+from wifi import DO_NOT_WORK, WIDE_SSID, WORK, WRONG_PASSWORD, joined, told
 
 WEB = Path(__file__).parents[1] / "web"
 AROUND = (*wifi.AROUND, {"ssid": "home", "password": "right one", "rssi_dbm": -60, "bssid": "upstairs"})
@@ -107,11 +107,7 @@ def test_a_network_that_works_is_kept_over_a_power_cut(node, tmp_path, ssid, pas
         assert await sdk.ask("state") == PROVISIONED
         await device.kill()
         await device.restarted()
-        for _ in range(1500):
-            if (await told(device))[:2] == (3, [ssid]):
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(await told(device))
+        await joined(device, ssid)
 
     clients(node, tmp_path, test)
     log = (tmp_path / "den" / "it" / "console.log").read_bytes()
@@ -134,10 +130,7 @@ def test_a_refused_network_takes_nothing_away(node, tmp_path):
     async def test(device, sdk):
         await sdk.ask("provision", "home", "right one")
         await sdk.refused("provision", "home", "wrong one")
-        for _ in range(1500):
-            if (await told(device))[0] == 3:
-                break
-            await asyncio.sleep(0.05)
+        await joined(device, "home")
         assert await told(device) == (3, ["home"], [WRONG_PASSWORD])
 
     clients(node, tmp_path, test)

@@ -4,9 +4,10 @@ import asyncio
 
 import peers
 import pytest
+from soon import soon
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
-from wifi import AROUND, DO_NOT_WORK, WIDE_PASSWORD, WIDE_SSID, WORK, told
+from wifi import AROUND, DO_NOT_WORK, WIDE_PASSWORD, WIDE_SSID, WORK, joined, told
 
 OWNER = {
     "name": "phone", "secret": "11" * 16, "salt": "22" * 8, "sender_id": "00", "recipient_id": "01", "role": 1,
@@ -65,12 +66,6 @@ def in_air(tmp_path, test, app="kettle", plain=True, rate=20):
             await test(air, device)
 
     asyncio.run(asyncio.wait_for(main(), 90))
-
-
-async def until(holds, within_s=10):
-    async with asyncio.timeout(within_s):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def refused(client, ssid, password):
@@ -147,15 +142,12 @@ def test_a_network_that_works_is_kept_and_the_radio_goes_off(tmp_path, phone_of,
         assert await client.provision(ssid, password, states.append) is None
         assert states == [PROVISIONING, PROVISIONED]
         assert (await told(device))[:2] == (3, [ssid])
-        await until(lambda: not air.is_on)
+        await soon(lambda: not air.is_on)
         assert air.advertised is None
         await device.kill()
         await device.restarted()
-        for _ in range(1500):
-            if (await told(device))[:2] == (3, [ssid]):
-                break
-            await asyncio.sleep(0.05)
-        assert (await told(device))[:2] == (3, [ssid]) and not air.is_on
+        await joined(device, ssid)
+        assert not air.is_on
 
     in_air(tmp_path, test)
     log = (tmp_path / "den" / "it" / "console.log").read_bytes()
@@ -180,9 +172,9 @@ def test_after_a_failure_the_same_connection_may_try_again(tmp_path, phone_of):
     async def test(air, device):
         client = await phone_of(air)
         await raw(client, written(b"home", b"wrong one"))
-        await until(lambda: (ERROR, b"\x03") in air.notified)
+        await soon(lambda: (ERROR, b"\x03") in air.notified)
         await raw(client, written(b"home", b"right one"))
-        await until(lambda: (STATE, b"\x04") in air.notified)
+        await soon(lambda: (STATE, b"\x04") in air.notified)
         assert [data for kind, data in air.notified if kind == STATE][-4:] == [b"\x03", b"\x02", b"\x03", b"\x04"]
 
     in_air(tmp_path, test)
@@ -195,7 +187,7 @@ def test_a_transfer_that_is_cut_is_not_continued_by_the_next_client(tmp_path, ph
         for n in (1, 2, 3, 8, 16):
             await raw(client, whole[:n])
             await client._execute_disconnect(None)
-            await until(lambda: air.advertised)
+            await soon(lambda: air.advertised)
         await client.provision("home", "right one", None)
         assert await told(device) == (3, ["home"], [])
 
@@ -207,7 +199,7 @@ def test_a_command_may_come_in_several_writes_or_several_in_one(tmp_path, phone_
         client = await phone_of(air, 23)
         whole = written(WIDE_SSID.encode(), WIDE_PASSWORD.encode())
         await raw(client, *(whole[n : n + 20] for n in range(0, len(whole), 20)))
-        await until(lambda: (STATE, b"\x04") in air.notified)
+        await soon(lambda: (STATE, b"\x04") in air.notified)
         assert (await told(device))[1] == [WIDE_SSID]
 
     in_air(tmp_path, test)
@@ -228,7 +220,7 @@ def test_garbage_is_answered_and_the_next_command_counts(tmp_path, phone_of):
         ):
             air.notified.clear()
             await raw(client, garbage)
-            await until(lambda e=error: (ERROR, bytes((e,))) in air.notified)
+            await soon(lambda e=error: (ERROR, bytes((e,))) in air.notified)
         await raw(client, b"\xff" * 200)  # the start of something long
         await asyncio.sleep(0.3)  # 6 s of the device
         assert (await told(device))[1] == []
@@ -245,7 +237,7 @@ def test_a_client_with_small_packets_gets_what_fits_and_can_read_the_rest(tmp_pa
         client = await phone_of(air, 23)
         assert (await client.scan_wifi()).networks == [(b"cafe", b"-40", b"NO")]
         await raw(client, b"\x03\x00\x03")
-        await until(lambda: (ERROR, b"\xff") in air.notified)
+        await soon(lambda: (ERROR, b"\xff") in air.notified)
         said = await client._client.read_gatt_char(SERVICE % RESULT)
         assert protocol.parse_result(bytes(said)).firmware_name == b"kettle"
         assert all(len(data) <= 20 for _, data in air.notified)
@@ -263,14 +255,14 @@ def test_one_with_an_owner_wants_its_button_pressed(tmp_path, phone_of):
         assert await client.need_authorization()
         assert (await client.get_device_info()).firmware_name == b"kettle"  # that much anybody may know
         assert await refused(client, "home", "right one") == NOT_AUTHORIZED
-        await until(lambda: air.advertised)  # the client hangs up after an error
+        await soon(lambda: air.advertised)  # the client hangs up after an error
         client = await phone_of(air)
         states = []
         await client.subscribe_state_updates(states.append)
         await device.press("button", 500)
-        await until(lambda: AUTHORIZED in states)
+        await soon(lambda: AUTHORIZED in states)
         await client.provision("home", "right one", None)
-        await until(lambda: not air.is_on)
+        await soon(lambda: not air.is_on)
         assert " 397 " in (device.state_dir / "console.log").read_text()
 
     in_air(tmp_path, test, plain=False)
@@ -279,16 +271,16 @@ def test_one_with_an_owner_wants_its_button_pressed(tmp_path, phone_of):
 def test_its_button_lets_an_owner_change_the_network_of_one_that_has_one(tmp_path, phone_of):
     async def test(air, device):
         await (await phone_of(air)).provision("home", "right one", None)
-        await until(lambda: not air.is_on)
+        await soon(lambda: not air.is_on)
         await device.control("peer", **OWNER)
         await asyncio.sleep(0.2)
         assert not air.is_on
         await device.press("button", 500)
-        await until(lambda: air.advertised)
+        await soon(lambda: air.advertised)
         client = await phone_of(air)
         assert not await client.need_authorization()
         await client.provision("cafe", "", None)
-        await until(lambda: not air.is_on)
+        await soon(lambda: not air.is_on)
         await asyncio.sleep(0.2)
         assert not air.is_on  # one press, one change
 
@@ -313,7 +305,7 @@ def test_one_that_finds_its_network_has_no_radio_on(tmp_path, phone_of):
         await passes(25_000)
         assert not air.is_on  # it is given time
         await passes(35_000)
-        await until(lambda: air.advertised)
+        await soon(lambda: air.advertised)
 
     in_air(tmp_path, test, rate=0)
 
@@ -338,7 +330,7 @@ def test_what_bluetooth_takes_is_given_back(tmp_path, phone_of):
         client = await phone_of(air)
         on = await device.control("heap")
         await client.provision("home", "right one", None)
-        await until(lambda: not air.is_on)
+        await soon(lambda: not air.is_on)
         off = await device.control("heap")
         print(on, off)
         assert off["alloc_b"] < on["alloc_b"] - 4096

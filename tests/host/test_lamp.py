@@ -2,6 +2,7 @@
 
 import asyncio
 
+from soon import soon
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 
@@ -14,8 +15,7 @@ def test_a_press_toggles_the_light_is_an_event_and_survives_a_kill(tmp_path):
                 assert await client.state() == {"button": False, "light": False, "brightness": 80}
                 await client.set("brightness", 30)
                 await lamp.control("set", signal="button", value=True)
-                while not await client.get("light"):
-                    await asyncio.sleep(0.01)
+                await soon(lambda: client.get("light"))
                 assert (await lamp.control("get"))["signals"]["led_percent"] == 30
                 await lamp.control("set", signal="button", value=False)
                 assert [(event.path, event.value) for event in (await client.events()).latest] == [("pressed", "press")]

@@ -12,8 +12,9 @@ import time
 
 import httpx
 import pytest
-from host.hub.fake import free_port
 from leaks import Evidence, forms
+from soon import until
+from tosplus import ports
 from tosplus.link.credentials import Store
 from tosplus.link.pairing_code import encode, parse
 
@@ -56,14 +57,6 @@ class Programs:
                 process.kill()
 
 
-def until(holds, timeout_s=60):
-    deadline = time.monotonic() + timeout_s
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
 def code_of(folder, name):
     log = folder / ".tos" / "home" / name / "console.log"
     return until(lambda: log.exists() and re.search(r"Pairing code: (\S+)", log.read_text()))[1]
@@ -74,7 +67,7 @@ def lived(tmp_path_factory):
     """(folder, the answers of the hub, secrets, texts) of a kettle and a lamp, a hub, and somebody at a terminal."""
     folder = tmp_path_factory.mktemp("leaks")
     programs, answers = Programs(folder), []
-    port, coap = free_port(socket.SOCK_STREAM), free_port()
+    port, coap = ports.free(socket.SOCK_STREAM), ports.free()
     hub = ("hub", "--json", "--port", str(port), "--coap-port", str(coap), "--state", "hub")
     try:
         for app in ("kettle", "lamp"):

@@ -8,6 +8,7 @@ import pytest
 from host.test_cddl import check
 from lossy import HOST
 from pads import BACK, DOWN, UP, A, Pad, record
+from soon import soon
 from tosplus.link import frames
 from tosplus.link.client import Client, LinkError
 from tosplus.link.oscore import Context
@@ -39,11 +40,10 @@ def player(device, tmp_path):
 
 
 async def until(client, path, value):
-    for _ in range(1500):
-        if await client.get(path) == value:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{path} is {await client.get(path)}, not {value}")
+    async def is_so():
+        return await client.get(path) == value
+
+    await soon(is_so, f"{path} does not become {value}")
 
 
 def test_up_down_and_select_change_volume_and_app(tmp_path):

@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from host.hub.fake import free_port
 from host.hub.running import hub
 from host.hub.secure_fake import Keys, SecureFake
 from lossy import HOST, Rough
+from soon import soon
+from tosplus import ports
 from tosplus.errors import HostError
 from tosplus.link import exchange
 from tosplus.link.client import Client
@@ -146,7 +147,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("step", STEPS)
 def test_a_hub_that_is_killed_pairs_again(tmp_path, used, step):
     async def test():
-        coap = free_port()
+        coap = ports.free()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         async with SecureFake() as fake:
             command = [sys.executable, "-c", CODE, str(tmp_path), str(coap), STEPS[step], fake.code, fake.address]
@@ -159,11 +160,8 @@ def test_a_hub_that_is_killed_pairs_again(tmp_path, used, step):
                 answer = await it.http.post("/api/pair", json=told, timeout=30)
                 assert answer.status_code == 201, answer.text
                 await it.live()
-                for _ in range(1500):
-                    if fake.told:
-                        break
-                    await asyncio.sleep(0.02)
-                assert fake.told and list(fake.peers) == ["hub"] and len((await it.house())["devices"]) == 1
+                await soon(lambda: fake.told)
+                assert list(fake.peers) == ["hub"] and len((await it.house())["devices"]) == 1
                 assert (await fake.report()).code.is_successful()
 
     asyncio.run(asyncio.wait_for(test(), 90))
@@ -172,7 +170,7 @@ def test_a_hub_that_is_killed_pairs_again(tmp_path, used, step):
 
 def test_a_hub_that_was_killed_takes_up_by_itself_what_was_proven(tmp_path, used):
     async def test():
-        coap = free_port()
+        coap = ports.free()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         async with SecureFake() as fake:
             command = [sys.executable, "-c", CODE, str(tmp_path), str(coap), "Hub.adopt", fake.code, fake.address]

@@ -9,7 +9,8 @@ import nfc
 import peers
 import pytest
 from nfc.tag.tt4 import IsoDepInitiator
-from taps import Field, Firmware, gives, libnfc, nfcpy, until, wants
+from soon import until
+from taps import Field, Firmware, gives, libnfc, nfcpy, wants
 from tosplus.sim.device import Device
 from tosplus.sim.pn532.isodep import SIZES
 

@@ -13,7 +13,8 @@ import nfc
 import peers
 import pytest
 from nfc.tag.tt4 import IsoDepInitiator
-from taps import Field, libnfc, nfcpy, until
+from soon import until
+from taps import Field, libnfc, nfcpy
 from tosplus.sim.pn532.air import Air, Antenna, crc_a
 from tosplus.sim.pn532.frames import ACK, Ear, encode
 from tosplus.sim.pn532.isodep import SIZES

@@ -10,6 +10,7 @@ import dns.rdatatype
 import httpx
 import pytest
 from leaks import Evidence
+from soon import soon
 from tosplus.link import pairing_code
 from tosplus.link.client import Client
 from tosplus.link.oscore import Context
@@ -170,11 +171,7 @@ def test_the_console_tells_the_key_to_who_pressed_the_button_as_it_tells_the_cod
         await it.press("button", 500)
         point = await opened(it)
         line = f"Access point: {point['ssid']} key {point['key']}"
-        for _ in range(1500):
-            if line in (it.state_dir / "console.log").read_text():
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("it does not")
+        await soon(lambda: line in (it.state_dir / "console.log").read_text())
 
     device(tmp_path, test, around=())
 
@@ -314,11 +311,7 @@ def test_who_says_nothing_is_not_waited_for_and_keeps_nobody_out(tmp_path):
         idle = [await asyncio.open_connection(*it.access_point["http"]) for _ in range(8)]
         idle[0][1].write(b"POST / HTTP/1.1\r\nContent-Length: 600\r\n\r\nslow")
         ends = [asyncio.ensure_future(reader.read()) for reader, _ in idle]
-        for _ in range(1500):
-            await asyncio.sleep(0.02)
-            if sum(end.done() for end in ends) == 4:  # they were turned away
-                break
-        assert sum(end.done() for end in ends) == 4
+        await soon(lambda: sum(end.done() for end in ends) == 4, "they are not turned away")
         await it.control("advance", ms=5500)
         await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), 2)
         async with Phone(it) as phone:

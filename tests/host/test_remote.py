@@ -9,7 +9,9 @@ import socket
 import httpx
 import pytest
 from lossy import HOST, Rough
-from tosplus.demo.beside import Beside, free
+from soon import asleep, soon
+from tosplus import ports
+from tosplus.demo.beside import Beside
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
 from trust import Asking, credentials, pair_with
@@ -50,19 +52,17 @@ class Two:
             while await self.owners[self.sender].get("s/button") is not down:
                 await asyncio.sleep(0.02)
 
-    async def becomes(self, wanted, timeout_s=10):
-        for _ in range(int(timeout_s / 0.02)):
-            if await self.power() is wanted:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"power stays {await self.power()}")
+    async def becomes(self, wanted):
+        async def is_so():
+            return await self.power() is wanted
 
-    async def until(self, code, times=1, timeout_s=10):
-        for _ in range(int(timeout_s / 0.05)):
-            if await self.count(code) >= times:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{code} came {await self.count(code)} times")
+        await soon(is_so, f"power stays {not wanted}")
+
+    async def until(self, code, times=1):
+        async def came():
+            return await self.count(code) >= times
+
+        await soon(came, f"{code} did not come {times} times")
 
 
 PRESSED = {0: 0, 3: "press", 4: ["tv", "power"]}  # of a lamp
@@ -210,14 +210,9 @@ def test_on_a_bad_network_it_ends_as_the_presses_say(tmp_path, loss, seed):
     two(tmp_path, test, timeout_s=160)
 
 
-async def asleep(watch):
-    while not watch.is_asleep:
-        await asyncio.sleep(0.005)
-
-
 def test_a_watch_that_sleeps_switches_the_tv_with_its_button_and_the_hub_is_dead(tmp_path):
     async def main():
-        port, coap = free(socket.SOCK_STREAM, 0), free(socket.SOCK_DGRAM, 0)
+        port, coap = ports.free(socket.SOCK_STREAM), ports.free()
         url = f"http://{HOST}:{port}"
         arguments = ["hub", "--port", str(port), "--coap-port", str(coap), "--state", str(tmp_path / "hub")]
         async with (

@@ -8,6 +8,7 @@ import cbor2
 import pytest
 from aiocoap_hub import HUB, Hub
 from lossy import HOST, Counting, Relay, relayed
+from soon import soon
 from tosplus.link.client import Client
 from tosplus.link.secure import Credentials
 from tosplus.sim.device import Device
@@ -54,8 +55,10 @@ async def codes(as_hub):
 
 
 async def until(as_hub, code):
-    while code not in await codes(as_hub):
-        await asyncio.sleep(0.02)
+    async def is_there():
+        return code in await codes(as_hub)
+
+    await soon(is_there)
 
 
 def test_a_report_is_sealed_and_its_answer_sets_the_clock(tmp_path):

@@ -6,6 +6,7 @@ import hashlib
 import aiocoap
 from aiocoap_hub import HUB, Hub
 from lossy import Counting, relayed
+from soon import asleep
 from tosplus.link.client import Client
 from tosplus.link.secure import Credentials
 from tosplus.sim.device import Device
@@ -35,11 +36,6 @@ def sleeping(tmp_path, test, relay=Counting):
             await test(watch, hub, relay.last)
 
     asyncio.run(main())
-
-
-async def asleep(watch):
-    while not watch.is_asleep:
-        await asyncio.sleep(0.005)
 
 
 async def wake(watch):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiocoap_hub import Hub
+from soon import asleep
 from tosplus.errors import HostError
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
@@ -26,8 +27,7 @@ def lives(tmp_path, test, **about):
 
 async def fall_asleep(watch):
     await watch.control("advance", ms=MINUTE_MS + 100)
-    while not watch.is_asleep:  # a report to its hub takes real time
-        await asyncio.sleep(0.01)
+    await asleep(watch)  # a report to its hub takes real time
 
 
 async def press(watch, button):
@@ -102,8 +102,7 @@ def test_each_ten_minutes_it_wakes_reports_once_and_sleeps_again(tmp_path):
                     assert where == watch.link and report[ASLEEP] is True
                     assert report[STATE][3] == 99 and report[STATE][1] is False  # battery, button
                     boots.add(report[BOOT])
-                    while not watch.is_asleep:
-                        await asyncio.sleep(0.01)
+                    await asleep(watch)
                     assert watch.starts == starts
                 assert len(boots) == 3 and hub.inbox.heard.empty()
                 await press(watch, "button_a")

@@ -7,7 +7,8 @@ import ndef
 import nfc
 import pytest
 from ndef import wifi
-from taps import Field, nfcpy, until
+from soon import until
+from taps import Field, nfcpy
 from tosplus.sim.device import Device
 
 AROUND = ({"ssid": "home", "password": "right one", "rssi_dbm": -50},)

@@ -5,7 +5,8 @@ import subprocess
 
 import issuer
 from bench.tap import ENVIRONMENT, TARGET
-from taps import Field, Firmware, until
+from soon import until
+from taps import Field, Firmware
 from toscore.terminal import Sale
 from tosplus.sim.process import micropython
 

@@ -15,6 +15,7 @@ import issuer
 from aiocoap import resource
 from aiocoap_hub import Hub
 from payer import watch
+from soon import soon
 from tosplus.link.client import Client
 from tosplus.link.oscore import Context
 from tosplus.sim.device import Device
@@ -228,8 +229,7 @@ def test_a_power_cut_while_the_service_is_asked_is_reversed_and_the_next_tap_is_
             await till.until("sale", "tap")
             await till.watch.device.press("button_b", 200)
             await till.until("sale", "asks")
-            while not till.authoriser.heard:
-                await asyncio.sleep(0.02)
+            await soon(lambda: till.authoriser.heard)
             await till.revived()
             till.authoriser.is_silent = False
             await till.until("owed", 0)

@@ -9,13 +9,13 @@ import cbor2
 import pytest
 import sqlalchemy as sa
 from aiocoap.numbers import codes
-from host.hub.fake import free_port
 from host.hub.running import hub, value_of
 from host.test_paired import taken_over
 from host.tokens.bank import GENEROUS, Bank
 from host.tokens.taps import pdol
 from payer import reader
 from toscore import apdu, emv, tlv
+from tosplus import ports
 from tosplus.link.pairing_code import parse
 from tosplus.link.server import listening
 from tosplus.sim.device import Device
@@ -94,7 +94,7 @@ def test_a_tap_of_the_watch_is_authorised_and_its_screen_says_so(tmp_path):
 async def canteen(folder):
     """-> (bank, (id of the watch, watch), id of the till, hub, serve): paired with both. await serve() is one more
     life of the service's CoAP."""
-    bank, port = Bank(f"sqlite:///{folder}/tokens.db", time.time()), free_port()
+    bank, port = Bank(f"sqlite:///{folder}/tokens.db", time.time()), ports.free()
     bank.set_up()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(bank.close)

@@ -2,18 +2,12 @@
 
 import asyncio
 import random
-import socket
 import time
 
 import aiocoap
 import cbor2
 from aiocoap import resource
-
-
-def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tosplus import ports
 
 
 class _Body(resource.ObservableResource):
@@ -66,7 +60,7 @@ class Fake:
             {0: 1, 1: "power", 2: "switch", 8: True},
             {0: 2, 1: "pressed", 2: "event", 9: True},
         ]
-        self.port = port or free_port()
+        self.port = port or ports.free()
         self.rules = []
         self.has_rules = rules
         self.events = []

@@ -5,10 +5,10 @@ import contextlib
 import json
 
 import httpx
+from soon import soon
+from tosplus import ports
 from tosplus.hub.serve import Options, serving
 from websockets.asyncio.client import connect
-
-from .fake import free_port
 
 
 class Running:
@@ -27,14 +27,17 @@ class Running:
     async def device(self, id="fake-1"):
         return next((device for device in (await self.house())["devices"] if device["id"] == id), None)
 
-    async def until(self, holds, timeout_s=20, id="fake-1"):
+    async def until(self, holds, id="fake-1"):
         """The device object, as soon as `holds` of it."""
-        for _ in range(int(timeout_s / 0.02)):
+
+        async def found():
             device = await self.device(id)
-            if device and holds(device):
-                return device
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"it stays {device}")
+            return device if device and holds(device) else None
+
+        async def stays():
+            return f"it stays {await self.device(id)}"
+
+        return await soon(found, stays)
 
     async def live(self, id="fake-1"):
         return await self.until(lambda device: device["link"] == "live", id=id)
@@ -45,7 +48,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def hub(folder, coap=None, plain=True, **options):
-    coap = coap or free_port()
+    coap = coap or ports.free()
     options = {"coap_host": "127.0.0.1", **options}
     async with serving(Options(folder, port=0, coap_port=coap, plain=plain, **options)) as (it, address, web):
         running = Running(it, address, coap)
@@ -53,7 +56,7 @@ async def hub(folder, coap=None, plain=True, **options):
             yield running
 
 
-async def heard(page, holds, timeout_s=20):
+async def heard(page, holds):
     """The first message of a page of which that holds."""
 
     async def search():
@@ -62,7 +65,7 @@ async def heard(page, holds, timeout_s=20):
             if holds(message):
                 return message
 
-    return await asyncio.wait_for(search(), timeout_s)
+    return await asyncio.wait_for(search(), 20)
 
 
 def value_of(device, path):

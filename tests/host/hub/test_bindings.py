@@ -6,6 +6,7 @@ import os
 
 import cbor2
 import pytest
+from soon import soon
 from tosplus.hub import bindings
 from tosplus.link.client import Client
 from tosplus.sim.device import Device
@@ -52,29 +53,26 @@ class House:
         return Client(*self.devices[name].link, self.it.hub.context, 5, self.it.hub.trust.get(self.ids[name]))
 
     async def gone(self, *names):
-        for _ in range(1500):
-            if not any([await self.peers(name) for name in names]):
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("it stays")
+        async def are():
+            return not any([await self.peers(name) for name in names])
+
+        await soon(are, "it stays")
 
     async def settled(self):
-        for _ in range(1500):
-            if not self.it.hub.bindings._look.is_set() and not self.it.hub.bindings._turn.locked():
-                return
-            await asyncio.sleep(0.02)
+        bindings = self.it.hub.bindings
+        await soon(lambda: not bindings._look.is_set() and not bindings._turn.locked())
 
     async def power(self):
         return (await self.devices["tv"].control("get"))["signals"]["relay"]
 
-    async def press(self, wanted, timeout_s=10):
+    async def press(self, wanted):
         await asyncio.sleep(0.15)  # that it was let go has to be seen
         await self.devices["watch"].press("button_b", 150)
-        for _ in range(int(timeout_s / 0.02)):
-            if await self.power() is wanted:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"power stays {await self.power()}")
+
+        async def is_so():
+            return await self.power() is wanted
+
+        await soon(is_so, f"power stays {not wanted}")
 
 
 def house(tmp_path, test, names=("watch", "tv"), **about):
@@ -140,17 +138,16 @@ def test_it_is_undone_on_both_sides_when_the_rule_goes(tmp_path):
         own = {"when": "a", "equals": True, "set": "vibration", "to": True}
         await home.put(own, home.rule(), home.rule(30, "volume"))
         assert (await home.put(own, home.rule())).status_code == 204
-        for _ in range(1500):
-            if await home.peers("tv") == {home.ids["watch"]: [6, ["power"]]}:
-                break
-            await asyncio.sleep(0.02)
-        else:
-            raise AssertionError("what no rule names is still allowed")
+
+        async def is_only_what_is_named():
+            return await home.peers("tv") == {home.ids["watch"]: [6, ["power"]]}
+
+        await soon(is_only_what_is_named, "what no rule names is still allowed")
         await home.press(True)
         assert (await home.put(own)).status_code == 204
         await home.gone("tv", "watch")
         assert (await (await home.client("watch")).read("b")) == [{0: 1, 3: True, 4: 5, 5: True}]
-        assert home.it.hub.bindings._pairs == {}
+        await soon(lambda: not home.it.hub.bindings._pairs, "the hub remembers it")
 
     house(tmp_path, test)
 
@@ -216,11 +213,7 @@ def test_what_is_cut_short_is_finished_or_undone(tmp_path, monkeypatch, step):
             await home.press(True)
         else:
             await home.gone("tv", "watch")
-            for _ in range(1500):
-                if not home.it.hub.bindings._pairs:
-                    return
-                await asyncio.sleep(0.02)
-            raise AssertionError("it is not undone")
+            await soon(lambda: not home.it.hub.bindings._pairs, "it is not undone")
 
     if step == 1:  # nobody tidies up: the second request itself has to see what is half done
         monkeypatch.setattr(bindings.Bindings, "run", lambda self: asyncio.sleep(60))
@@ -253,14 +246,8 @@ def test_a_device_that_moves_is_called_where_it_is(tmp_path):
         device = home.it.hub.devices[home.ids["tv"]]
         host, port = device.where()
         home.it.hub.met_at(device, f"localhost:{port}")  # another address, of the same one
-        for _ in range(1500):
-            if home.it.hub.bindings._pairs and [
-                brought.addresses for brought in home.it.hub.bindings._pairs.values()
-            ] == [{home.ids["tv"]: device.address}]:
-                break
-            await asyncio.sleep(0.02)
-        else:
-            raise AssertionError("it is called where it was")
+        pairs, there = home.it.hub.bindings._pairs, {home.ids["tv"]: device.address}
+        await soon(lambda: [each.addresses for each in pairs.values()] == [there], "it is called where it was")
         await home.press(False)
 
     house(tmp_path, test)

@@ -5,10 +5,10 @@ import hashlib
 
 import aiocoap
 import pytest
+from tosplus import ports
 from tosplus.hub import bundles
 from updated import PUBLIC, STRANGER
 
-from .fake import free_port
 from .running import hub
 from .updating import Fleet, toy
 
@@ -17,7 +17,7 @@ OCTETS = {"content-type": "application/octet-stream"}
 
 def run(folder, test, **options):
     async def main():
-        coap = free_port()
+        coap = ports.free()
         async with hub(folder, coap, **options) as it:
             await test(Fleet(it, {}))
 

@@ -11,9 +11,10 @@ import urllib.request
 
 import aiocoap
 import pytest
+from tosplus import ports
 from tosplus.hub import report, web
 
-from .fake import Fake, free_port
+from .fake import Fake
 from .running import hub
 
 
@@ -26,7 +27,7 @@ def start(folder, *options):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_what_happens_and_ends_cleanly(tmp_path, number):
-    coap = free_port()
+    coap = ports.free()
     process = start(tmp_path, "--port", "0", "--coap-port", str(coap))
     try:
         address = process.stdout.readline().split()[0]
@@ -50,10 +51,10 @@ def test_it_says_where_it_is_what_happens_and_ends_cleanly(tmp_path, number):
 
 
 def test_a_second_one_says_what_to_do(tmp_path):
-    first = start(tmp_path, "--port", "0", "--coap-port", str(free_port()), "--json")
+    first = start(tmp_path, "--port", "0", "--coap-port", str(ports.free()), "--json")
     try:
         assert json.loads(first.stdout.readline())["page"].startswith("http://127.0.0.1:")
-        second = start(tmp_path, "--port", "0", "--coap-port", str(free_port()))
+        second = start(tmp_path, "--port", "0", "--coap-port", str(ports.free()))
         out, err = second.communicate(timeout=60)
         assert second.returncode == 1 and "another hub runs with" in err and "--state" in err
     finally:

@@ -7,12 +7,13 @@ import itertools
 import aiocoap
 from aiocoap.numbers import codes
 from lossy import Relay, relayed
+from soon import asleep
+from tosplus import ports
 from tosplus.ota.serve import Parts
 from tosplus.paths import FIRMWARE
 from tosplus.sim.device import Device
 from updated import CONFIRMED, FIXED, NEXT_PUBLIC, PUBLIC, TRIAL, House, bundled
 
-from .fake import free_port
 from .running import hub
 from .updating import Fleet, fleet
 
@@ -61,7 +62,7 @@ def test_who_has_another_key_says_so_to_the_pusher(tmp_path):
 
 def test_a_paired_device_gets_it_sealed_with_several_blocks_on_their_way(tmp_path):
     async def test():
-        coap = free_port()
+        coap = ports.free()
         async with (
             hub(tmp_path / "hub", coap, plain=False) as it,
             Device("kettle", "k0", tmp_path / "k0", rate=20, keys=(PUBLIC,)) as device,
@@ -116,7 +117,7 @@ def test_a_sleeper_fetches_it_in_pieces_at_its_wakes(tmp_path, monkeypatch):
             await asyncio.sleep(0.01)
 
     async def test():
-        coap = free_port()
+        coap = ports.free()
         async with (
             hub(tmp_path / "hub", coap, plain=False) as it,
             Device("watch", "w", tmp_path / "w", rate=0, keys=(PUBLIC,)) as watch,
@@ -124,8 +125,7 @@ def test_a_sleeper_fetches_it_in_pieces_at_its_wakes(tmp_path, monkeypatch):
             await watch.ready()
             await paired(it, watch)
             await watch.control("advance", ms=60_100)
-            while not watch.is_asleep:
-                await asyncio.sleep(0.01)
+            await asleep(watch)
             fleet = Fleet(it, {})
             id = await fleet.begin(bundled(WATCH + "\nlater = 1\n", product="watch"))
             blocks = []

@@ -15,9 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from soon import soon
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tosplus import ports
 from tosplus.cli import cli
 from tosplus.errors import HostError, UsageFault
 from tosplus.hub import live, password, serve
@@ -26,7 +28,7 @@ from tosplus.hub.part import Part, keep
 from uvicorn import Config, Server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from .fake import Fake, free_port
+from .fake import Fake
 from .running import heard, hub
 
 
@@ -223,7 +225,7 @@ def test_two_hubs_share_neither_folder_nor_port(tmp_path):
                     pass
             port = int(it.address.rpartition(":")[2])
             with pytest.raises(HostError, match=f"port {port} of 127.0.0.1 cannot be used"):
-                async with serve.serving(serve.Options(tmp_path / "three", port=port, coap_port=free_port())):
+                async with serve.serving(serve.Options(tmp_path / "three", port=port, coap_port=ports.free())):
                     pass
 
     run(test())
@@ -302,8 +304,7 @@ def test_the_bench_is_reached_through_its_socket(tmp_path):
         path = tmp_path / "bench.sock"
         server = Server(Config(bench, uds=str(path), log_config=None, lifespan="off"))
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await soon(lambda: server.started)
         async with hub(tmp_path / "hub", bench=path) as it:
             assert (await it.house())["hub"]["bench"] is True
             assert [page["name"] for page in (await it.house())["hub"]["pages"]] == ["pair", "updates", "bench"]

@@ -14,13 +14,15 @@ import time
 
 import httpx
 import pytest
+from soon import soon
+from tosplus import ports
 from tosplus.hub import journal
 from tosplus.hub.store import Store
 from tosplus.hub.thin import thinned
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from .fake import Fake, free_port
+from .fake import Fake
 from .running import hub, value_of
 
 
@@ -70,7 +72,7 @@ def test_kill_9_loses_nothing_that_was_shown_and_doubles_nothing(tmp_path):
                         events.append(message["event"]["value"])
 
     async def test():
-        coap = free_port()
+        coap = ports.free()
         values, events = [], []
         async with Fake(None) as fake:
             fake.hub_port = coap
@@ -131,10 +133,11 @@ def test_a_full_disk_stops_the_history_only_and_that_resumes(tmp_path, monkeypat
                 await asyncio.sleep(0.5)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-            for _ in range(1500):
-                await asyncio.sleep(0.02)
-                if (await it.house())["hub"]["history"] == "kept":
-                    break
+
+            async def is_kept():
+                return (await it.house())["hub"]["history"] == "kept"
+
+            await soon(is_kept)
             assert [value for at, value in await it.values()] == [20, 22]
             kinds = [event["kind"] for event in (await it.http.get("/api/events")).json()["events"]]
             assert kinds.count("disk") == 2 and kinds.count("event") == 1
@@ -158,25 +161,18 @@ def test_sqlite_itself_says_full_and_the_rest_is_written_later(tmp_path):
         published = []
         it = journal.Journal(store, lambda entries, trouble: published.append((entries, trouble)))
         it.put(journal.Values("d", 1.0, {"p": 1}))
-        await until(lambda: published)
+        await soon(lambda: published)
         limit[0] = 1
         for n in range(2, 40):
             it.put(journal.Values("d", float(n), {"p": "x" * 4000 + str(n)}))
-        await until(lambda: sum(len(entries) for entries, _ in published) == 39)
+        await soon(lambda: sum(len(entries) for entries, _ in published) == 39)
         assert "full" in published[-1][1]
         limit[0] = 2**30
-        await until(lambda: published[-1][1] is None)
+        await soon(lambda: published[-1][1] is None)
         await it.close()
         rows = sqlite3.connect(tmp_path / "hub.db").execute("select at from readings order by at").fetchall()
         assert rows[0] == (1.0,) and rows[-1] == (39.0,)
         store.close()
-
-    async def until(holds):
-        for _ in range(1500):
-            if holds():
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError
 
     run(test())
 
@@ -242,12 +238,12 @@ def test_a_forgotten_device_takes_its_history_with_it_and_may_come_again(tmp_pat
             fake.emit()
             assert (await it.http.delete("/api/devices/fake-1")).status_code == 204
             assert (await it.house())["devices"] == []
-            for _ in range(1500):
-                await asyncio.sleep(0.02)
+
+            async def is_forgotten():
                 events = (await it.http.get("/api/events")).json()["events"]
-                if [event["kind"] for event in events] == ["forgotten"]:
-                    break
-            assert [(event["kind"], event["value"]) for event in events] == [("forgotten", "kettle")]
+                return [(event["kind"], event["value"]) for event in events] == [("forgotten", "kettle")]
+
+            await soon(is_forgotten)
             assert it.hub.store.last_values("fake-1") == {}
             await fake.report()
             assert (await it.live())["starts"] == 1

@@ -8,6 +8,7 @@ import pytest
 import traced
 from click.testing import CliRunner
 from host.tokens.bank import GENEROUS
+from soon import soon
 from tosplus.cli import cli
 from tosplus.errors import UsageFault
 from tosplus.hub import taps
@@ -37,12 +38,15 @@ async def money(it):
 
 async def tapped(it, count):
     """The taps, newest first, once there are so many."""
-    for _ in range(500):
-        found = (await it.http.get("/api/money/taps")).json()
-        if len(found) == count:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"there are {len(found)}")
+
+    async def all_taps():
+        return (await it.http.get("/api/money/taps")).json()
+
+    async def are():
+        return len(await all_taps()) == count
+
+    await soon(are, f"there are not {count}")
+    return await all_taps()
 
 
 def test_what_there_is_is_told(tmp_path):
@@ -294,11 +298,12 @@ def test_a_tap_that_goes_on_is_the_same_one(tmp_path):
             till.sells([began, rows[:-1]], "lost", "TILL-1 0.07 EUR lost")
             [first] = await tapped(it, 1)
             till.sells([began, rows], "", "TILL-1 0.07 EUR taken back")
-            for _ in range(500):
+
+            async def longer():
                 [tap] = await tapped(it, 1)
-                if len(tap["rows"]) > len(first["rows"]):
-                    break
-                await asyncio.sleep(0.02)
+                return tap if len(tap["rows"]) > len(first["rows"]) else None
+
+            tap = await soon(longer)
             assert tap["id"] == first["id"] and tap["at"] == first["at"] and tap["title"] == "0.07 EUR, taken back"
             till.sells([began + 60, rows], "lost", "TILL-1 0.07 EUR lost")
             assert [tap["id"] for tap in await tapped(it, 2)] == [2, 1]
@@ -315,11 +320,12 @@ def test_so_many_are_kept_and_those_of_a_till_that_was_forgotten_not(tmp_path, m
             await it.live("till-1")
             for n in range(3):
                 till.sells(traced.tapped(n + 1), receipt=f"receipt {n}")
-                for _ in range(500):
+
+                async def newest(id=n + 1):
                     found = (await it.http.get("/api/money/taps")).json()
-                    if found and found[0]["id"] == n + 1:
-                        break
-                    await asyncio.sleep(0.02)
+                    return found if found and found[0]["id"] == id else None
+
+                found = await soon(newest)
             assert [tap["id"] for tap in found] == [3, 2]
             await till.unbind()
             await it.http.delete("/api/devices/till-1")

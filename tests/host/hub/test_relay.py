@@ -6,12 +6,12 @@ import aiocoap
 import cbor2
 import pytest
 from aiocoap.numbers import codes
+from tosplus import ports
 from tosplus.hub import relay
 from tosplus.link.pair import Asker
 from tosplus.link.pairing_code import parse
 from tosplus.link.schema import ROLES
 
-from .fake import free_port
 from .running import hub
 from .secure_fake import TOKENS, Keys, SecureFake
 from .test_trust import add, run, settled
@@ -151,7 +151,7 @@ def test_one_that_is_gone_is_a_timeout_at_the_gateway(tmp_path, monkeypatch):
         async with hub(tmp_path, plain=False) as it, SecureFake() as fake, Service(it.coap, "fake-1") as bank:
             await add(it, fake)
             await settled(it, fake)
-            it.hub.devices["fake-1"].address = f"127.0.0.1:{free_port()}"
+            it.hub.devices["fake-1"].address = f"127.0.0.1:{ports.free()}"
             sealed = aiocoap.Message(code=aiocoap.POST, payload=b"x" * 20)
             sealed.opt.oscore = b"\x09\x00\x42"
             assert (await bank.send(sealed)).code is codes.GATEWAY_TIMEOUT
@@ -163,7 +163,7 @@ class Tokens:
     """What is where a token service should be: it takes note, and answers what it is told to."""
 
     def __init__(self, answer=None):
-        self.heard, self.answer, self.port = [], answer, free_port()
+        self.heard, self.answer, self.port = [], answer, ports.free()
 
     async def __aenter__(self):
         bind = "127.0.0.1", self.port
@@ -228,7 +228,7 @@ def test_without_a_token_service_there_is_none_and_a_silent_one_is_a_timeout(tmp
                 till.hub_port = it.coap
                 answer = await till.send(sealed())
                 assert (answer.code, answer.payload) == (codes.NOT_FOUND, b"no token service")
-            for port in (free_port(), tokens.port):  # nobody, and one that says no more than that it has heard
+            for port in (ports.free(), tokens.port):  # nobody, and one that says no more than that it has heard
                 async with hub(tmp_path / "b", plain=False, tokens_coap=f"127.0.0.1:{port}") as it:
                     till.hub_port = it.coap
                     answer = await till.send(sealed())

@@ -5,11 +5,11 @@ import asyncio
 import aiocoap
 import httpx
 import pytest
+from tosplus import ports
 from tosplus.hub.rollout import sizes
 from tosplus.ota.bundle import sign
 from updated import CONFIRMED, FAILED, KEY, ROLLED_BACK, TRIAL
 
-from .fake import free_port
 from .test_keep import Process
 from .updating import Fleet, Toy, toy, toys
 
@@ -173,7 +173,7 @@ def test_a_wave_of_which_nobody_answers_shows_nothing(tmp_path):
 
 def test_kill_9_of_the_hub_in_the_middle_and_it_goes_on(tmp_path):
     async def test():
-        coap = free_port()
+        coap = ports.free()
         async with (
             Process(tmp_path / "hub", coap) as process,
             Toy(coap, "00", outcome=WAITS) as first,

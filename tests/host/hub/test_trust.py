@@ -8,6 +8,7 @@ import aiocoap
 import cbor2
 import pytest
 import segno
+from soon import soon
 from tosplus.errors import UsageFault
 from tosplus.link import exchange
 from tosplus.link.pairing_code import encode
@@ -29,11 +30,7 @@ async def add(it, fake, **more):
 async def settled(it, fake):
     """Live, and told where to report."""
     await it.live(fake.id)
-    for _ in range(1500):
-        if fake.told:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it was not told where to report")
+    await soon(lambda: fake.told, "it was not told where to report")
 
 
 def test_a_code_makes_a_device_that_is_live_and_reports_to_the_hub(tmp_path):

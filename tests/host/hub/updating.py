@@ -7,11 +7,12 @@ import hashlib
 import aiocoap
 import cbor2
 from aiocoap import resource
+from tosplus import ports
 from tosplus.ota import bundle
 from tosplus.sim.device import Device
 from updated import CONFIRMED, DOWNLOADING, IDLE, KEY, PUBLIC
 
-from .fake import Fake, free_port
+from .fake import Fake
 from .running import hub
 
 
@@ -64,7 +65,7 @@ class Fleet:
 @contextlib.asynccontextmanager
 async def fleet(folder, count=1, rate=20, keys=(PUBLIC,), **options):
     """Live on the hub, in the clear."""
-    coap = free_port()
+    coap = ports.free()
     async with contextlib.AsyncExitStack() as stack:
         it = await stack.enter_async_context(hub(folder / "hub", coap))
         devices = {}
@@ -135,7 +136,7 @@ class _Update(resource.Resource):
 @contextlib.asynccontextmanager
 async def toys(folder, count, **about):
     """A Fleet of toys, called 0, 1, ...: the hub has met them in this order."""
-    coap = free_port()
+    coap = ports.free()
     async with contextlib.AsyncExitStack() as stack:
         it = await stack.enter_async_context(hub(folder / "hub", coap))
         fleet = Fleet(it, {}, patience_s=12)
