@@ -30,8 +30,10 @@ demo: $(VENV)/demo/.ready
 
 PYTEST = $(VENV)/test/bin/python -m pytest --numprocesses $(WORKERS)
 
-# MicroPython's half runs meanwhile, and says how it went when pytest has.
+# What tests install by themselves comes first, as it is in nobody's time. MicroPython's half runs beside pytest, and says
+# how it went when pytest has.
 test: $(VENV)/test/.ready
+	@$(IN_TEST) -m peers
 	@said=$$(mktemp); trap 'kill $$! 2>/dev/null || true; rm $$said' EXIT; \
 	MICROPYPATH=lib:firmware:firmware/tos/ports/unix:tests/unit:.frozen $(MICROPYTHON) tests/run_mpy.py 2>$$said >/dev/null & \
 	failed=0; $(PYTEST) --durations=10 --durations-min=1 || failed=1; \

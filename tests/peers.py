@@ -75,3 +75,11 @@ def need_emv():
             ready.write_text(lock.read_text())
     used.add("emv")
     return folder
+
+
+if __name__ == "__main__":  # as `make test` begins: a test that finds them missing installs them in its own time
+    for wanted in (need_web, need_emv):
+        try:
+            wanted()
+        except (pytest.skip.Exception, pytest.fail.Exception, subprocess.SubprocessError) as e:
+            print(e)  # as will the tests
