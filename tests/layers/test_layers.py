@@ -92,7 +92,13 @@ ROOMS = [
         keeps=["from tos import App", "import math, random"],
     ),
     Room("firmware/manifests/", only="", never="", breaks=["import os"], keeps=["package('tos')"]),
-    Room("firmware/boot.py", only="slots machine micropython esp32 sys", never="", breaks=["import board"], keeps=["import slots"]),
+    Room(
+        "firmware/boot.py",
+        only="slots machine micropython esp32 sys",
+        never="",
+        breaks=["import board"],
+        keeps=["import slots"],
+    ),
     Room(
         "firmware/main.py",
         only="board app gc machine micropython sys time",
