@@ -5,17 +5,24 @@ import time
 
 import machine
 import micropython
+import vfs
 
-order = globals().get("order") or [("r", ([0, 0, 0, 0, 0, 0, "r"], False, False))]
+order = globals().get("order") or [("r", ([0, 0, 0, 0, 0, 0, "r"], False, False), None)]
 before = list(sys.modules)
+try:
+    vfs.umount("/rom")  # firmware with romfs has mounted slot a's half, whatever is in it
+except OSError:
+    pass
 while order:
     if machine.reset_cause() != machine.WDT_RESET:  # as in boot.py; MicroPython lets each file be interrupted anew
         micropython.kbd_intr(-1)
-    slot, update = order.pop(0)
+    slot, update, rom = order.pop(0)
     sys.path[:0] = ["/" + slot, "/%s/lib" % slot]
     began = time.ticks_ms()
     try:
         gc.collect()
+        if rom:  # it stays when the slot crashes: names that were loaded from there point to it
+            vfs.mount(vfs.VfsRom(rom), "/%s/lib" % slot)
         import board
         from app import app
 

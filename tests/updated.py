@@ -12,6 +12,7 @@ from aiocoap import resource
 from cryptography.hazmat.primitives.asymmetric import ec
 from lossy import HOST, Body
 from tosplus import ports
+from tosplus.build import board
 from tosplus.build.product import build
 from tosplus.ota import bundle, keys, pack
 from tosplus.paths import FIRMWARE
@@ -39,10 +40,17 @@ def part(source, base=None):
     return pack.app_part(slot(source), part(base) if base else None)
 
 
+@functools.cache
+def rom(source=FIXED):
+    """The same for a device with a partition romfs."""
+    return pack.image(slot(source), board.load("UNIX"))
+
+
 def bundled(
-    source=FIXED, sequence=1, key=KEY, base=None, product="kettle", boards=("UNIX",), floor=0, image=None, **about
-):
-    parts = (pack.app_part(slot(source), base), *([pack.firmware_part(image)] if image else []))
+    source=FIXED, sequence=1, key=KEY, base=None, product="kettle", boards=("UNIX",), floor=0, image=None, files=None,
+    **about,
+):  # fmt: skip
+    parts = (pack.app_part(files or slot(source), base), *([pack.firmware_part(image)] if image else []))
     made = bundle.Bundle(product, boards, sequence, floor, parts, f"1.{sequence}", **about)
     return bundle.sign(made, key)
 

@@ -8,7 +8,7 @@ package(
 )
 package(
     "tos",
-    ("update.py", "download.py", "pull.py", "web.py", "room.py", "writer.py")
+    ("update.py", "download.py", "pull.py", "web.py", "room.py", "writer.py", "flash.py")
     + ("firmware.py", "finish.py", "trial.py", "slots.py"),
     base_path="..",
     opt=3,

@@ -1,7 +1,7 @@
 """The bytes of an update, from where they are into the slot that does not run. MicroPython; see ota.py."""
 
 from micropython import const
-from tos.writer import Writer
+from tos.writer import Writer, opener, transported
 from toscore.errors import TosError
 
 _OTA_DAMAGED = const(393)
@@ -20,6 +20,8 @@ async def download(ota):
         if message:
             writer.begin(message)
             message = job[2] = None
+            if writer.is_mapped():
+                await ota.restart()
         else:
             for _ in writer.find():  # of firmware for seconds; the loop turns meanwhile, and feeds the watchdog
                 await ota.app.clock.sleep_ms(0)
@@ -35,13 +37,14 @@ async def download(ota):
 def _stretches(ota, manifest):
     """(part, or what is like one; its Writer, or what is like one) in the order of the bundle."""
     name, label = _spare(ota)
+    Partition = getattr(ota.app.board, "Partition", None)
     for part in manifest.parts:
         if part.table_b:
             from tos.firmware import stretches
 
-            yield from stretches(ota.app.board.Partition, label, name, part)
+            yield from stretches(Partition, label, name, part)
         else:
-            yield part, Writer(name, part)
+            yield part, Writer(name, part, opener(Partition, name, transported(part)))
 
 
 async def _fetch(ota, where, begins, before, part, writer):

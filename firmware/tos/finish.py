@@ -7,7 +7,7 @@ import os
 from micropython import const
 from tos import slots
 from tos.room import empty
-from tos.writer import PATCH, made
+from tos.writer import PATCH, made, opener
 from toscore.errors import StoreError, WireError
 from toscore.ota_blocks import Files, Spread
 
@@ -28,15 +28,16 @@ async def ready(ota):
     record = slots.load()
     spare = slots.spare(record, ota.told[6])
     root = "/" + spare
+    Partition = getattr(ota.app.board, "Partition", None)
     runs_on = record[spare][2:]
     if len(manifest.parts) > 1:
         from tos.firmware import check
 
-        await check(ota.app.clock, ota.app.board.Partition, runs_on[0], spare, manifest.parts[1])
+        await check(ota.app.clock, Partition, runs_on[0], spare, manifest.parts[1])
         if ota.job is not job:
             return
     if part.base is not None:
-        await _apply(ota.app.clock, part, root, "/" + ota.told[6])
+        await _apply(ota.app.clock, Partition, part, spare, ota.told[6])
         if ota.job is not job:
             return
     for path, length in part.files:
@@ -80,14 +81,17 @@ def failed(ota, code):
     ota.tell(ota.FAILED if code else ota.IDLE, code)
 
 
-async def _apply(clock, part, root, base):
-    """The loop turns meanwhile, and feeds the watchdog."""
+async def _apply(clock, Partition, part, name, base):
+    """A delta to what is in the slot `base`. The loop turns meanwhile, and feeds the watchdog."""
     import deflate
     from toscore.patch import Patch
 
-    told = slots.about(base[1:])
-    old = _Content(base, Files(told["names"], told["lengths"]))
-    told = None
+    told = slots.about(base)
+    files = Files(told["names"], told["lengths"])
+    old = _Content(files, opener(Partition, base, files))
+    told = files = None
+    opened = opener(Partition, name, part.files)
+    patched = "/%s/%s" % (name, PATCH)
     spread = Spread(part.files)
     state = [0, None, None]  # bytes written, path, file
 
@@ -97,7 +101,7 @@ async def _apply(clock, part, root, base):
             if state[1] != path:
                 if state[2]:
                     state[2].close()
-                state[2] = open(made(root + "/" + path), "wb")
+                state[2] = opened(path, "wb")
                 state[1] = path
             state[2].write(data[p : p + n])
             p += n
@@ -105,7 +109,7 @@ async def _apply(clock, part, root, base):
 
     patch = Patch(old.read, write, sum(old.files.lengths), sum(part.files.lengths))
     try:
-        with open(root + "/" + PATCH, "rb") as f:
+        with open(patched, "rb") as f:
             stream = deflate.DeflateIO(f, deflate.RAW, _RAW_WINDOW)
             view = memoryview(bytearray(_CHUNK_B))
             while True:
@@ -119,15 +123,15 @@ async def _apply(clock, part, root, base):
         if state[2]:
             state[2].close()
         old.close()
-    os.remove(root + "/" + PATCH)
+    os.remove(patched)
 
 
 class _Content:
     """The content of a slot, as if it were one file."""
 
-    def __init__(self, root, files):
+    def __init__(self, files, opened):
         self.files = files
-        self._root = root
+        self._open = opened
         self._spread = Spread(files)
         self._path = self._file = None
 
@@ -136,7 +140,7 @@ class _Content:
         for path, at, many in self._spread.find(offset, n):
             if self._path != path:
                 self.close()
-                self._file = open(self._root + "/" + path, "rb")
+                self._file = self._open(path, "rb")
                 self._path = path
             self._file.seek(at)
             out += self._file.read(many)

@@ -6,17 +6,16 @@ came with firmware has the label of its partition in the record of slots.py, whi
 
 from micropython import const
 from toscore.errors import StoreError, WireError
-from toscore.ota_blocks import BLOCK_B, Blocks, Files
+from toscore.ota_blocks import BLOCK_B, Files
 
 _OTA_ROOM = const(427)
 _OTA_CONTENT = const(428)
 _OTA_PART = const(429)
 
 _TABLE = "~hashes"  # no file of an update can have this name
-_CHUNK_B = const(512)
+_IMAGE = "~firmware"
 _EMPTY = const(0)  # of slots.py
 _SIZE, _LABEL = const(3), const(4)  # in what info() gives
-_ERASE = const(6)
 
 
 def place(Partition, record, part):
@@ -48,14 +47,15 @@ def _pair(Partition):
 
 
 def stretches(Partition, label, name, part):
-    """-> (what is like a part, what is like a Writer): the table of hashes into the slot of this name, and the image,
-    which is compared with it."""
-    from tos.writer import Writer
+    """-> (what is like a part, its Writer): the table of hashes into the slot of this name, and the image, which is
+    compared with it."""
+    from tos.flash import Flash
+    from tos.writer import Writer, opener
 
-    table = _Stretch(part.table_b, part.hashes, Files(_TABLE + "\n", [part.table_b]))
-    yield table, Writer(name, table)
-    image = _Stretch(part.length - part.table_b, _Table("/%s/%s" % (name, _TABLE)), None)
-    yield image, _Image(Partition(label), image)
+    table = _Stretch(part.table_b, part.hashes, _TABLE)
+    yield table, Writer(name, table, opener(Partition, name, table.files))
+    image = _Stretch(part.length - part.table_b, _Table("/%s/%s" % (name, _TABLE)), _IMAGE)
+    yield image, Writer(name, image, lambda path, mode: Flash(Partition(label)))
 
 
 async def check(clock, Partition, label, name, part):
@@ -70,10 +70,10 @@ async def check(clock, Partition, label, name, part):
 class _Stretch:
     base = None
 
-    def __init__(self, length, hashes, files):
+    def __init__(self, length, hashes, name):
         self.length = length
         self.hashes = hashes
-        self.files = files
+        self.files = Files(name + "\n", [length])
 
 
 class _Table:
@@ -86,44 +86,3 @@ class _Table:
         with open(self._path, "rb") as f:
             f.seek(rows.start)
             return f.read(rows.stop - rows.start)
-
-
-class _Image:
-    """As a Writer. A block is erased when its first byte comes, and flash that encrypts itself is not for this: that
-    takes multiples of 16 B."""
-
-    def __init__(self, partition, part):
-        self._partition = partition
-        self._length = part.length
-        self.blocks = Blocks(part)
-        self.again = self.blocks.rewind
-
-    def find(self):
-        """As many blocks as are there and as are right. -> pauses on the way, one after each."""
-        buffer = memoryview(bytearray(_CHUNK_B))
-        blocks = self.blocks
-        try:
-            while not blocks.whole():
-                at = blocks.at
-                piece = buffer[: min(_CHUNK_B, self._length - at)]
-                self._partition.readblocks(at // BLOCK_B, piece, at % BLOCK_B)
-                blocks.write(piece)
-                if blocks.at == blocks.good:
-                    yield
-        except WireError:
-            pass
-        blocks.rewind()
-
-    def write(self, data):
-        view = memoryview(data)
-        while view:
-            at = self.blocks.at
-            piece = view[: BLOCK_B - at % BLOCK_B]
-            if at % BLOCK_B == 0:
-                self._partition.ioctl(_ERASE, at // BLOCK_B)
-            self._partition.writeblocks(at // BLOCK_B, piece, at % BLOCK_B)
-            self.blocks.write(piece)
-            view = view[len(piece) :]
-
-    def close(self):
-        pass

@@ -5,6 +5,7 @@ What an update takes is loaded step by step, and each step's code goes before th
     update.py     what somebody orders, and whether a manifest is for this device
     download.py   its bytes into the slot that does not run: pull.py or web.py fetches, writer.py writes
     firmware.py   the part of it that is firmware, where there is one
+    flash.py      what goes into a partition: that, or an app that is a ROMFS
     finish.py     from bytes to a slot that can be started
     trial.py      after the restart: does it stay
 """
@@ -19,7 +20,7 @@ _OTA_MEMORY = const(441)
 
 _LOOK_MS = const(500)
 _SETTLE_MS = const(1000)  # until whoever watches has heard of it
-_STEPS = ("update", "download", "pull", "web", "room", "writer", "firmware", "finish", "trial", "slots")
+_STEPS = ("update", "download", "pull", "web", "room", "writer", "flash", "firmware", "finish", "trial", "slots")
 _BELOW = ("ota", "ota_blocks", "ota_manifest", "ota_sign", "ecdsa", "fetch", "patch", "cbor")
 
 

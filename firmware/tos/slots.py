@@ -12,7 +12,7 @@ What is known is in /boot.rec, written beside and renamed: a CRC, and then JSON 
 
 A slot's own ~slot, JSON too, is written last: {sequence, content: SHA-256, names, lengths}, and runs_on: [label] as
 above. Names and lengths are of its files, as those of Files in toscore/ota_blocks.py; no module of toscore is at hand
-here at boot.
+here at boot. One whose only file is lib.romfs has it in its half of the partition romfs, and mounted as its lib.
 """
 
 import binascii
@@ -20,10 +20,14 @@ import hashlib
 import json
 import os
 
+import vfs
+
 EMPTY, WRITING, TRIAL, GOOD, BAD = range(5)
 TRIES = 3
 ABOUT = "~slot"  # no file of an update can have this name
 RECORD = "/boot.rec"
+_IMAGE = "lib.romfs\n"  # of toscore/ota_blocks.py
+_SECTOR = 4096
 _IDLE, _ON_TRIAL, _ROLLED_BACK = 0, 3, 6  # states of ota.py
 _OTA_CRASHED = 435
 _OTA_SLOT_DAMAGED = 436
@@ -48,6 +52,9 @@ def is_whole(name):
     view = memoryview(buffer)
     try:
         told = about(name)
+        if told["names"] == _IMAGE:
+            digest.update(half(name)[: told["lengths"][0]])
+            told["names"] = ""
         for path in _paths(told["names"]):
             with open("/%s/%s" % (name, path), "rb") as f:
                 while True:
@@ -58,6 +65,21 @@ def is_whole(name):
         return binascii.hexlify(digest.digest()).decode() == told["content"]
     except Exception:  # damage can look like anything
         return False
+
+
+def half(name):
+    """Of the partition romfs as it is mapped: what is this slot's. An exception on firmware without one."""
+    mapped = memoryview(vfs.rom_ioctl(2, 0))
+    middle = len(mapped) // _SECTOR // 2 * _SECTOR
+    return mapped[:middle] if name == "a" else mapped[middle:]
+
+
+def rom(name):
+    """What is to be mounted as the slot's lib, or None: then that is a folder."""
+    try:
+        return half(name) if hasattr(vfs, "rom_ioctl") and about(name)["names"] == _IMAGE else None
+    except Exception:  # of a slot that nobody looked at, because the chip only woke
+        return None
 
 
 def _paths(names):
@@ -128,8 +150,9 @@ def told(record, name):
 
 
 def due(woke, Partition=None):
-    """-> [(slot, (what is told of it, whether a trial came to nothing now, whether there is more to do)), ...]: what is
-    to run, the next when one cannot. None: other firmware is to run, and the chip has to start anew for it.
+    """-> [(slot, (what is told of it, whether a trial came to nothing now, whether there is more to do), what is to be
+    mounted in it or None), ...]: what is to run, the next when one cannot. None: other firmware is to run, and the chip
+    has to start anew for it.
 
     woke: from deep sleep, which is no boot: nothing is counted then, and no time spent on reading it all.
     Partition: MicroPython's esp32.Partition where there is one. The record says which firmware is to run. The
@@ -164,7 +187,7 @@ def due(woke, Partition=None):
             is_news = bool(code)
     order = [name] if name else _good(record, woke, running, Partition)
     is_busy = bool(name or "keys" in record or "source" in record)
-    return order and [(n, (told(record, n), is_news, is_busy)) for n in order]
+    return order and [(n, (told(record, n), is_news, is_busy), rom(n)) for n in order]
 
 
 def _good(record, woke, running, Partition):

@@ -52,7 +52,7 @@ def _take(ota, value, peer, name):
     where = _source(value.get(1), name, ota.app.board.radio.parts(peer), manifest.sequence)
     record = slots.load()
     spare = slots.spare(record, ota.told[6])
-    check_room("/" + spare, manifest.parts)
+    check_room(spare, manifest.parts)
     runs_on = record[ota.told[6]][2:] if ota.told[6] in record else []
     if len(manifest.parts) > 1:
         from tos.firmware import place

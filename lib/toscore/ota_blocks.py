@@ -11,6 +11,7 @@ APP, FIRMWARE, MODEL = range(3)  # kinds of parts
 BLOCK_B = 4096
 HASH_B = 32
 FILE = "manifest.cose"  # where a manifest is kept, beside the files of a part: none of them may have this name
+IMAGE = "lib.romfs\n"  # the names of an app that is one ROMFS, which a partition takes and the slot has as its lib
 
 
 class Files:

@@ -147,9 +147,10 @@ def updates(folder, args):
     flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
     chip = updated.of_firmware(size_b, firmware)
     both = device.lives(chip[0][1], chip[0][0])[1]
-    starts = {"rollback": flash, "return": both}
+    romfs = updated.of_romfs(size_b, firmware)
+    starts = {"rollback": flash, "return": both, "romfs-rollback": device.lives(romfs[0][1], romfs[0][0])[1]}
     table = []
-    for scenario, start in rows + chip:
+    for scenario, start in rows + chip + romfs:
         name = f"ota-{scenario.name}"
         if args.only in name:
             began = time.monotonic()

@@ -48,6 +48,18 @@ def test_a_cut_of_an_app_and_its_firmware_leaves_both_or_neither(lab, name, ever
     assert result.faults == [] and result.points >= 4
 
 
+ROMFS = [("romfs", 41, 8), ("romfs-delta", 41, 0), ("romfs-crashed", 17, 0)]
+
+
+@pytest.mark.parametrize(("name", "every", "twice"), ROMFS)
+def test_a_cut_of_an_app_as_a_romfs_leaves_the_other_half(lab, name, every, twice):
+    folder, firmware, _ = lab
+    scenario, flash = {row[0].name: row for row in updated.of_romfs(20000, firmware)}[name]
+    result = updated.sweep(folder, scenario, flash, ("half",), every, twice, firmware)
+    assert result.faults == [] and result.points >= 4
+    assert result.refetched_b <= 2 * 5120
+
+
 @pytest.fixture(scope="module")
 def of_firmware(lab):
     """(device, scenario that only starts, flash) of one that has confirmed an app and its firmware."""
@@ -75,9 +87,24 @@ def test_a_bootloader_that_has_lost_its_choice_is_told_again(of_firmware):
 
 
 def test_firmware_that_is_damaged_gives_way_to_the_version_before_with_its_own(of_firmware):
-    _, first, second, _ = updated.PARTITIONS
+    _, first, second, *_ = updated.PARTITIONS
     assert ends(of_firmware, {second + 5000: b"damaged"}) == ("a", 1, "01")
     assert ends(of_firmware, {first + 5000: b"damaged"}) == ("b", 2, "02")
+
+
+def test_a_romfs_that_is_not_what_was_signed_gives_way_to_the_other_half(lab):
+    folder, firmware, rows = lab
+    scenario, flash = updated.of_romfs(9000, firmware)[0]
+    device = updated.Device(folder / "of_romfs", firmware)
+    of_romfs = device, idle(rows), device.lives(flash, scenario)[1]
+    first, second, end = updated.ROMFS, updated.ROMFS + updated.HALF_B, of_romfs[2]
+    assert ends(of_romfs, {}) == ("b", 2, "01")
+    for at in (0, 700, 8999):
+        assert ends(of_romfs, {second + at: bytes((end[second + at] ^ 4,))}) == ("a", 1, "01")
+    assert ends(of_romfs, {second + 4096: updated.ERASED * 8192}) == ("a", 1, "01")  # torn
+    assert ends(of_romfs, {second: end[first:second]}) == ("a", 1, "01")  # whole, but not this slot's
+    assert ends(of_romfs, {first: updated.ERASED * 9000}) == ("b", 2, "01")
+    assert ends(of_romfs, {first: updated.ERASED * 9000, second: updated.ERASED * 9000}) == ("r", 0, "01")
 
 
 def test_a_flipped_bit_in_a_slot_leaves_the_other(lab):
@@ -119,13 +146,25 @@ MUTANTS = [
         "keeps a block until its file is closed", "tos/writer.py", "            self._file.flush()\n",
         "            pass\n", "came again", "update", every=7, begin=0,
     ),
+    Mutant(
+        "has a single half", "tos/flash.py", '0 if name == "a" else', "0 and", "were in use", "romfs", every=1000,
+    ),
+    Mutant(
+        "writes where a version that crashed is looked at", "tos/download.py",
+        "            if writer.is_mapped():\n                await ota.restart()\n", "", "were in use", "romfs-crashed",
+        every=1000,
+    ),
+    Mutant(
+        "forgets that a block was erased", "tos/flash.py", "                self._partition.ioctl(_ERASE",
+        "                at or self._partition.ioctl(_ERASE", "it ends in a", "romfs", every=7, begin=0,
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_in_an_update_is_found(mutant, tmp_path):
     firmware = mutant.made_in(copied(tmp_path / "firmware"))
-    rows = {row[0].name: row for row in updated.scenarios(9500, firmware)}
+    rows = {row[0].name: row for row in updated.scenarios(9500, firmware) + updated.of_romfs(9500, firmware)}
     try:
         faults = updated.sweep(
             tmp_path, *rows[mutant.do], ("half",), mutant.every or 1, 0, firmware, mutant.begin
@@ -133,6 +172,23 @@ def test_a_mistake_in_an_update_is_found(mutant, tmp_path):
     except Died as e:
         faults = [("uncut", str(e))]
     assert mutant.shown_by(faults), faults
+
+
+STARTS = [
+    ("main.py", 'vfs.umount("/rom")', 'vfs.umount("/none")', "were in use"),
+    ("slots.py", 'return mapped[:middle] if name == "a"', 'return mapped[:middle] if name == "b"', "recovery runs"),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new", "sign"), STARTS)
+def test_a_mistake_with_a_romfs_where_it_is_chosen_what_starts_is_found(lab, path, old, new, sign):
+    folder, firmware, _ = lab
+    scenario, flash = updated.of_romfs(9500, firmware)[0]
+    source = updated.starting(path, firmware)
+    assert source.count(old) == 1
+    flash = updated.with_file(flash, path, source.replace(old, new).encode())
+    faults = updated.sweep(folder, scenario, flash, ("half",), 1000, 0, firmware).faults
+    assert [what for _, what in faults if sign in what], faults
 
 
 def test_a_slot_that_is_not_looked_at_before_it_runs_is_found(lab):

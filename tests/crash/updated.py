@@ -5,6 +5,7 @@ so on a chip, and what is in the slot goes on with the update. `come_back` start
 start whether what runs is whole, at the end whether it is what was to be.
 """
 
+import binascii
 import hashlib
 import itertools
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from littlefs import LittleFSError
-from tosplus.build import image
+from tosplus.build import board, image
 from tosplus.build.listed import listed
 from tosplus.ota import bundle, keys, pack
 
@@ -27,7 +28,9 @@ from .lab import ERASED, ROOT, Died, copied
 
 SIZE_B = 1 << 19
 _SLOT_B = 1 << 17  # of firmware
-PARTITIONS = (SIZE_B, SIZE_B + 0x2000, SIZE_B + 0x2000 + _SLOT_B, _SLOT_B)
+HALF_B = 5 << 14  # of romfs
+ROMFS = SIZE_B + 0x2000 + 2 * _SLOT_B
+PARTITIONS = (SIZE_B, SIZE_B + 0x2000, SIZE_B + 0x2000 + _SLOT_B, _SLOT_B, ROMFS, 2 * HALF_B)
 STUCK = b"this firmware does not start"
 _LIFE_S = 50
 _LIVES = 16
@@ -85,20 +88,36 @@ def bundled(files, sequence, base=None, floor=1, firmware=None, **about):
     return bundle.sign(bundle.Bundle("kettle", ("LAB",), sequence, floor, parts, "", **about), KEY)
 
 
-def flashed(files, firmware, first=b""):
-    """A new device's flash, with this in slot a, as `tos build` and `tos flash` would leave it. first: the firmware of
-    a chip with two slots for that."""
+def rom(files):
+    """The same slot as a ROMFS."""
+    return pack.image(files, board.load("UNIX"))
+
+
+def starting(name, firmware):
+    """The source of what chooses, which is beside the slots."""
+    return (firmware / "tos/slots.py" if name == "slots.py" else ROOT / "firmware" / name).read_text()
+
+
+def _slot(name, files, sequence):
+    """{path: content} of a slot as it is on a device; an image is in its half instead."""
     about = {
-        "sequence": 1,
+        "sequence": sequence,
         "content": hashlib.sha256(b"".join(files.values())).hexdigest(),
         "names": listed(files),
         "lengths": [len(data) for data in files.values()],
     }
-    starts = {name: (ROOT / "firmware" / name).read_bytes() for name in ("boot.py", "main.py")}
-    slots = (firmware / "tos/slots.py").read_bytes()
+    files = {path: data for path, data in files.items() if path != "lib.romfs"}
+    return {f"{name}/~slot": json.dumps(about).encode()} | {f"{name}/{path}": data for path, data in files.items()}
+
+
+def flashed(files, firmware, first=b"", more=None):
+    """A new device's flash, with this in slot a, as `tos build` and `tos flash` would leave it. first: the firmware of
+    a chip with two slots for that, and with romfs. more: {path: content} besides."""
+    starts = {name: starting(name, firmware).encode() for name in ("boot.py", "main.py")}
+    slots = starting("slots.py", firmware).encode()
     recovery = {"app.py": _APP.format(0).encode(), "board.py": _BOARD, "slots.py": slots, "key0": PUBLIC}
-    tree = {**starts, "slots.py": slots, "a/~slot": json.dumps(about).encode()}
-    tree |= {f"a/{path}": data for path, data in files.items()} | {f"r/{path}": d for path, d in recovery.items()}
+    tree = {**starts, "slots.py": slots, **_slot("a", files, 1), **(more or {})}
+    tree |= {f"r/{path}": data for path, data in recovery.items()}
     region = bytearray(ERASED * SIZE_B)
     fs = image.littlefs(image.Flash(buffer=region), SIZE_B, is_new=True)
     fs.format()
@@ -107,13 +126,14 @@ def flashed(files, firmware, first=b""):
     fs.unmount()
     if first:
         region += ERASED * 0x2000 + first.ljust(2 * _SLOT_B, ERASED)
+        region += files.get("lib.romfs", b"").ljust(2 * HALF_B, ERASED)
     return bytes(region)
 
 
 @dataclass
 class Scenario:
     """What one does with a device: update or rollback, to a bundle, from a flash. ends: (slot, version) at the end.
-    silent: operations at most of a life that does not come to say how many."""
+    silent: operations at most of a life that does not come to say how many. fetches: the last life that does."""
 
     name: str
     made: bundle.Bundle
@@ -121,6 +141,7 @@ class Scenario:
     words: str = ""
     do: str = "update"
     silent: int = 6
+    fetches: int = 0
     to: int = 2
     floor: int = 1
     keys: tuple = (None, None)
@@ -190,7 +211,9 @@ def wrong(scenario, lives, flash):
             yield "the floor rose before the trial"
         if told and told["slot"] == "r":
             yield "recovery runs, and a slot was good"
-        if told and "firmware" in told and int(told["firmware"]) != told["version"]:
+        if told and told.get("harmed"):
+            yield f"sectors {told['harmed']} of romfs were in use"
+        if told and "firmware" in told and len(scenario.made.parts) > 1 and int(told["firmware"]) != told["version"]:
             yield f"version {told['version']} runs on firmware {told['firmware']}"
     last = lives[-1][1]
     if (last["slot"], last["version"]) != scenario.ends:
@@ -231,7 +254,7 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
                 again = [(None, told)]
             went, end = device.lives(after, scenario, fetched)
             what = list(wrong(scenario, again + went, end))
-            again_b = sum(map(int, fetched.read_text().split())) - whole_b * (n == 0)
+            again_b = sum(map(int, fetched.read_text().split())) - whole_b * (n <= scenario.fetches)
             fetched.unlink()
             ends = len(scenario.made.parts) - 1  # at each, what was asked for already is not used
             if again_b > (1 + (point in seconds)) * (_BLOCK_B + _PIECE_B) + 2 * ends * _PIECE_B:
@@ -286,13 +309,13 @@ def flips(folder, scenario, flash, every=1, firmware=None):
 
 def with_file(flash, path, content):
     """The flash, with something else in this file."""
-    region = bytearray(flash)
-    fs = image.littlefs(image.Flash(buffer=region), len(region), is_new=False)
+    region = bytearray(flash[:SIZE_B])
+    fs = image.littlefs(image.Flash(buffer=region), SIZE_B, is_new=False)
     fs.mount()
     with fs.open(path, "wb") as file:
         file.write(content)
     fs.unmount()
-    return bytes(region)
+    return bytes(region) + flash[SIZE_B:]
 
 
 def both_bad(folder, scenario, flash, firmware):
@@ -343,3 +366,21 @@ def of_firmware(size_b, firmware):
     broken = Scenario("crashing", broken, ("a", 1), "an app that crashes, with its firmware", silent=_SILENT)
     back = Scenario("return", made, ("a", 1), "back to app and firmware before", do="rollback", silent=_SILENT)
     return [(both, flash), (stuck, flash), (broken, flash), (back, None)]
+
+
+def of_romfs(size_b, firmware):
+    """[(scenario, flash)] of an app that is a ROMFS: into the other half, back; and where the first one has crashed."""
+    old, new, last = (rom(release(version, size_b)) for version in (1, 2, 3))
+    runs = firmware_image(1, 3000)
+    flash = flashed(old, firmware, runs)
+    whole = Scenario("romfs", bundled(new, 2), ("b", 2), "an app as a ROMFS")
+    delta = Scenario("romfs-delta", bundled(new, 2, bundled(old, 1).parts[0]), ("b", 2), "the same as a delta")
+    back = Scenario("romfs-rollback", delta.made, ("a", 1), "back to the ROMFS before", do="rollback")
+    broken = rom(release(2, size_b, broken=True))
+    record = json.dumps({"active": "a", "a": [3, 2], "b": [3, 1], "floor": 0, "boots": 0}).encode()
+    record = b"%08x" % binascii.crc32(record) + record
+    fallen = bytearray(flashed(broken, firmware, runs, {"boot.rec": record, **_slot("b", old, 1)}))
+    fallen[ROMFS + HALF_B : ROMFS + HALF_B + len(old["lib.romfs"])] = old["lib.romfs"]
+    words = "a ROMFS in place of one that crashed"
+    crashed = Scenario("romfs-crashed", bundled(last, 3, floor=0), ("a", 3), words, to=3, fetches=1)
+    return [(whole, flash), (delta, flash), (back, None), (crashed, bytes(fallen))]

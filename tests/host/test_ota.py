@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import cbor2
@@ -21,9 +22,11 @@ from pycose.messages import Sign1Message
 from toscore import cbor, ota_blocks, ota_manifest
 from toscore.errors import TosError
 from toscore.patch import Patch
+from tosplus.build import board as boards
 from tosplus.cli import cli
 from tosplus.errors import HostError
 from tosplus.ota import bundle, delta, keys, pack
+from tosplus.sim.process import micropython
 from vectors import make_ota
 
 KEY = ec.derive_private_key(0x5EED << 220 | 9, ec.SECP256R1())
@@ -257,10 +260,23 @@ def test_firmware_is_packed_beside_the_app_from_either_of_its_files(tos):
         assert done.exit_code == 1 and words in done.output, done.output
 
 
+def test_an_app_for_firmware_of_our_own_is_packed_as_a_romfs_that_micropython_mounts(tos):
+    done = tos("pack", "kettle.py", "--board", "ESP32_GENERIC", "--frozen", "--out", "1.tosb", "--sequence", "1")
+    assert done.exit_code == 0, done.output
+    (part,) = bundle.loads(Path("1.tosb").read_bytes()).parts
+    assert part.files == (("lib.romfs", len(part.data)),) and len(part.data) < 500
+    whole = pack.image({**NEW, "lib/b/c/d.py": b"WORD = 'read'"}, boards.load("TOS_TILL"))["lib.romfs"]
+    Path("whole").write_bytes(whole)
+    look = "import os, sys, vfs; vfs.mount(vfs.VfsRom(open('whole', 'rb').read()), '/x'); sys.path[:] = ['/x']\n"
+    look += "import b.c.d; print(sorted(os.listdir('/x')), os.listdir('/x/b'), b.c.d.WORD)"
+    ran = subprocess.run([micropython(), "-c", look], capture_output=True, text=True)
+    assert ran.stdout == "['a.mpy', 'app.mpy', 'b', 'd.mpy'] ['c', 'c.mpy'] read\n", ran.stderr
+
+
 def test_firmware_that_is_too_large_for_its_slot_is_not_packed(tos):
     Path("app.bin").write_bytes(chipware.image("esp32", 1 << 20))
     done = tos("pack", "kettle.py", "--board", "UNIX", "--out", "x", "--sequence", "1", "--firmware", "app.bin")
-    assert done.exit_code == 1 and "UNIX has 983040 B for it" in done.output
+    assert done.exit_code == 1 and "UNIX has 786432 B for it" in done.output
 
 
 def test_packing_twice_gives_the_same_bytes(tos):

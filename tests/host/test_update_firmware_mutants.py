@@ -8,6 +8,8 @@ FIRMWARE = "firmware/tos/firmware.py"
 TRIAL = "firmware/tos/trial.py"
 FIRM = "host/test_update_firmware.py::"
 RULES = "host/test_update_rules.py::"
+ROMFS = "host/test_update_romfs.py::"
+IT_GOES = "test_it_goes_into_one_half_and_after_a_power_cut_goes_on_and_a_delta_into_the_other"
 
 MUTANTS = [
     Mutant(
@@ -36,7 +38,7 @@ MUTANTS = [
         "            code = _OTA_IMAGE\n", "            return None\n",
     ),
     Mutant(
-        "a block of firmware is written over what is there", FIRMWARE,
+        "a block of firmware is written over what is there", "firmware/tos/flash.py",
         FIRM + "test_app_and_firmware_are_fetched_tried_and_confirmed_together",
         "                self._partition.ioctl(_ERASE, at // BLOCK_B)\n", "                pass\n",
     ),
@@ -48,6 +50,23 @@ MUTANTS = [
     Mutant(
         "firmware may be of any size", FIRMWARE, FIRM + "test_firmware_that_is_larger_than_its_slot_is_refused",
         "    if image_b > spare.info()[_SIZE]:\n", "    if False:\n",
+    ),
+    Mutant(
+        "a romfs may be of any size", "firmware/tos/room.py", ROMFS + "test_one_that_is_larger_than_a_half_is_refused",
+        "    if length > have:\n", "    if False:\n",
+    ),
+    Mutant(
+        "a romfs is taken where there is no place for it", "firmware/tos/room.py",
+        ROMFS + "test_firmware_without_romfs_refuses_it_and_nothing_is_touched",
+        "        raise StoreError(_OTA_PART)\n", "        have = length\n",
+    ),
+    Mutant(
+        "what is in front of a slot's half is forgotten", "firmware/tos/flash.py", ROMFS + IT_GOES,
+        "        self._at = self._begin + offset\n", "        self._at = offset\n",
+    ),
+    Mutant(
+        "a romfs is not mounted", "firmware/main.py", ROMFS + IT_GOES,
+        "        if rom:", "        if None:",
     ),
     Mutant(
         "a key is revoked when the update is taken", "firmware/tos/finish.py",

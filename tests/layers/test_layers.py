@@ -59,10 +59,10 @@ ROOMS = [
     ),
     Room(  # it runs before there is a slot, and in one
         "firmware/tos/slots.py",
-        only="binascii hashlib json os",
+        only="binascii hashlib json os vfs",
         never="",
         breaks=["import tos", "import machine", "from tos.store import Record"],
-        keeps=["import json, os"],
+        keeps=["import json, os, vfs"],
     ),
     Room(
         "firmware/tos/",
@@ -101,7 +101,7 @@ ROOMS = [
     ),
     Room(
         "firmware/main.py",
-        only="board app gc machine micropython sys time",
+        only="board app gc machine micropython sys time vfs",
         never="",
         breaks=["import tos"],
         keeps=["import board, app"],

@@ -10,6 +10,7 @@ import sys
 
 import chip
 import partition
+import romfs
 import vfs
 from tos import lazy
 from tos.ports.unix import Keystore
@@ -34,6 +35,7 @@ class Pull:
 sys.modules["tos.pull"] = Pull()
 
 from tos import download, finish, firmware, room, slots, trial  # noqa: E402, F401
+from tos.flash import half  # noqa: E402, F401
 from tos.ota import Ota  # noqa: E402
 from tos.update import obey  # noqa: E402, F401
 from toscore import coap, ecdsa, ota, ota_manifest, ota_sign, p256, patch  # noqa: E402, F401
@@ -129,6 +131,7 @@ def run(board, version):
     told["trial"] = is_trial
     if Partition:
         told["firmware"] = partition.words()[-2:].decode()
+        told["harmed"] = romfs.harmed
 
     ended = []
 
@@ -180,6 +183,9 @@ vfs.umount("/")
 vfs.mount(vfs.VfsLfs2(partition.Region(flash, 0, order["disk"])), "/")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
+if Partition:
+    romfs.begin()
+    slots.vfs = romfs
 both = {"__name__": "__main__"}
 for name in ("/boot.py", "/main.py"):
     with open(name) as file:

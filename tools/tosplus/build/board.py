@@ -11,8 +11,10 @@ from ..paths import BOARDS, shown
 from . import board_source, partitions
 from .chip import Chip, chips
 
-# A simulated chip with two slots for firmware: choice of the bootloader, ota_0, ota_1, and the size of these.
-SIMULATED = (0xD000, 0x10000, 0x100000, 0xF0000)
+# A simulated chip with firmware of its own: choice of the bootloader, ota_0, ota_1, the size of these, romfs, its size.
+SIMULATED = (0xD000, 0x10000, 0xD0000, 0xC0000, 0x190000, 0x70000)
+
+_SECTOR_B = 4096
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,12 @@ def firmware_b(board: Board) -> int:
     if board.mcu == "unix":
         return SIMULATED[3]
     return min(_own_partition(board, name).size for name in ("ota_0", "ota_1"))
+
+
+def image_b(board: Board) -> int:
+    """How much an app may have as a ROMFS, half of the partition; HostError where there is none."""
+    size_b = SIMULATED[5] if board.mcu == "unix" else _own_partition(board, "romfs").size
+    return size_b // _SECTOR_B // 2 * _SECTOR_B
 
 
 def _own_partition(board: Board, name: str) -> partitions.Partition:

@@ -66,6 +66,7 @@ def keygen(key: Path, passphrase_file: Path | None, no_passphrase: bool, as_json
 @click.option("--label", help="The version, as people call it. [default: the sequence]")
 @click.option("--base", type=FILE, help="Another release's full bundle: makes a delta to it, if that is smaller.")
 @click.option("--firmware", type=FILE, help="The chip's firmware besides, for boards with two slots for it.")
+@click.option("--frozen", is_flag=True, help="For firmware of our own, which has the core: the app alone, as a ROMFS.")
 @click.option("--key", type=FILE, help="Sign it with this private key.")
 @click.option("--new-key", type=(click.IntRange(0, 1), FILE), metavar="SLOT PUB", help="Gives devices one more key.")
 @click.option("--revoke", type=click.IntRange(0, 1), metavar="SLOT", help="Takes a key from devices.")
@@ -80,6 +81,7 @@ def pack(
     label: str | None,
     base: Path | None,
     firmware: Path | None,
+    frozen: bool,
     key: Path | None,
     new_key: tuple[int, Path] | None,
     revoke: int | None,
@@ -92,7 +94,8 @@ def pack(
     below --floor. Only one key slot can change at a time, and never the one of the key that signs.
 
     With --firmware it takes the app and the chip's firmware, or neither: MicroPython's application image, alone or from
-    the file of a whole flash, as it is published.
+    the file of a whole flash, as it is published. With --frozen the app is for devices that were built with it too: it
+    goes into the partition romfs, and runs from there.
 
     \b
       tos ota pack kettle --board ESP32_GENERIC --sequence 1 --key release.pem --out kettle-1.tosb
@@ -134,11 +137,12 @@ def pack(
     common = packing.base_of(old, product, board) if old else None
 
     _say(f"building {app} for {board} ...")
-    report = build(app, board)
+    report = build(app, board, frozen=frozen)
     report.check_budget()
     if common:
         _say("looking for what it has in common with the base ...")
-    parts = [packing.app_part(packing.contents(report.out), common), *parts]
+    files = packing.contents(report.out)
+    parts = [packing.app_part(packing.image(files, report.board) if frozen else files, common), *parts]
     bundle = bundles.Bundle(product, (report.board.name,), sequence, floor, tuple(parts), label, change)
     if signer:
         bundle = bundles.sign(bundle, signer)

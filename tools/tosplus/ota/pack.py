@@ -4,7 +4,11 @@ import hashlib
 import re
 from pathlib import Path
 
+from mpremote.romfs import VfsRomWriter
+
 from ..build import apps
+from ..build import board as boards
+from ..build.board import Board
 from ..errors import HostError
 from . import delta
 from .bundle import FIRMWARE, Bundle, Part, hashes
@@ -13,6 +17,7 @@ LABEL_B = 32
 _FILES = 170
 _PATH = re.compile(r"[-./0-9A-Z_a-z]{1,64}")
 _ABOUT = "~slot"  # which the device writes itself, last
+_IMAGE = "lib.romfs"  # the only file of an app that goes into the partition romfs
 
 
 def product(app: str) -> str:
@@ -25,6 +30,28 @@ def contents(tree: Path) -> dict[str, bytes]:
     slot = tree / "a"
     files = sorted(path.relative_to(slot).as_posix() for path in slot.rglob("*") if path.is_file())
     return {path: (slot / path).read_bytes() for path in files if path != _ABOUT}
+
+
+def image(files: dict[str, bytes], board: Board) -> dict[str, bytes]:
+    """What a slot holds as a ROMFS, which is its lib then. HostError when the board has not the room for it."""
+    room_b = boards.image_b(board)
+    rom = VfsRomWriter()
+    open_: list[str] = []
+    for path in sorted(files, key=lambda path: path.removeprefix("lib/").split("/")):
+        *folders, name = path.removeprefix("lib/").split("/")
+        while open_ != folders[: len(open_)]:
+            rom.closedir()
+            open_.pop()
+        for folder in folders[len(open_) :]:
+            rom.opendir(folder)
+            open_.append(folder)
+        rom.mkfile(name, files[path])
+    for _ in open_:
+        rom.closedir()
+    data = bytes(rom.finalise())
+    if len(data) > room_b:
+        raise HostError(f"the app has {len(data)} B as a ROMFS, and half of {board.name}'s romfs has {room_b} B")
+    return {_IMAGE: data}
 
 
 def app_part(files: dict[str, bytes], base: Part | None = None) -> Part:

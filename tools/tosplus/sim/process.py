@@ -18,7 +18,7 @@ from .rom.boot import Partition
 POWER, RESET, WATCHDOG, SOFT_RESET, TIMER, BUTTON = range(6)  # a cause, as the chip itself is told
 
 _CHIP = FIRMWARE / "tos" / "ports" / "unix"  # the simulated silicon, run from source
-_HEAP = "320k"
+_HEAP_B = 320 << 10
 
 
 class Start(NamedTuple):
@@ -36,9 +36,10 @@ class Start(NamedTuple):
 
 async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
     """tty: our end of the pty, closed here. folder: where the REPL keeps its history. arguments: what chip.py reads."""
+    mapped_b = arguments["partitions"][5] if "partitions" in arguments else 0  # of romfs
     try:
         return await asyncio.create_subprocess_exec(
-            *(micropython(), "-X", f"heapsize={_HEAP}", "-i", "-m", "chip"),
+            *(micropython(), "-X", f"heapsize={_HEAP_B + mapped_b}", "-i", "-m", "chip"),
             stdin=tty,
             stdout=tty,
             stderr=tty,

@@ -160,6 +160,7 @@ def start():
     disk = flash
     if args.get("partitions"):
         import partition
+        import romfs
 
         if not partition.boot(flash, *args["partitions"], reset_cause() == DEEPSLEEP_RESET):
             reset()
@@ -170,6 +171,8 @@ def start():
     vfs.mount(vfs.VfsLfs2(disk), "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
+    if Partition:
+        romfs.begin()
     sys.modules["machine"] = sys.modules["chip"]
     sys.modules["micropython"] = Micropython()
     try:

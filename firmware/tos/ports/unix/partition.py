@@ -1,5 +1,5 @@
-"""Two partitions for firmware: esp32.Partition as MicroPython documents it, and ESP-IDF's bootloader, which chooses
-between them, with its rollback on. Unix port only; plays the part of the module esp32 for chip.py.
+"""Two partitions for firmware, and romfs: esp32.Partition as MicroPython documents it, and ESP-IDF's bootloader, which
+chooses between the two, with its rollback on. Unix port only; plays the part of the module esp32 for chip.py.
 
 What runs is this process, whatever the image says; one whose first segment begins with STUCK resets before MicroPython
 is up. The choice, as ESP-IDF keeps it: two sectors with (number, state, CRC), the higher number is what starts.
@@ -52,12 +52,27 @@ class Partition(Region):
 
     def __init__(self, id):
         self._label = _running if id == self.RUNNING else _chosen() if id == self.BOOT else id
-        if self._label not in _offsets:
+        if self._label not in _places:
             raise OSError(_ENOENT)
-        super().__init__(_flash, _offsets[self._label], _size)
+        super().__init__(_flash, *_places[self._label])
 
     def info(self):
-        return 0, 0x10 + _index(self._label), _offsets[self._label], _size, self._label, False
+        kind = (1, 0x8F) if self._label == "romfs" else (0, 0x10 + _index(self._label))
+        return kind + _places[self._label] + (self._label, False)
+
+    def writeblocks(self, sector, buf, offset=None):
+        super().writeblocks(sector, buf, offset)
+        self._changed(sector)
+
+    def ioctl(self, op, arg):
+        done = super().ioctl(op, arg)
+        if op == 6:
+            self._changed(arg)
+        return done
+
+    def _changed(self, sector):
+        if self._label == "romfs" and changed:
+            changed(sector)
 
     def get_next_update(self):
         return Partition("ota_%d" % (1 - _index(self._label)))
@@ -80,12 +95,15 @@ class Partition(Region):
             _put(entry, _entry(entry)[0], _VALID)
 
 
-def boot(flash, choice, ota_0, ota_1, size, woke):
+changed = None  # told of a sector of romfs that is written
+
+
+def boot(flash, choice, ota_0, ota_1, size, romfs, romfs_size, woke):
     """As the bootloader: -> whether what it starts gets as far as MicroPython. All in bytes; woke: from deep sleep, in
     which it remembers what ran."""
-    global _flash, _choice, _offsets, _size, _running
-    _flash, _choice, _size = flash, choice // _SECTOR, size
-    _offsets = {"ota_0": ota_0, "ota_1": ota_1}
+    global _flash, _choice, _places, _running
+    _flash, _choice = flash, choice // _SECTOR
+    _places = {"ota_0": (ota_0, size), "ota_1": (ota_1, size), "romfs": (romfs, romfs_size)}
     for n in range(2):
         number, state, _ = _entry(n)
         if state == _PENDING and not woke:
@@ -107,7 +125,7 @@ def boot(flash, choice, ota_0, ota_1, size, woke):
 def words():
     """With what the first segment of that begins which runs."""
     first = bytearray(_WORDS_B)
-    _flash.readblocks(_offsets[_running] // _SECTOR, first, _IMAGE_HEADER_B + 8)
+    _flash.readblocks(_places[_running][0] // _SECTOR, first, _IMAGE_HEADER_B + 8)
     return bytes(first)
 
 
@@ -150,16 +168,17 @@ def _put(n, number, state):
 def _is_image(label):
     """Whether it has a header, segments within the partition, and the SHA-256 that is appended to it."""
     digest = hashlib.sha256()
+    offset, size = _places[label]
     at = 0
 
     def take(n):
         nonlocal at
         data = b""
-        if at + n > _size:
+        if at + n > size:
             raise ValueError
         while len(data) < n:
             piece = bytearray(min(n - len(data), _SECTOR - at % _SECTOR))
-            _flash.readblocks((_offsets[label] + at) // _SECTOR, piece, at % _SECTOR)
+            _flash.readblocks((offset + at) // _SECTOR, piece, at % _SECTOR)
             data += piece
             at += len(piece)
         return data
