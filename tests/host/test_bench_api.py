@@ -82,11 +82,11 @@ def test_levers_follow_from_what_a_device_says_of_itself(tmp_path, monkeypatch):
     async def test(hands):
         found = await hands.devices()
         assert {name: list(levers) for name, (_, _, levers) in found.items()} == {
-            "kettle": ["probe", "cut", "plug", "kill"],
-            "fridge": ["probe", "door", "plug", "kill"],
+            "kettle": ["probe", "button", "cut", "plug", "kill"],
+            "fridge": ["probe", "door", "button", "plug", "kill"],
             "watch": ["button_a", "button_b", "near", "cut", "plug", "kill"],
-            "tv": ["keys", "cut", "plug", "kill"],
-            "till": ["near", "keys", "plug", "kill"],
+            "tv": ["keys", "button", "cut", "plug", "kill"],
+            "till": ["near", "keys", "button", "plug", "kill"],
         }
         assert all(on for _, on, _ in found.values())
         async with Client(*hands.house.devices["kettle"].link) as link:
@@ -257,7 +257,8 @@ def test_kill_and_a_cut_in_the_next_write_end_it_and_it_comes_back(tmp_path, mon
 
 def test_what_is_wrong_is_told_as_json(tmp_path, monkeypatch):
     async def test(hands):
-        assert await hands.post("tv", "door", value=True) == (404, "tv has no door; it has keys, cut, plug, kill")
+        none = (404, "tv has no door; it has keys, button, cut, plug, kill")
+        assert await hands.post("tv", "door", value=True) == none
         plug = (400, "plug: give true for plugged in, false for unplugged")
         assert await hands.post("tv", "plug", value="out") == await hands.post("tv", "plug") == plug
         assert (await hands.post("tv", "keys", value="netflix"))[1] == (

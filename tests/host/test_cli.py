@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 from tosplus.cli import cli
@@ -44,6 +45,19 @@ def test_help_imports_nothing_big():
 def test_help_teaches_with_examples(tos, command):
     done = tos(*command, "--help")
     assert done.exit_code == 0 and f"\n  {' '.join(('tos', *command[:1]))}" in done.output.replace("    tos", "  tos")
+
+
+def test_a_list_of_commands_says_each_in_whole_words():
+    def cut(group, name):
+        words = group.list_commands(None)
+        for word in words:
+            command = group.get_command(None, word)
+            if command.get_short_help_str(80 - 6 - max(map(len, words))).endswith("..."):  # as click on 80 columns
+                yield f"{name} {word}"
+            if isinstance(command, click.Group):
+                yield from cut(command, f"{name} {word}")
+
+    assert list(cut(cli, "tos")) == []
 
 
 def test_the_shell_completes_commands_apps_and_boards():

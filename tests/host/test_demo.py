@@ -63,6 +63,8 @@ def test_it_brings_its_hub_back_and_ends_with_ctrl_c(demo, tmp_path):
     process = demo()
     told(process, "live after")
     url = told(process, r"http://\S+")[0]
+    switch = told(process, r"tos dev set .*?(?=  )")[0]
+    assert subprocess.run(switch.split(), cwd=tmp_path, timeout=60).returncode == 0, switch
     hub = int(told(process, r"kill -9 (\d+)")[1])
     devices = httpx.get(f"{url}/api/house").json()["devices"]
     assert sorted(device["name"] for device in devices) == ["fridge", "kettle", "till", "tv", "watch"]

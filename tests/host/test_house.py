@@ -230,6 +230,15 @@ def test_tos_sim_runs_a_house_until_ctrl_c(plan, tmp_path):
     assert not [name for name in ("kettle", "office") if state.read(tmp_path / ".tos/den" / name)]
 
 
+def test_tos_sim_shows_the_code_of_each_device_that_has_no_owner(plan, tmp_path):
+    plan(TWO)
+    command = ["tos", "sim", "--house", "den.toml", "--hub", ""]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.send_signal(signal.SIGINT)
+    assert len({line for line in lines[3:] if line.startswith("Pairing code: tos:v1:kettle-")}) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

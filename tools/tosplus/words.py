@@ -122,19 +122,21 @@ WORDS = {
     321: Word("COAP_SHORT", "the datagram is shorter than a CoAP message"),
     322: Word("COAP_VERSION", "not CoAP version 1"),
     323: Word("COAP_FORMAT", "not a well-formed CoAP message, at byte {a}", "RFC 7252 section 3"),
-    324: Word(
-        "DATAGRAM_TOO_LONG", "a datagram of more than 1152 bytes was dropped", "larger bodies need blocks"
-    ),
+    324: Word("DATAGRAM_TOO_LONG", "a datagram of more than 1152 bytes was dropped", "larger bodies need blocks"),
     325: Word("OBSERVERS_FULL", "no room for one more observer; the peer was answered without"),
     326: Word("OBSERVER_GONE", "an observer stopped answering and was dropped"),
     327: Word("BAD_OPTION", "a critical CoAP option that this device does not know"),
     328: Word("NOT_CBOR", "this resource speaks another content format", "CBOR is content format 60"),
     329: Word("BAD_BLOCK", "a body has no block {a}, or blocks have no such size", "RFC 7959 section 2.2"),
     331: Word("NO_SUCH_PATH", "no resource of this name", "`tos dev get DEVICE` lists them"),
-    332: Word("READ_ONLY", "this resource cannot be written"),
+    332: Word("READ_ONLY", "this resource cannot be written", "`tos dev get DEVICE --table` says which can"),
     333: Word("ORIGIN", "this origin may not write this resource"),
     334: Word("WRONG_TYPE", "the value has the wrong type", "`tos dev get DEVICE --table` shows types"),
-    335: Word("OUT_OF_RANGE", "the value is outside minimum and maximum, or not one of the options"),
+    335: Word(
+        "OUT_OF_RANGE",
+        "the value is outside minimum and maximum, or not one of the options",
+        "`tos dev get DEVICE --table` shows the bounds",
+    ),
     336: Word(
         "SENSOR_SILENT",
         "an output stays safe while a sensor it depends on is silent",
@@ -151,7 +153,7 @@ WORDS = {
         "a rule needs a resource that it watches, one condition, and a resource that it sets",
         "docs/protocol.md, under /b",
     ),
-    342: Word("RULES_TOO_MANY", "an owner has at most 16 rules"),
+    342: Word("RULES_TOO_MANY", "an owner has at most 16 rules", "remove one first: `tos dev rules DEVICE --remove N`"),
     343: Word("NOT_A_SWITCH", "only a switch can be toggled", "say what to set it to"),
     344: Word("RULE_REFUSED", "the owner's rule {a} fired and was refused, code {b}", "`tos explain` has that code"),
     345: Word("OWNERS_LOOP", "the owner's rule {a} and others kept setting each other off; stopped"),
@@ -163,16 +165,20 @@ WORDS = {
         "CARD_MALFORMED", "a command, a data object or a message about payments is malformed: {a}", "docs/payments.md"
     ),
     351: Word("OSCORE_OPTION", "the OSCORE option of a message is missing or malformed", "RFC 8613 section 6.1"),
-    352: Word("OSCORE_CONTEXT", "a secured request of somebody this device is not paired with", "pair again"),
+    352: Word(
+        "OSCORE_CONTEXT", "a secured request of somebody this device is not paired with", "pair again: `tos pair`"
+    ),
     353: Word("OSCORE_REPLAY", "a secured message came a second time, or too late; it was ignored"),
     354: Word("OSCORE_FORGED", "a secured message is damaged, or sealed with another key", "pair again if it lasts"),
     355: Word("OSCORE_OBSERVE", "a secured notification of what is not observed"),
-    356: Word("UNSECURED", "this device answers only whom it is paired with", "pair, or tos dev --context FILE"),
-    357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first"),
-    358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
-    359: Word(
-        "CANNOT_PAY", "it cannot pay now, or not before its cardholder is checked", "`payment` of `/s` says why"
+    356: Word(
+        "UNSECURED",
+        "this device answers only whom it is paired with",
+        "`tos pair CODE` takes the code that it shows; if it has an owner, press its pairing button first",
     ),
+    357: Word("PEERS_FULL", "a device has at most 8 peers", "remove one first: `tos dev revoke`"),
+    358: Word("PEER_NO_ROOM", "there is no memory to talk to one more peer now"),
+    359: Word("CANNOT_PAY", "it cannot pay now, or not before its cardholder is checked", "`payment` of `/s` says why"),
     360: Word(
         "TAG_MALFORMED",
         "what was written to the device's tag is no Wi-Fi network, or damaged, at byte {a}",
@@ -182,7 +188,11 @@ WORDS = {
     362: Word(
         "PAIR_VERSION", "somebody wants to pair by a version that this device does not know", "update it, or tos"
     ),
-    363: Word("PAIR_ROLE", "somebody wants to pair for a role that cannot be had now"),
+    363: Word(
+        "PAIR_ROLE",
+        "somebody wants to pair for a role that cannot be had now",
+        "press its pairing button first, which opens it for two minutes; the first who pairs is its owner",
+    ),
     364: Word(
         "PAIR_BUSY", "another pairing is running, or there is no room for one more peer", "try again in a minute"
     ),
@@ -221,9 +231,7 @@ WORDS = {
         "WIFI_MALFORMED", "a network has a name of 1 to 32 bytes and a password of at most 64", "docs/protocol.md"
     ),
     385: Word("CANNOT_IDENTIFY", "this product has no led, motor or display to show itself with"),
-    386: Word(
-        "PORTAL_MALFORMED", "a request at the device's portal is malformed or too long", "docs/provisioning.md"
-    ),
+    386: Word("PORTAL_MALFORMED", "a request at the device's portal is malformed or too long", "docs/provisioning.md"),
     387: Word("OTA_MALFORMED", "what came is no manifest of an update, or not one that this device knows: {a}"),
     388: Word(
         "OTA_BASE", "the update is a delta to something else than what runs here", "push the full bundle of the release"
@@ -233,7 +241,11 @@ WORDS = {
     ),
     390: Word("OTA_SIGNATURE", "the update's signature is wrong: it is not what was signed"),
     391: Word("OTA_PRODUCT", "the update is for another product or board", "`tos ota inspect BUNDLE` says for which"),
-    392: Word("OTA_OLD", "the update, sequence {a}, is not newer than what runs, or below the floor"),
+    392: Word(
+        "OTA_OLD",
+        "the update, sequence {a}, is not newer than what runs, or below the floor",
+        "pack it with a higher --sequence",
+    ),
     393: Word("OTA_DAMAGED", "block {a} of the update is not what was signed", "it is fetched again"),
     394: Word(
         "REMOTE_UNKNOWN",
@@ -263,8 +275,16 @@ WORDS = {
     399: Word("OTA_BUSY", "an update is under way, or on trial", "`tos ota` says how far it is; try again then"),
     401: Word("SERVICE_CRASHED", "service {a} crashed, {b} times since boot", "the log's crash text has the traceback"),
     402: Word("SENSOR_FAILED", "reading sensor {a} failed, {b} times in a row"),
-    403: Word("SENSOR_STALE", "sensor {a} is silent; outputs that depend on it are safe"),
-    404: Word("OUTPUT_FAILED", "driving output {a} failed; it was told to be safe"),
+    403: Word(
+        "SENSOR_STALE",
+        "sensor {a} is silent; outputs that depend on it are safe",
+        "is it wired, and within its bounds? 203 says when it is back",
+    ),
+    404: Word(
+        "OUTPUT_FAILED",
+        "driving output {a} failed; it was told to be safe",
+        "look at its wiring; the log's crash text may say more",
+    ),
     405: Word(
         "RECORD_BAD", "a stored record was damaged; defaults are used", "the damaged file is kept beside it as .bad"
     ),
@@ -278,7 +298,9 @@ WORDS = {
         "an answer has more than 8192 bytes, or there is no memory for it",
         "ask for single resources: /s/<path>",
     ),
-    412: Word("NEEDS_FEATURE", "the board lacks a feature that the app needs"),
+    412: Word(
+        "NEEDS_FEATURE", "the board lacks a feature that the app needs", "`tos board list` says what each board has"
+    ),
     413: Word("HUB_ADDRESS", "config has no address of a hub that can be used", "write it as ADDRESS:PORT"),
     414: Word("SECRET_FAILED", "the pairing secret can be neither read nor kept; nobody can pair"),
     415: Word("RESET_FAILED", "a factory reset could not be done; the next start tries again"),

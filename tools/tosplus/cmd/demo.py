@@ -118,7 +118,7 @@ def _welcome(stage: "Stage") -> None:
         "  a rule on the fridge, that also holds while the hub is away\n"
         "  in Updates: how far the two rollouts are that you begin below\n"
         "and in another terminal, in this directory:\n"
-        f"  {tos} dev set kettle power on\n"
+        f"  {tos} dev set kettle power on --peers {shown(stage.hub.peers)}      (the hub's keys: it owns them)\n"
         f"  {tos} dev repl kettle      (Ctrl-C there stops the app, Ctrl-D starts it again)\n"
         f"  {tos} ota rollout {good}{hub}\n"
         f"  {tos} ota rollout {broken}{hub}      (a broken one after that: it rolls back by itself)\n"

@@ -26,7 +26,7 @@ def command() -> None:
     """
 
 
-@command.command("ls")
+@command.command("ls", short_help="Devices of this directory and network.")
 @click.option(
     "--wait",
     type=click.FloatRange(0),
@@ -87,7 +87,7 @@ def _listed(wait_s: float) -> list[dict[str, Any]]:
     return rows
 
 
-@command.command("identify")
+@command.command("identify", short_help="Let it show which one it is.")
 @reach.device
 def identify(device: str) -> None:
     """Which one is it? The device blinks, taps or shows its name for 5 s, whichever it can.
@@ -103,7 +103,7 @@ async def _identify(device: str) -> None:
         await client.identify()
 
 
-@command.command("repl")
+@command.command("repl", short_help="MicroPython's prompt on a simulated one.")
 @reach.device
 def repl(device: str) -> None:
     """MicroPython's prompt on a simulated device, by mpremote. Ctrl-C stops the app, Ctrl-D starts it again."""

@@ -8,7 +8,7 @@ import click
 from . import options, reach
 
 
-@click.command("log")
+@click.command("log", short_help="What happened since its start.")
 @reach.device
 @options.as_json
 def log(device: str, as_json: bool) -> None:

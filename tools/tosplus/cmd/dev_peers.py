@@ -8,7 +8,7 @@ import click
 from . import options, reach
 
 
-@click.command("peers")
+@click.command("peers", short_help="Who is paired with it, and as what.")
 @reach.device
 @options.as_json
 def peers(device: str, as_json: bool) -> None:
@@ -29,7 +29,7 @@ async def _peers(device: str, as_json: bool) -> None:
         click.echo(f"It takes others for {open_ms / 1000:.0f} s more.", err=True)
 
 
-@click.command("revoke")
+@click.command("revoke", short_help="Forget a peer of a device.")
 @reach.device
 @click.argument("peer")
 def revoke(device: str, peer: str) -> None:
@@ -49,7 +49,7 @@ async def _revoke(device: str, peer: str) -> None:
         reach.store().drop(id)
 
 
-@click.command("access-point")
+@click.command("access-point", short_help="Name and key of its own access point.")
 @options.as_json
 def access_point(as_json: bool) -> None:
     """Name and key of the access point that a device with an owner opens when its button is pressed.

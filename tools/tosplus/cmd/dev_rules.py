@@ -9,7 +9,7 @@ import click
 from . import options, reach
 
 
-@click.command("rules")
+@click.command("rules", short_help="Its rules: list, add, remove, reset.")
 @reach.device
 @click.option("--add", multiple=True, metavar="RULE", help="One more, at the end; may be given several times.")
 @click.option("--remove", type=click.IntRange(1), metavar="N", help="The one of this number.")

@@ -46,7 +46,7 @@ async def _get(device: str, path: str | None, table: bool, as_json: bool) -> Non
             click.echo(_line(row, state[row.path]))
 
 
-@click.command("set")
+@click.command("set", short_help="Write a resource.")
 @reach.device
 @click.argument("path")
 @click.argument("value")

@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from ..wellknown import REPORTS_HERE
 from . import complete
+
+if TYPE_CHECKING:
+    from ..sim.device import Device
 
 
 @click.command("sim", short_help="Run an app, or a house of them, as simulated devices.")
@@ -98,7 +102,6 @@ async def _run(
     chip: str | None,
     vpcd: int | None,
 ) -> None:
-    from ..errors import HostError
     from ..sim.device import Device
 
     def say(what: str, details: str) -> None:
@@ -117,9 +120,15 @@ async def _run(
             await device.ready()
         click.echo(f"{device.name}  console  {device.tty}; log in {device.state_dir / 'console.log'}; Ctrl-C ends it")
         if not chip:
-            with contextlib.suppress(HostError):  # it has an owner, or is plain
-                click.echo(f"Pairing code: {await device.code()}")
+            await _show_code(device)
         await asyncio.Event().wait()
+
+
+async def _show_code(device: "Device") -> None:
+    from ..errors import HostError
+
+    with contextlib.suppress(HostError):  # it has an owner, or is plain
+        click.echo(f"Pairing code: {await device.code()}")
 
 
 async def _reader(port: int, stack: contextlib.AsyncExitStack) -> Path:
@@ -148,6 +157,7 @@ async def _run_house(file: Path, fresh: bool, hub: str, plain: bool, bench: Path
 
             await stack.enter_async_context(serve(running, bench))
         click.echo(f"{plan.name}  all {len(plan.devices)} ready  state in {WORK / plan.name}; Ctrl-C ends them")
+        await asyncio.gather(*(_show_code(device) for device in running.devices.values()))
         await asyncio.Event().wait()
 
 

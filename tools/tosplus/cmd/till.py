@@ -63,7 +63,7 @@ def readers(as_json: bool) -> None:
         click.echo("\n".join(names) or "there is no reader; plug one in")
 
 
-@command.command("take")
+@command.command("take", short_help="Take AMOUNT, or one after the other.")
 @click.argument("amount", required=False)
 @click.option("--merchant", required=True, help="As the secret was made for.")
 @click.option("--terminal", required=True, help="As the secret was made for.")
@@ -118,7 +118,7 @@ def void(about: About, number: str, as_json: bool) -> None:
     _end(entry)
 
 
-@command.command("refund")
+@command.command("refund", short_help="Give back AMOUNT of the sale NUMBER.")
 @click.argument("number")
 @click.argument("amount")
 @_json
@@ -131,7 +131,7 @@ def refund(about: About, number: str, amount: str, as_json: bool) -> None:
     _end(entry)
 
 
-@command.command("send")
+@command.command("send", short_help="Tell the service what is owed to it.")
 @click.pass_obj
 def send(about: About) -> None:
     """Tell the service what it has not been told yet, as every start does."""

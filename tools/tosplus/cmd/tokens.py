@@ -72,7 +72,7 @@ def serve(
         asyncio.run(_serve(options, as_json))
 
 
-@command.command("pair")
+@command.command("pair", short_help="Pair with a device, through its hub.")
 @click.argument("code")
 @click.option("--hub", default=REPORTS_HERE, show_default=True, help="HOST:PORT where the device reports.")
 @click.pass_obj
@@ -95,7 +95,7 @@ def pair(about: About, code: str, hub: str) -> None:
     click.echo(f"{device.device_id} is paired; `tos tokens issue ACCOUNT --device {device.device_id}`")
 
 
-@command.command("issue")
+@command.command("issue", short_help="A token of ACCOUNT, for a device.")
 @click.argument("account")
 @click.option("--currency", default="EUR", show_default=True, help="Of a new account.")
 @click.option("--amount", help="Pay so much into the account, such as 20.00.")
@@ -185,7 +185,7 @@ def settle(about: About, merchant: str) -> None:
     click.echo(f"{count} captured")
 
 
-@command.command("statement")
+@command.command("statement", short_help="What PARTY has of each sale.")
 @click.argument("party")
 @click.option("--format", "kind", type=click.Choice(["json", "csv", "beancount"]), default="json", show_default=True)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on, UTC.")
@@ -248,7 +248,7 @@ def merchant(about: About, merchant: str, terms: Path, currency: str, by: str, r
         click.echo(service.write(work))
 
 
-@command.command("rotate")
+@command.command("rotate", short_help="Another issuer key from now on.")
 @click.pass_obj
 def rotate(about: About) -> None:
     """Another issuer key, for keys that are given out from now on; and all secrets under the newest master key."""

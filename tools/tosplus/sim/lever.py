@@ -41,6 +41,7 @@ _OF_FEATURE = {  # see boards/UNIX/board.py
     "probe": Lever("probe", "toggle", "Probe", "probe_mv", words=("works", "broken")),
 }
 _SILENT_KEYS = {"till": (*"0123456789", "clear")}  # by model: keys of which the app makes no event
+PAIRING = Lever("button", "press", "Pairing button", "button")  # of the board, where the app has none
 CUT = Lever("cut", "act", "power cut in the next write")
 PLUG = Lever("plug", "toggle", "Plug", words=("unplugged", "plugged in"))
 KILL = Lever("kill", "act", "kill -9")
@@ -53,6 +54,8 @@ def levers(identity: Identity) -> list[Lever]:
         events = [option for row in identity.resources if row.event for option in row.options or ()]
         keys = (*_SILENT_KEYS.get(identity.model, ()), *events)
         found.append(Lever("keys", "choice", "Keys", "keys", options=keys))
+    if not any(name.startswith("button") for name in identity.features):
+        found.append(PAIRING)
     if any(row.keep for row in identity.resources):
         found.append(CUT)
     return [*found, PLUG, KILL]

@@ -12,6 +12,7 @@ from aiocoap.numbers import codes
 from ..errors import HostError, Unreachable
 from ..link.pair import Asker, PairError
 from ..link.pairing_code import Code
+from ..words import WORDS
 from .rows import Missing
 from .service import Service
 
@@ -36,8 +37,14 @@ class Declined(HostError):
     """The device's answer, by our key but while we pair. code: of CoAP."""
 
     def __init__(self, code: Any, payload: bytes) -> None:
-        super().__init__(f"the device answers {code}")
+        super().__init__(f"the device answers {code}{_why(payload)}")
         self.code, self.payload = code, payload
+
+
+def _why(payload: bytes) -> str:
+    """What the code in an error's payload says, see words.py; empty where there is none."""
+    word = WORDS.get(int(payload[:3])) if payload[:3].isdigit() else None
+    return f": {word.text}\n{word.hint}".rstrip() if word else ""
 
 
 class Answer(NamedTuple):
@@ -133,7 +140,7 @@ class Devices:
             asked = self._coap.request(onward, handle_blockwise=False).response
             answer = await asyncio.wait_for(asked, _ANSWER_S)
         except (aiocoap.error.Error, asyncio.TimeoutError):
-            raise Unreachable("the hub does not answer") from None
+            raise Unreachable(f"the hub at {where}:{port} does not answer\nIs it on? --hub says where it is.") from None
         if answer.opt.oscore is None and answer.code in (codes.SERVICE_UNAVAILABLE, codes.TOO_MANY_REQUESTS):
             raise Asleep(answer.payload.decode(errors="replace"), answer.opt.max_age or 60)
         if answer.opt.oscore is None and answer.code in (codes.GATEWAY_TIMEOUT, codes.NOT_FOUND):
