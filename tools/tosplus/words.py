@@ -237,7 +237,9 @@ WORDS = {
         "OTA_BASE", "the update is a delta to something else than what runs here", "push the full bundle of the release"
     ),
     389: Word(
-        "OTA_KEY", "the update is signed with a key that this device does not know", "was it revoked? docs/updates.md"
+        "OTA_KEY",
+        "the update is signed with a key that this device does not know",
+        "was it revoked? docs/updates.md; a simulated one is told by `tos sim --key`",
     ),
     390: Word("OTA_SIGNATURE", "the update's signature is wrong: it is not what was signed"),
     391: Word("OTA_PRODUCT", "the update is for another product or board", "`tos ota inspect BUNDLE` says for which"),

@@ -253,6 +253,7 @@ def test_no_more_than_six_keys_a_day_and_none_without_a_check_of_the_cardholder(
             with pytest.raises(Declined) as refused:
                 await h.bring(id)
             assert refused.value.code is aiocoap.SERVICE_UNAVAILABLE and refused.value.payload == b"359"
+            assert "it cannot pay now" in str(refused.value)
             h.wallet.is_checked = True
             assert await h.bring(id) and h.luks()[-1] == (7, "active")
 

@@ -51,16 +51,14 @@ def command(
     from ..build import flasher, frozen_firmware
     from ..build.product import build
     from ..errors import UsageFault
-    from ..ota.keys import load_public
+    from ..ota.keys import of_device
     from ..paths import shown
 
     if frozen and firmware:
         raise UsageFault("--frozen makes its own firmware; leave --firmware out")
     if frozen:
         frozen_firmware.check_tools()
-    if len(keys) > 2:
-        raise UsageFault("a device has room for two keys")
-    report = build(app, board_name, out, frozen, tuple(load_public(path) for path in keys))
+    report = build(app, board_name, out, frozen, of_device(keys))
     board = report.board
     flash = report.out.with_name(f"{report.out.name}-flash")
     written: list[Path] = []

@@ -27,8 +27,8 @@ def command(device: str | None, bench: Path | None, junit: Path | None, only: tu
     from ..errors import HostError
     from ..paths import ROOT
 
-    if subprocess.run([sys.executable, "-c", "import pytest"], capture_output=True).returncode:
-        raise HostError("there is no pytest in this environment\nmake .venv/test/.ready makes one that has it.")
+    if subprocess.run([sys.executable, "-c", "import pytest, xdist"], capture_output=True).returncode:
+        raise HostError("this environment has no tests\nmake .venv/test/.ready, and then .venv/test/bin/tos hil.")
     arguments = [sys.executable, "-m", "pytest", "-rs", "tests/hil"]
     arguments += [f"--device={device}"] if device else []
     arguments += [f"--bench={bench.absolute()}"] if bench else []

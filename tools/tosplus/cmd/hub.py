@@ -21,7 +21,7 @@ _state = folder_option("--state", ".tos/hub", "Its database and its password.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a password first.")
 @port_option("--port", wellknown.HUB, 0, "0 is any free one.")
 @port_option("--coap-port", wellknown.REPORTS, 1, "For reports.")
-@click.option("--coap-host", help="Where devices report.  [default: as --host]")
+@click.option("--coap-host", help="Where devices report; 0.0.0.0 takes those of a network.  [default: as --host]")
 @click.option("--plain", is_flag=True, help="Take devices that are not paired, too; on loopback, for tests.")
 @_state
 @click.option("--bench", type=click.Path(path_type=Path), help="The bench socket of a simulated house.")

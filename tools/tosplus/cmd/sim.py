@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     metavar="PORT",
     help="Its card, while it is armed, is in pcscd's virtual reader; TCP port of vpcd, on Debian 35963.",
 )
+@click.option(
+    "--key",
+    "keys",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Public key of who may sign its updates, a .pub.pem; twice for two.",
+)
 @click.option("--plain", is_flag=True, help="Answer in the clear too, to anybody here; for tests.")
 def command(
     app: str | None,
@@ -51,6 +58,7 @@ def command(
     hub: str,
     chip: str | None,
     vpcd: int | None,
+    keys: tuple[Path, ...],
     plain: bool,
 ) -> None:
     """Run APP as a simulated device until Ctrl-C.
@@ -74,12 +82,14 @@ def command(
         raise click.UsageError("give an APP or --house FILE, one of the two")
     if bench and not house:
         raise click.UsageError("--bench goes with --house")
+    from ..ota.keys import of_device
+
     with contextlib.suppress(KeyboardInterrupt):
         if house:
             _refuse_options_of_one_device()
-            asyncio.run(_run_house(house, fresh, hub, plain, bench))
+            asyncio.run(_run_house(house, fresh, hub, plain, bench, of_device(keys)))
         elif app:
-            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain, chip, vpcd))
+            asyncio.run(_run(app, name, board, rate, port, state, fresh, hub, plain, chip, vpcd, of_device(keys)))
 
 
 def _refuse_options_of_one_device() -> None:
@@ -101,6 +111,7 @@ async def _run(
     plain: bool,
     chip: str | None,
     vpcd: int | None,
+    keys: tuple[bytes, ...],
 ) -> None:
     from ..sim.device import Device
 
@@ -111,7 +122,7 @@ async def _run(
         air = await _reader(vpcd, stack) if vpcd else None
         device = Device(
             app, name, folder, board, rate, port,
-            fresh=fresh, hub=hub, plain=plain, chip=chip, air=air, contacts=bool(vpcd), say=say,
+            fresh=fresh, hub=hub, plain=plain, chip=chip, air=air, contacts=bool(vpcd), keys=keys, say=say,
         )  # fmt: skip
         await stack.enter_async_context(device)
         if chip:
@@ -145,13 +156,15 @@ async def _reader(port: int, stack: contextlib.AsyncExitStack) -> Path:
     return air.path
 
 
-async def _run_house(file: Path, fresh: bool, hub: str, plain: bool, bench: Path | None) -> None:
+async def _run_house(
+    file: Path, fresh: bool, hub: str, plain: bool, bench: Path | None, keys: tuple[bytes, ...]
+) -> None:
     from ..paths import WORK
     from ..sim.house import House, read
 
     plan = read(file)
     async with contextlib.AsyncExitStack() as stack:
-        running = await stack.enter_async_context(House(plan, fresh, _say, hub, plain))
+        running = await stack.enter_async_context(House(plan, fresh, _say, hub, plain, keys))
         if bench:
             from ..sim.bench import serve
 

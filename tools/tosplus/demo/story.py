@@ -29,8 +29,8 @@ class Story(Player):
         super().__init__(Stage(_RATE, fresh=True))
         self._began = began
 
-    async def run(self) -> AsyncGenerator[Step, None]:
-        steps: tuple[Callable[[], Awaitable[str]], ...] = (
+    def steps(self) -> tuple[Callable[[], Awaitable[str]], ...]:
+        return (
             self._start,
             self._paired,
             self._boil,
@@ -45,8 +45,10 @@ class Story(Player):
             self._update,
             self._come_back,
         )
+
+    async def run(self) -> AsyncGenerator[Step, None]:
         async with contextlib.AsyncExitStack() as self._stack:
-            for step in steps:
+            for step in self.steps():
                 title = (step.__doc__ or "").strip()
                 self._began(title)
                 began = time.monotonic()

@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ..errors import HostError
+from ..errors import HostError, UsageFault
 from ..paths import shown
 
 
@@ -73,6 +73,13 @@ def load_public(path: Path) -> bytes:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise HostError(f"{shown(path)}: updates are signed with a P-256 key; `tos ota keygen` makes one")
     return raw(key)
+
+
+def of_device(paths: Sequence[Path]) -> tuple[bytes, ...]:
+    """Public keys, as many as a device has room for."""
+    if len(paths) > 2:
+        raise UsageFault("a device has room for two keys")
+    return tuple(load_public(path) for path in paths)
 
 
 def raw(key: ec.EllipticCurvePublicKey) -> bytes:

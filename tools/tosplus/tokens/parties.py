@@ -46,7 +46,7 @@ def currency_of(connection: sa.Connection, merchant: str) -> str:
     """Raises Missing."""
     code = connection.scalar(sa.select(tables.merchants.c.currency).where(tables.merchants.c.id == merchant))
     if code is None:
-        raise Missing(f"no merchant {merchant}")
+        raise Missing(f"no merchant {merchant}; `tos tokens merchant` adds one")
     return str(code)
 
 
@@ -65,7 +65,7 @@ def accept(connection: sa.Connection, who: str, merchant: str, hash: str, by: st
         raise Missing("no terms with this hash")
     mine = tables.merchants.update().where(tables.merchants.c.id == merchant)
     if connection.execute(mine.values(terms=hash)).rowcount != 1:
-        raise Missing(f"no merchant {merchant}")
+        raise Missing(f"no merchant {merchant}; `tos tokens merchant` adds one")
     row = {"id": new_id(now), "merchant": merchant, "hash": hash, "by": by, "record": record, "at": now}
     connection.execute(tables.acceptances.insert().values(**row))
     audit(connection, now, who, "accept terms", merchant, hash)
@@ -135,7 +135,7 @@ def _insert(
 def _check_till(connection: sa.Connection, merchant: str, terminal: str) -> None:
     _named(terminal, _TERMINAL)
     if not has_merchant(connection, merchant):
-        raise Missing(f"no merchant {merchant}")
+        raise Missing(f"no merchant {merchant}; `tos tokens merchant` adds one")
 
 
 def _digest(secret: str) -> str:
