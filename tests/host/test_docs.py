@@ -13,7 +13,7 @@ from tosplus.demo.story import Story
 from tosplus.paths import ROOT
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("**/*.md"))
-_TOS = re.compile(r"^(?:    |\$ )?(?:\(?umask 077; )?(?:\.venv/demo/bin/)?(tos [a-z].*?)\)?$", re.MULTILINE)
+_TOS = re.compile(r"^(?:    |\$ )?(?:\(?umask 077; )?(?:\.venv/\w+/bin/)?(tos [a-z].*?)\)?$", re.MULTILINE)
 _MAKE = re.compile(r"(?:^    |`|\$ )make ([a-z]+)", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 _PLACES = re.compile(r"`((?:lib|firmware|boards|tools|tests|docs|houses)/[\w./*-]+)`")
