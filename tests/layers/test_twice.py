@@ -4,17 +4,11 @@ import ast
 import re
 import subprocess
 
-import pytest
 from layers.graph import ROOT
 
 LINES = 10
 KINDS = ("*.py", "*.js", "*.mjs", "*.html", "*.css")
 _SAYS_NOTHING = re.compile(r"[\W_]*|(#|//|/\*|\*|<!--).*|@?import .*|from .* import .*|else:|try:|finally:")
-
-# Where both places may be in files whose paths begin so, and why.
-MAY_BE_ALIKE = {
-    "boards/": "a board is a folder that is read, copied and changed by itself; docs/boards.md begins with a copy",
-}
 
 
 def told(path, text):
@@ -44,25 +38,12 @@ def twice(sources):
     return found
 
 
-def may_be_alike(place):
-    return [start for start in MAY_BE_ALIKE if place[0].startswith(start) and place[2].startswith(start)]
-
-
-@pytest.fixture(scope="module")
-def found():
-    """What is alike in all that git knows of."""
+def test_nothing_that_git_knows_of_is_written_twice():
     listed = subprocess.run(["git", "ls-files", "-z", *KINDS], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
     assert len(paths) > 600
-    return twice({path: (ROOT / path).read_text() for path in paths})
-
-
-def test_nothing_is_written_twice(found):
-    assert ["{}:{} is {}:{}".format(*place) for place in found if not may_be_alike(place)] == []
-
-
-def test_what_may_be_alike_still_is(found):
-    assert {start for place in found for start in may_be_alike(place)} == set(MAY_BE_ALIKE)
+    found = twice({path: (ROOT / path).read_text() for path in paths})
+    assert ["{}:{} is {}:{}".format(*place) for place in found] == []
 
 
 BODY = "".join(f"    a{n} = {n}\n" for n in range(LINES))
