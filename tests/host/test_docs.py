@@ -98,6 +98,7 @@ RUN = [  # in this order, in one folder
     "tos ota keygen release.pem",
     "tos ota pack kettle --board ESP32_GENERIC --sequence 1 --key release.pem --out kettle-1.tosb",
     "tos ota pack kettle --board ESP32_GENERIC --base kettle-1.tosb --key release.pem --out kettle-2.tosb",
+    "tos ota pack till --board TOS_TILL --frozen --sequence 1 --key release.pem --out till-1.tosb",
     "tos ota inspect kettle-2.tosb",
     "tos ota verify kettle-2.tosb --key release.pub.pem",
     "tos ota pack kettle --board UNIX --sequence 2 --key release.pem --out kettle-unix.tosb",
