@@ -218,7 +218,7 @@ def test_a_client_that_asks_before_main_py_has_the_board_does_not_stop_it(tmp_pa
         files[f"{name}_.mpy"] = files.pop(f"{name}.mpy")
         files[f"{name}.py"] = (waits % (Path(name).name + "_")).encode()
     starting = tmp_path / "micropython"
-    starting.write_text(f"#!/bin/sh\necho here; read -r packet; exec {micropython()} \"$@\"\n")
+    starting.write_text(f'#!/bin/sh\necho here; read -r packet; exec {micropython()} "$@"\n')
     starting.chmod(0o755)
     monkeypatch.setenv("MICROPYTHON", str(starting))
 
@@ -227,7 +227,8 @@ def test_a_client_that_asks_before_main_py_has_the_board_does_not_stop_it(tmp_pa
         device.rom.reset()
         with open(device.tty, "r+b", buffering=0) as port:
             for n in (1, 2, 3):
-                while console(device).count(b"here\n") < n:
+                while (said := console(device)).count(b"here\n") < n:
+                    assert b">>> " not in said
                     await asyncio.sleep(0.01)
                 port.write(asked)
         await device.ready()

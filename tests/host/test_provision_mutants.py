@@ -8,6 +8,7 @@ IMPROV = "test_improv.py::"
 NET = "firmware/tos/net.py"
 MACHINE = "firmware/tos/provision.py"
 CONSOLE = "firmware/tos/console.py"
+ASKED = "host/test_improv.py::test_a_client_that_asks_before_main_py_has_the_board_does_not_stop_it"
 
 MUTANTS = [
     Mutant(
@@ -76,6 +77,14 @@ MUTANTS = [
         "Ctrl-C in a packet stops the app", CONSOLE,
         "host/test_improv.py::test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside",
         "                if inside:\n", "                if inside and byte != _CTRL_C:\n", waits=True,
+    ),
+    Mutant(
+        "Ctrl-C stops boot.py", "firmware/boot.py", ASKED,
+        "    micropython.kbd_intr(-1)", "    pass",
+    ),
+    Mutant(
+        "Ctrl-C stops main.py before it has the board", "firmware/main.py", ASKED,
+        "        micropython.kbd_intr(-1)", "        pass",
     ),
     Mutant(
         "Ctrl-C is swallowed", CONSOLE,
