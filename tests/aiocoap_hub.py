@@ -89,7 +89,7 @@ class Hub:
             file = self._folder / "sequence.json"
             file.write_text(json.dumps({**json.loads(file.read_text()), "received": "unknown"}))
 
-    async def next(self, timeout_s=20):
+    async def next(self, timeout_s=60):
         return await asyncio.wait_for(self.inbox.heard.get(), timeout_s)
 
 

@@ -11,6 +11,7 @@ from tosplus.sim.process import micropython
 
 ROOT = Path(__file__).parents[1]
 _SAMPLE = 8  # of each file's, in `make test`
+_TEST_S = 55  # one that hangs has caught it
 _COPIED = ("lib", "tools", "firmware", "boards")
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
 
@@ -68,7 +69,7 @@ def survives(mutant, folder):
     replace(path, mutant.old, mutant.new)
     if mutant.caught_by.startswith("host/"):
         test = f"tests/{mutant.caught_by}"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"timeout={_TEST_S}", test]
     else:
         test = "tests/" + ("" if mutant.caught_by.startswith("device/") else "unit/") + mutant.caught_by
         command = [micropython(), "tests/run_mpy.py", test]
@@ -78,7 +79,7 @@ def survives(mutant, folder):
         env={**os.environ, "MICROPYPATH": _PATH, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     said = done.stdout + done.stderr
     return "" if f"FAILED {test}" in said.replace(" - ", "\n") and done.returncode else said[-2000:] or "nothing"

@@ -47,7 +47,7 @@ class Pad:
     def send_again(self, datagram):
         self._socket.send(datagram)
 
-    async def hears(self, timeout_s=2):
+    async def hears(self, timeout_s=60):
         """-> the next answer, opened; None when none comes."""
         try:
             datagram = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 1500), timeout_s)

@@ -9,13 +9,14 @@ import tempfile
 from pathlib import Path
 
 import peers
+from tosplus import ports
 
 
 def _free_port():
     """vpcd takes two, one behind the other."""
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    while not ports.is_free((port := ports.free(socket.SOCK_STREAM)) + 1, socket.SOCK_STREAM):
+        pass
+    return port
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +35,7 @@ async def reader():
         command = [*root, "pcscd", "-f", "-c", folder]
         daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            for _ in range(200):
+            for _ in range(1000):
                 with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
                     break
                 await asyncio.sleep(0.05)

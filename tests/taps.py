@@ -18,7 +18,7 @@ from tosplus.sim.pn532.air import Air
 from tosplus.sim.pn532.chip import Pn532
 from tosplus.sim.process import micropython
 
-_SOON_S = 10
+_SOON_S = 60
 _PATH = "{0}/lib:{0}/firmware:{0}/firmware/tos/ports/unix:.frozen"
 
 

@@ -69,7 +69,7 @@ class House:
         request = aiocoap.Message(code=code, uri=f"{self.device.address}/{path}", payload=payload)
         if payload:
             request.opt.content_format = 60
-        return await asyncio.wait_for(self._context.request(request).response, 20)
+        return await asyncio.wait_for(self._context.request(request).response, 60)
 
     async def push(self, made, url=True):
         """-> the answer to PUT /o."""
@@ -87,7 +87,7 @@ class House:
             await asyncio.sleep(0.05)
         return told
 
-    async def until(self, *states, timeout_s=40):
+    async def until(self, *states, timeout_s=60):
         """Until the device says that it is in one of these states -> its status."""
         end = asyncio.get_running_loop().time() + timeout_s
         while True:

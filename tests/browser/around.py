@@ -32,7 +32,7 @@ class _Process:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             finally:
                 self.process.kill()
                 self.process.wait()
@@ -66,7 +66,7 @@ class House(_Process):
         """Where the bench has no lever: hot water out, cold water in."""
         control = state.read(self._state / self.names[id]).control
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-            wire.settimeout(2)
+            wire.settimeout(30)
             wire.sendto(json.dumps({"id": 1, "op": "set", "signal": signal, "value": value}).encode(), control)
             assert json.loads(wire.recv(2000))["ok"]
 

@@ -16,7 +16,6 @@ from mutate import ROOT
 from tosplus.tokens.database import Database
 
 
-@pytest.mark.timeout(180)
 def test_kill_9_with_eight_writers_loses_nothing_that_was_answered(url):
     found = sweep(url, 3)
     assert found.faults == []
@@ -117,12 +116,10 @@ def test_the_trace_shows_a_service_that_does_not_sync(tmp_path, mode):
     assert answers == 30 and early > 20
 
 
-@pytest.mark.timeout(180)
 def test_each_answer_leaves_after_postgresql_has_synced_what_it_says(tmp_path, postgres):
     assert synced_by_postgresql(traced(tmp_path, "postgresql")) == (30, 0)
 
 
-@pytest.mark.timeout(180)
 def test_the_trace_shows_a_postgresql_that_was_not_told_to_sync(tmp_path, postgres):
     tools = without(tmp_path, "synchronous_commit = on", "synchronous_commit = off")
     answers, early = synced_by_postgresql(traced(tmp_path, "postgresql", tools))

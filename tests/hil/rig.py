@@ -30,7 +30,7 @@ CAPABILITIES = {
     "pins": "its outputs are read and its buttons pressed",
 }
 _WEB = Path(__file__).parents[1] / "web"
-_START_S = 20
+_START_S = 60
 _READY = re.compile(r"^tos \d+ 202 .*\n", re.MULTILINE)
 CODE = re.compile(r"^Pairing code: (\S+)\r?\n", re.MULTILINE)
 
@@ -81,7 +81,7 @@ class Rig:
 
     def mpremote(self, *arguments):
         command = [peers.need("mpremote"), "connect", self.port, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=40)
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.replace("\r\n", "\n")
 
@@ -184,7 +184,7 @@ class Simulated(Rig):
         await self._device.ready()
 
     def _call(self, doing):
-        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(60)
 
 
 class Board(Rig):

@@ -331,5 +331,5 @@ def test_tos_sim_serves_the_bench_until_ctrl_c(tmp_path):
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "b"))) as http:
             assert [device["name"] for device in http.get("http://bench/devices").json().values()] == ["lamp"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not (tmp_path / "b").exists()

@@ -1,12 +1,12 @@
 """The link client against a server that is not ours: aiocoap's, with the payloads of docs/protocol.md by hand."""
 
 import asyncio
-import socket
 
 import aiocoap
 import cbor2
 import pytest
 from aiocoap import resource
+from tosplus import ports
 from tosplus.errors import Unreachable
 from tosplus.link import client as client_module
 from tosplus.link.client import Client, LinkError
@@ -58,9 +58,7 @@ class Server:
     """A device by aiocoap. `async with` is one life of it, on the same port each time."""
 
     def __init__(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.free()
         self.values = {0: 0, 1: 20, 2: False}
 
     async def __aenter__(self):

@@ -45,7 +45,7 @@ class Raw:
         self._socket.connect(device.link)
         self._socket.setblocking(False)
 
-    async def says(self, datagram, timeout_s=2):
+    async def says(self, datagram, timeout_s=60):
         """-> the next datagram from the device; None when nothing comes."""
         if datagram is not None:
             self._socket.send(datagram)
@@ -63,7 +63,7 @@ def test_aiocoap_observes_in_order_and_leaves(tmp_path):
         seen = [(first.opt.observe, cbor2.loads(first.payload))]
         for on in (True, False, True):
             await power(device, context, on)
-            message = await asyncio.wait_for(anext(notifications), 2)
+            message = await asyncio.wait_for(anext(notifications), 60)
             seen.append((message.opt.observe, cbor2.loads(message.payload)))
         assert [on for _, on in seen] == [False, True, False, True]
         assert [n for n, _ in seen] == sorted({n for n, _ in seen})
@@ -147,10 +147,12 @@ def test_libcoap_reads_writes_and_observes(tmp_path):
                 put = ["-m", "put", "-t", "60", "-B", "3", *kind, "-f", str(file), f"{device.address}/s/power"]
                 assert await coap_client(*put) == (b"", b"")
                 assert (await coap_client("-B", "3", f"{device.address}/s/power"))[0] == on
-        watching = asyncio.create_task(coap_client("-s", "2", "-B", "2", f"{device.address}/s/power"))
-        await asyncio.sleep(0.7)
-        await power(device, context, True)
-        assert (await watching)[0].replace(b"\n", b"") == b"\xf4\xf5"
+        async with relayed("{}:{}".format(*device.link), Counting) as address:
+            watching = asyncio.create_task(coap_client("-s", "3", "-B", "3", f"coap://{address}/s/power"))
+            while not [data for to_device, data in Counting.last.passed if not to_device]:
+                await asyncio.sleep(0.01)
+            await power(device, context, True)
+            assert (await watching)[0].replace(b"\n", b"") == b"\xf4\xf5"
         assert b"4.05" in (await coap_client("-m", "delete", "-B", "3", f"{device.address}/s/power"))[1]
 
     kettle(tmp_path, test)
@@ -170,9 +172,9 @@ def test_aiocoap_waits_for_an_answer_that_comes_later(method):
         context = await aiocoap.Context.create_client_context(transports=["udp6"])
         try:
             request = aiocoap.Message(code=method, uri=f"coap://127.0.0.1:{port}/slow")
-            response = await asyncio.wait_for(context.request(request).response, 5)
+            response = await asyncio.wait_for(context.request(request).response, 60)
             assert (response.code, response.payload, response.mtype) == (aiocoap.CHANGED, b"done", aiocoap.CON)
-            assert await asyncio.wait_for(server.wait(), 5) == 0
+            assert await asyncio.wait_for(server.wait(), 60) == 0
         finally:
             await context.shutdown()
 

@@ -28,7 +28,7 @@ def on_unix(code, argument=None, drivers=DRIVERS):
         env={**os.environ, "MICROPYPATH": f"{folder}:{ROOT / 'firmware'}:{ROOT / 'lib'}:.frozen"},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]

@@ -411,7 +411,7 @@ def on_unix(folder, code, argument=None):
         env={**os.environ, "MICROPYPATH": f"{folder}:{ROOT / 'lib'}:.frozen"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     return run.stdout + run.stderr if run.returncode else json.loads(run.stdout)
 

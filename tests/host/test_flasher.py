@@ -309,7 +309,6 @@ def test_frozen_hands_a_board_dir_to_micropythons_build_and_takes_its_firmware(t
 # The page, in the browser with the real esp-web-tools
 
 
-@pytest.mark.timeout(240)
 def test_esp_web_tools_takes_the_page_and_its_manifest(tmp_path, monkeypatch):
     import http.server
     import threading

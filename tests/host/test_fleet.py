@@ -23,7 +23,7 @@ def tos(*arguments):
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test(), 55))
+    asyncio.run(asyncio.wait_for(test(), 240))
 
 
 def saved(folder, made):

@@ -18,7 +18,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 def test_a_code_is_enough_for_tos_pair_and_for_the_hub(tmp_path):

@@ -226,7 +226,7 @@ def test_tos_sim_runs_a_house_until_ctrl_c(plan, tmp_path):
         found = subprocess.run(["tos", "dev", "get", "den/office", "power"], capture_output=True, text=True)
         assert found.stdout.split() == ["power", "off"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not [name for name in ("kettle", "office") if state.read(tmp_path / ".tos/den" / name)]
 
 

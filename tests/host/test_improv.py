@@ -37,7 +37,7 @@ class Sdk:
     async def ask(self, *step):
         """-> what the method returns; RuntimeError with what the client says."""
         self._process.stdin.write(json.dumps(step).encode() + b"\n")
-        answer = json.loads(await asyncio.wait_for(self._process.stdout.readline(), 45))
+        answer = json.loads(await asyncio.wait_for(self._process.stdout.readline(), 100))
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["value"]
@@ -205,7 +205,7 @@ def test_a_client_that_asks_while_the_device_starts_does_not_stop_it(tmp_path):
                     await device.restarted()
             assert b" 205 " not in (state / "console.log").read_bytes()
 
-    asyncio.run(asyncio.wait_for(main(), 90))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 def test_a_client_that_asks_before_main_py_has_the_board_does_not_stop_it(tmp_path, monkeypatch):
@@ -254,4 +254,4 @@ def test_ctrl_c_is_data_in_a_packet_and_stops_the_app_outside(tmp_path):
                 while b">>> " not in printed():
                     await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 240))

@@ -18,8 +18,6 @@ from tosplus import ports
 from tosplus.link.credentials import Store
 from tosplus.link.pairing_code import encode, parse
 
-pytestmark = pytest.mark.timeout(180)
-
 
 class Programs:
     """`tos ...` in a folder; what they print is in files beside it."""
@@ -38,7 +36,7 @@ class Programs:
     def run(self, name, *arguments, text=""):
         command = [sys.executable, "-m", "tosplus", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, input=text, capture_output=True, text=True, env=self.environment, timeout=40
+            command, cwd=self.folder, input=text, capture_output=True, text=True, env=self.environment, timeout=100
         )
         with open(self.folder / f"{name}.out", "a") as out:
             out.write(done.stdout + done.stderr)

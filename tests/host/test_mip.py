@@ -45,7 +45,7 @@ def test_mpremote_installs_them_and_what_it_installed_runs(tmp_path, server):
     async def mpremote(device, *arguments):
         command = [peers.need("mpremote"), "connect", device.tty, "resume", *arguments]
         done = await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, stdin=subprocess.DEVNULL, timeout=50
+            subprocess.run, command, capture_output=True, stdin=subprocess.DEVNULL, timeout=100
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.decode().replace("\r\n", "\n")

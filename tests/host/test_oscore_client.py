@@ -68,7 +68,7 @@ def test_it_sends_and_fetches_in_blocks_and_observes(tmp_path, forgets, caplog):
                 env={"MICROPYPATH": "lib:firmware:.frozen"},
                 stdout=asyncio.subprocess.PIPE,
             )
-            out, _ = await asyncio.wait_for(process.communicate(), 20)
+            out, _ = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 0
             return json.loads(out)
 

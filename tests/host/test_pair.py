@@ -25,7 +25,7 @@ from tosplus.link.pairing_code import encode, parse
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 def where(fake):

@@ -60,7 +60,6 @@ async def tried(code, where, store):
 CASES = [(0.01, 1), (0.01, 2), (0.1, 1), (0.1, 2), (0.1, 3), (0.5, 1), (0.5, 2)]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("loss", "seed"), CASES)
 def test_a_device_of_others_on_a_bad_network(tmp_path, monkeypatch, used, loss, seed):
     monkeypatch.setattr(exchange, "_ANSWER_S", 8)
@@ -80,7 +79,6 @@ def test_a_device_of_others_on_a_bad_network(tmp_path, monkeypatch, used, loss, 
     asyncio.run(test())
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("loss", "seed"), [(0.01, 4), (0.1, 5), (0.5, 6)])
 def test_a_device_of_ours_on_a_bad_network(tmp_path, monkeypatch, loss, seed):
     monkeypatch.setattr(exchange, "_ANSWER_S", 8)
@@ -164,7 +162,7 @@ def test_a_hub_that_is_killed_pairs_again(tmp_path, used, step):
                 assert list(fake.peers) == ["hub"] and len((await it.house())["devices"]) == 1
                 assert (await fake.report()).code.is_successful()
 
-    asyncio.run(asyncio.wait_for(test(), 90))
+    asyncio.run(asyncio.wait_for(test(), 240))
     assert used
 
 
@@ -178,4 +176,4 @@ def test_a_hub_that_was_killed_takes_up_by_itself_what_was_proven(tmp_path, used
             async with hub(tmp_path, coap, plain=False) as it:
                 await it.live()
 
-    asyncio.run(asyncio.wait_for(test(), 90))
+    asyncio.run(asyncio.wait_for(test(), 240))

@@ -104,7 +104,7 @@ def test_it_reads_the_tag_that_libnfc_emulates(field, reader):
         until(lambda: field.card.is_listening)
         select, file = bytes.fromhex("00a4040007d276000085010100"), bytes.fromhex("00a4000c02e104")
         answers = taps(reader, select, file, bytes.fromhex("00b0000023"))
-        said = tag.communicate(timeout=10)[0]
+        said = tag.communicate(timeout=60)[0]
     assert answers[:2] == [b"\x90\x00"] * 2
     assert answers[2][:5] == b"\x00\x21\xd1\x02\x1c" and b"libnfc.org" in answers[2]
     assert "Target Released" in said

@@ -93,7 +93,7 @@ def test_it_fits_is_quiet_and_its_table_fits_a_datagram(tmp_path, app):
 def test_it_fits_when_it_is_paired(tmp_path, app):
     async def main():
         about = {"rate": 0, "wall": 1_800_000_000, "access_points": AROUND}
-        async with Device(app, state_dir=tmp_path / "den" / app, **about) as device:
+        async with Device(app, state_dir=tmp_path / app, **about) as device:
             await device.ready()
             await device.control("advance", ms=100)  # it has started: what that took is gone before anything comes
             await device.control("config", changes={"networks": [["home", "right one"]]})

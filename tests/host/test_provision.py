@@ -166,7 +166,7 @@ def test_who_gives_nothing_is_asked_and_the_password_does_not_show(tmp_path):
         await asyncio.sleep(0.2)
         os.write(master, b"right one\n")
         await until(b"is on home")
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         os.close(master)
         assert b"right one" not in shown
 

@@ -68,7 +68,7 @@ class Two:
 PRESSED = {0: 0, 3: "press", 4: ["tv", "power"]}  # of a lamp
 
 
-def two(tmp_path, test, sender="lamp", rate=20, tv_rate=1, timeout_s=55):
+def two(tmp_path, test, sender="lamp", rate=20, tv_rate=1, timeout_s=240):
     async def main():
         async with contextlib.AsyncExitStack() as stack:
             devices = []
@@ -157,8 +157,8 @@ def test_what_is_on_its_way_to_nobody_ends_when_the_key_is_revoked_or_the_rule_g
         for end in (("p/tv", "DELETE", None), ("b", "PUT", [])):
             await both.together(where, PRESSED)
             await both.press()
-            await asyncio.sleep(0.2)
-            assert heard
+            while not heard:
+                await asyncio.sleep(0.01)
             await both.ask(both.sender, end[1], end[0], end[2])
             await asyncio.sleep(0.1)
             heard.clear()
@@ -169,7 +169,6 @@ def test_what_is_on_its_way_to_nobody_ends_when_the_key_is_revoked_or_the_rule_g
     two(tmp_path, test)
 
 
-@pytest.mark.timeout(170)
 @pytest.mark.parametrize(("loss", "seed"), [(0.01, 1), (0.1, 2), (0.1, 3), (0.5, 4), (0.5, 5)])
 def test_on_a_bad_network_it_ends_as_the_presses_say(tmp_path, loss, seed):
     async def test(both):
@@ -195,7 +194,7 @@ def test_on_a_bad_network_it_ends_as_the_presses_say(tmp_path, loss, seed):
                     state = await both.power()
                     await both.press()
                     state = not state
-                await both.becomes(state, 40)
+                await both.becomes(state)
                 await quiet(both, state)
             assert await both.count(SILENT) == 0
         finally:
@@ -207,7 +206,7 @@ def test_on_a_bad_network_it_ends_as_the_presses_say(tmp_path, loss, seed):
             await asyncio.sleep(0.05)
         assert await both.power() is state
 
-    two(tmp_path, test, timeout_s=160)
+    two(tmp_path, test)
 
 
 def test_a_watch_that_sleeps_switches_the_tv_with_its_button_and_the_hub_is_dead(tmp_path):
@@ -243,7 +242,7 @@ def test_a_watch_that_sleeps_switches_the_tv_with_its_button_and_the_hub_is_dead
             hub.plug()
             await hub.ready()
 
-    asyncio.run(asyncio.wait_for(main(), 55))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 def test_a_watch_that_wakes_by_its_timer_stays_awake_until_it_is_answered(tmp_path):

@@ -77,7 +77,7 @@ def test_esptool_writes_verifies_reads_and_erases(tmp_path, chip, is_stub):
 
 def run(*arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "esptool", *map(str, arguments)], capture_output=True, text=True, timeout=50
+        [sys.executable, "-m", "esptool", *map(str, arguments)], capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -142,7 +142,7 @@ async def said(link, datagram):
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Stranger, remote_addr=link)
     try:
         transport.sendto(datagram)
-        return await asyncio.wait_for(got, 3)
+        return await asyncio.wait_for(got, 60)
     finally:
         transport.close()
 

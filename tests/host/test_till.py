@@ -211,7 +211,7 @@ def test_what_is_over_a_limit_is_declined_in_words_and_the_next_one_is_voided(tm
             assert await till.client.get("text") == "Declined:\nOver its limit"
             assert await till.pays("7") == "approved"
             await till.types("ok", "ok")
-            for _ in range(200):
+            for _ in range(600):
                 if "taken back" in await till.client.get("receipt"):
                     break
                 await asyncio.sleep(0.05)

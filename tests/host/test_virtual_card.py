@@ -52,7 +52,7 @@ class Pyscard:
 
     async def ask(self, line):
         self._process.stdin.write(line.encode() + b"\n")
-        return (await asyncio.wait_for(self._process.stdout.readline(), 20)).decode().strip()
+        return (await asyncio.wait_for(self._process.stdout.readline(), 60)).decode().strip()
 
     async def connect(self, tries=1):
         """-> the ATR in hex, or what was wrong."""

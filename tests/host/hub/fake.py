@@ -133,4 +133,4 @@ class Fake:
 async def send_report(context, hub_port, id, payload, **options):
     uri = f"coap://127.0.0.1:{hub_port}/r/{id}"
     message = aiocoap.Message(code=aiocoap.POST, uri=uri, payload=payload, content_format=60, **options)
-    return await asyncio.wait_for(context.request(message, handle_blockwise=False).response, 10)
+    return await asyncio.wait_for(context.request(message, handle_blockwise=False).response, 60)

@@ -16,7 +16,7 @@ class Running:
 
     def __init__(self, hub, address, coap):
         self.hub, self.address, self.coap = hub, address.rstrip("/"), coap
-        self.http = httpx.AsyncClient(base_url=self.address, timeout=30)
+        self.http = httpx.AsyncClient(base_url=self.address, timeout=60)
 
     def page(self, **options):
         return connect(self.address.replace("http", "ws", 1) + "/api/live", max_size=None, **options)

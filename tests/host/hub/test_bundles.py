@@ -21,7 +21,7 @@ def run(folder, test, **options):
         async with hub(folder, coap, **options) as it:
             await test(Fleet(it, {}))
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 def flipped(data, at):

@@ -31,6 +31,7 @@ def test_it_says_where_it_is_what_happens_and_ends_cleanly(tmp_path, number):
     process = start(tmp_path, "--port", "0", "--coap-port", str(coap))
     try:
         address = process.stdout.readline().split()[0]
+        started_s = time.monotonic() - began  # a second, where the machine has time
         with urllib.request.urlopen(address + "api/health", timeout=10) as answer:
             assert json.load(answer)["ok"] is True
 
@@ -39,11 +40,11 @@ def test_it_says_where_it_is_what_happens_and_ends_cleanly(tmp_path, number):
                 line = await asyncio.to_thread(process.stdout.readline)
                 assert line == f"kettle  live  {fake.address}\n"
 
-        asyncio.run(asyncio.wait_for(visit(), 20))
+        asyncio.run(asyncio.wait_for(visit(), 240))
         asked = time.monotonic()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert err == "" and time.monotonic() - asked < 5
+        assert err == "" and time.monotonic() - asked < 5 * max(1, started_s)
         assert process.returncode in (0, -signal.SIGTERM)
     finally:
         process.kill()
@@ -80,7 +81,7 @@ def test_the_page_is_served_and_not_sent_twice(tmp_path, monkeypatch):
             for path in ("/page/../secret", "/page/%2e%2e/secret", "/page//etc/passwd", "/page/"):
                 assert (await it.http.get(path)).status_code == 404
 
-    asyncio.run(asyncio.wait_for(test(), 90))
+    asyncio.run(asyncio.wait_for(test(), 240))
 
 
 def test_there_is_an_end_to_how_many_devices_there_may_be(tmp_path, monkeypatch):
@@ -96,4 +97,4 @@ def test_there_is_an_end_to_how_many_devices_there_may_be(tmp_path, monkeypatch)
             await other.unbind()
             assert len((await it.house())["devices"]) == 1
 
-    asyncio.run(asyncio.wait_for(test(), 90))
+    asyncio.run(asyncio.wait_for(test(), 240))

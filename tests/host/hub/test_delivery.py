@@ -23,7 +23,7 @@ _PIECE = 50
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test(), 55))
+    asyncio.run(asyncio.wait_for(test(), 240))
 
 
 async def paired(it, device):

@@ -12,7 +12,7 @@ from .running import heard, hub, value_of
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 def test_a_device_that_reports_is_shown_live_and_switched(tmp_path):

@@ -27,7 +27,7 @@ from .running import hub, value_of
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 class Process:
@@ -41,9 +41,9 @@ class Process:
         command += ["--port", "0", "--coap-port", str(self.coap), "--state", str(self.folder)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
-        line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 15)
+        line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 60)
         while "page" not in line:
-            line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 15)
+            line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 60)
         self.address = json.loads(line)["page"].rstrip("/")
         return self
 
@@ -89,10 +89,12 @@ def test_kill_9_loses_nothing_that_was_shown_and_doubles_nothing(tmp_path):
             working = asyncio.create_task(work())
             for life in range(6):
                 async with Process(tmp_path, coap) as it:
-                    listening = asyncio.create_task(listen(it.address, values, events))
+                    before, listening = len(values), asyncio.create_task(listen(it.address, values, events))
                     if life == 0:
                         await fake.report()
-                    await asyncio.sleep(pick.uniform(0.5, 1.2))
+                    await asyncio.sleep(pick.uniform(0.3, 1.0))
+                    while len(values) < before + 5:
+                        await asyncio.sleep(0.02)
                     it.process.send_signal(signal.SIGKILL)
                     it.process.wait()
                     await listening

@@ -24,7 +24,7 @@ DOTS = "••••"
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test(), 90))
+    asyncio.run(asyncio.wait_for(test(), 240))
 
 
 @pytest.fixture(autouse=True)

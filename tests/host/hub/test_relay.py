@@ -38,7 +38,7 @@ class Service:
         copy.opt.proxy_scheme, copy.opt.uri_host = "coap", self.id
         for name, value in options.items():
             setattr(copy.opt, name, value)
-        return await asyncio.wait_for(self.context.request(copy, handle_blockwise=False).response, 20)
+        return await asyncio.wait_for(self.context.request(copy, handle_blockwise=False).response, 60)
 
     async def pair(self, code):
         asker = Asker(parse(code).secret, "token-service", "bank", b"\x42")

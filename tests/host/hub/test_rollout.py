@@ -17,7 +17,7 @@ GOOD, WAITS = (CONFIRMED, 0), None
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test(), 55))
+    asyncio.run(asyncio.wait_for(test(), 240))
 
 
 @pytest.fixture(autouse=True)
@@ -305,7 +305,7 @@ class At:
     """A hub in another process, as far as a Fleet wants one."""
 
     def __init__(self, address):
-        self.http = httpx.AsyncClient(base_url=address, timeout=10)
+        self.http = httpx.AsyncClient(base_url=address, timeout=60)
 
     async def live(self, id):
         while True:

@@ -19,7 +19,7 @@ from .secure_fake import OWNER, TOKENS, Keys, SecureFake
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 async def add(it, fake, **more):

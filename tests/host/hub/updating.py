@@ -19,7 +19,7 @@ from .running import hub
 class Fleet:
     """it: the Running hub. devices: by name, "k0" and so on; the hub calls them "kettle", "kettle 2" as they came."""
 
-    def __init__(self, it, devices, patience_s=40):
+    def __init__(self, it, devices, patience_s=60):
         self.it, self.devices, self._patience_s = it, devices, patience_s
 
     def id(self, name):
@@ -139,7 +139,7 @@ async def toys(folder, count, **about):
     coap = ports.free()
     async with contextlib.AsyncExitStack() as stack:
         it = await stack.enter_async_context(hub(folder / "hub", coap))
-        fleet = Fleet(it, {}, patience_s=12)
+        fleet = Fleet(it, {}, patience_s=60)
         for n in range(count):
             fleet.devices[n] = await stack.enter_async_context(Toy(coap, f"{n:02}", **about))
             await it.live(fleet.id(n))

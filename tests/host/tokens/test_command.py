@@ -58,7 +58,7 @@ class Served:
 
     def __exit__(self, *error):
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
         self.process.stdout.close()
 
     def post(self, path, secret, told, key):

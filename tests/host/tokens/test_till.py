@@ -118,7 +118,7 @@ class House:
         copy = message.copy(uri=f"coap://127.0.0.1:{self.hub.coap}", mid=None, token=b"")
         copy.opt.uri_path = ()
         copy.opt.proxy_scheme, copy.opt.uri_host = "coap", "tokens"
-        return await asyncio.wait_for(self.client.request(copy, handle_blockwise=False).response, 20)
+        return await asyncio.wait_for(self.client.request(copy, handle_blockwise=False).response, 60)
 
     async def ask(self, path, told=b"", code=aiocoap.POST, **options):
         """-> code and what was answered, under our key; `unsealed` where it is not."""
@@ -444,7 +444,7 @@ async def test_the_firmwares_own_oscore_asks_through_the_hub(h):
         cwd=ROOT, env={"MICROPYPATH": "lib:firmware:.frozen"}, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), 20)
+    out, _ = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), 60)
     sale, again, reversed, nothing = json.loads(out)
     assert sale == again and sale[0] == codes.CHANGED and cbor2.loads(bytes.fromhex(sale[1]))[0] is True
     assert reversed == [codes.CHANGED, cbor2.dumps({0: True, 1: 0}).hex()] and nothing[0] == codes.NOT_FOUND
