@@ -122,8 +122,9 @@ def test_who_pressed_the_button_reads_the_pairing_code(tmp_path):
         code = await device.code()
         assert await touch(lambda tag: list(tag.ndef.records)) == []
         await device.press("button", 300)
-        await asyncio.sleep(0.3)
-        [record] = await touch(lambda tag: list(tag.ndef.records))
+        while not (records := await touch(lambda tag: list(tag.ndef.records))):
+            await asyncio.sleep(0.02)
+        [record] = records
         assert isinstance(record, ndef.UriRecord) and record.uri == code
 
     doing(tmp_path, test)

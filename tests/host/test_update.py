@@ -43,7 +43,7 @@ def test_a_new_version_is_fetched_tried_and_confirmed(tmp_path):
         await house.device.restarted()
         assert await version(house) == (1, "b")
 
-    lived(tmp_path, test)
+    lived(tmp_path, test, rate=10)
 
 
 def test_a_version_that_crashes_rolls_back_and_says_so(tmp_path):
@@ -125,7 +125,7 @@ class Corrupt(Body):
 def test_a_block_that_is_damaged_comes_again(tmp_path):
     async def test(house):
         await house.push(bundled())
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
 
     lived(tmp_path, test, body=Corrupt(b""))
 
@@ -181,7 +181,7 @@ def test_it_goes_on_where_the_power_failed(tmp_path):
                 await house.until(DOWNLOADING)
             await house.device.kill()
             await house.device.restarted()
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
         blocks = -(-len(made.dumps()) // 1024)
         assert house.body.asked <= blocks + 3 * (4 + 4) + 3  # a block of 4 KiB, and what was on its way
 
@@ -266,7 +266,7 @@ def test_an_update_during_an_update_is_refused_and_an_abort_ends_the_first(tmp_p
         body.held = False
         while (await house.push(made)).code != aiocoap.CHANGED:  # the first one may still be on its way out
             await asyncio.sleep(0.05)
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
 
     lived(tmp_path, test, body=body)
 
@@ -279,7 +279,7 @@ def test_outputs_are_safe_when_it_starts_anew_with_an_update(tmp_path):
         assert (await house.ask(aiocoap.PUT, True, "s/power")).code == aiocoap.CHANGED
         assert (await house.device.control("get"))["signals"]["relay"] is True
         await house.push(bundled())
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
         assert (await house.device.control("get"))["signals"]["relay"] is False
         assert cbor2.loads((await house.ask(aiocoap.GET, path="s/power")).payload) is False
 

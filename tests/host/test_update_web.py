@@ -78,7 +78,7 @@ def test_a_server_that_ignores_range_is_read_from_its_beginning(tmp_path):
     async def test(house, web, made):
         web.answer = web.whole
         await house.push(made)
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
         assert len(web.asked) == 1
 
     fetched(tmp_path, test)
@@ -90,7 +90,7 @@ def test_a_server_that_truncates_is_asked_for_the_rest(tmp_path):
     async def test(house, web, made):
         web.answer = lambda offset, path: (web.ranged(offset, path)[0], web.body[offset : offset + 40_000])
         await house.push(made)
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
         offsets = [offset for _, offset in web.asked]
         assert offsets == sorted(offsets) and 4 <= len(offsets) <= 6
         assert all(later - earlier > 40_000 - 4096 for earlier, later in zip(offsets, offsets[1:], strict=False))
@@ -107,7 +107,7 @@ def test_a_server_that_stalls_is_left_and_asked_again(tmp_path):
             await asyncio.sleep(0.02)
         assert told[3] > 4096
         web.hangs, web.answer = False, web.ranged
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
 
     fetched(tmp_path, test)
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_gone_is_asked_until_it_is_back(tmp_path):
         while (await house.until(DOWNLOADING))[5] != 444:
             await asyncio.sleep(0.02)
         web.answer = web.ranged
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
 
     fetched(tmp_path, test)
 
@@ -135,7 +135,7 @@ def refused(tmp_path, answer, code):
         assert len(web.asked) <= 4
         web.answer = web.ranged  # and it takes the next one
         await house.push(made)
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
 
     fetched(tmp_path, test)
 
@@ -180,7 +180,7 @@ def test_a_redirect_is_followed_and_more_bytes_than_the_update_has_are_left(tmp_
 
         web.answer = moved
         await house.push(made)
-        await house.until(TRIAL)
+        await house.until(TRIAL, CONFIRMED)
         assert [path for path, _ in web.asked] == ["/kettle.tosb", "/there/it.tosb"]
 
     fetched(tmp_path, test)

@@ -89,7 +89,7 @@ def house(tmp_path, test, names=("watch", "tv"), **about):
                 await home.pair(name)
             await test(home)
 
-    asyncio.run(asyncio.wait_for(main(), 90))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 def test_the_button_of_one_device_switches_another_and_each_may_no_more_than_the_rule_needs(tmp_path):

@@ -14,11 +14,11 @@ import pytest
 from tosplus.hub import follow, pace
 
 from .fake import Fake, send_report
-from .running import heard, hub, value_of
+from .running import Stopwatch, heard, hub, value_of
 
 
 def run(test):
-    asyncio.run(asyncio.wait_for(test, 90))
+    asyncio.run(asyncio.wait_for(test, 240))
 
 
 def kinds(house, *but):
@@ -31,14 +31,13 @@ def test_a_device_that_goes_is_away_within_five_seconds_and_back_at_once(tmp_pat
             fake = Fake(it.coap)
             async with fake:
                 await it.live()
-            gone = time.monotonic()
-            device = await it.until(lambda device: device["link"] == "away")
-            assert time.monotonic() - gone < 5 and value_of(device, "temp") == 20
+            async with Stopwatch() as gone:
+                device = await it.until(lambda device: device["link"] == "away")
+            assert gone.s < 5 and value_of(device, "temp") == 20
             fake.values[0] = 50
-            back = time.monotonic()
-            async with fake:
+            async with Stopwatch() as back, fake:
                 await it.until(lambda device: device["link"] == "live" and value_of(device, "temp") == 50)
-                assert time.monotonic() - back < 2
+                assert back.s < 2
                 assert (await it.device())["starts"] == 2
                 assert kinds(await it.house()) == ["live", "away", "restarted", "live"]
 
@@ -63,9 +62,9 @@ def test_a_device_that_hangs_is_away_within_five_seconds(tmp_path):
             try:
                 await it.live()
                 device.send_signal(signal.SIGSTOP)
-                stopped = time.monotonic()
-                await it.until(lambda device: device["link"] == "away")
-                assert time.monotonic() - stopped < 6
+                async with Stopwatch() as stopped:
+                    await it.until(lambda device: device["link"] == "away")
+                assert stopped.s < 6
             finally:
                 device.kill()
                 device.wait()
@@ -83,7 +82,7 @@ def test_a_quick_restart_is_noticed_by_its_report(tmp_path):
             fake.values[3] = True
             async with fake:
                 device = await it.until(lambda device: len(device["resources"]) == 4 and device["link"] == "live")
-                await it.until(lambda device: value_of(device, "lid") is True, 1)
+                await it.until(lambda device: value_of(device, "lid") is True)
                 assert device["starts"] == 2
                 assert kinds(await it.house()) == ["live", "restarted"]
 
@@ -281,13 +280,15 @@ def test_a_flood_is_told_and_thinned_and_others_stay_live(tmp_path, monkeypatch,
             going = True
 
             async def flood():
-                n = 0
+                n, began = 0, time.monotonic()
                 while going:
-                    n += 1
-                    if what == "values":
-                        fake.set({0: n})
-                    else:
-                        fake.emit(n)
+                    while n < 400 * (time.monotonic() - began):
+                        n += 1
+                        if what == "values":
+                            fake.set({0: n})
+                        else:
+                            fake.emit(n)
+                        await asyncio.sleep(0)
                     await asyncio.sleep(0.002)
 
             flooding = asyncio.create_task(flood())
