@@ -7,7 +7,7 @@ from typing import NamedTuple
 from playwright.sync_api import expect
 from soon import until
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=100_000)
 
 SCREENS = {
     "wide": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
@@ -128,7 +128,7 @@ def somebody(chromium, hub, screen, pictures):
     """A new person. Whatever they did, the page spoke to nobody but its hub, and broke nothing."""
     context = chromium.new_context(**SCREENS[screen], timezone_id="UTC", locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(100_000)
     person = Person(page, hub, screen, pictures)
     context.on("request", lambda request: person.asked.append(request.url))
     page.on("websocket", lambda socket: person.asked.append(socket.url.replace("ws", "http", 1)))
