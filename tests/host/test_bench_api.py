@@ -325,7 +325,7 @@ def test_a_socket_left_behind_is_replaced_and_one_in_use_is_not(tmp_path, monkey
 def test_tos_sim_serves_the_bench_until_ctrl_c(tmp_path):
     (tmp_path / "den.toml").write_text('[[device]]\napp = "lamp"\n')
     command = ["tos", "sim", "--house", "den.toml", "--bench", "b", "--hub", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with running(command, cwd=tmp_path) as process:
         assert process.stdout.readline().startswith("lamp  ready")
         assert process.stdout.readline().startswith("den  all 1 ready")
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "b"))) as http:

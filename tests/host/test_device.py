@@ -333,7 +333,7 @@ def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
 
 def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):
     command = ["tos", "sim", "kettle", "--state", str(tmp_path / "k"), "--hub", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with running(command, cwd=tmp_path) as process:
         assert process.stdout.readline().startswith("kettle  ready  coap://127.0.0.1:")
         assert "console  /dev/" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from programs import running
 from tosplus import state
 from tosplus.cli import cli
 from tosplus.errors import HostError, UsageFault
@@ -219,7 +220,7 @@ def test_fifty_devices_start_a_few_at_a_time(plan, monkeypatch):
 def test_tos_sim_runs_a_house_until_ctrl_c(plan, tmp_path):
     plan(TWO)
     command = ["tos", "sim", "--house", "den.toml", "--plain", "--hub", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with running(command, cwd=tmp_path) as process:
         lines = [process.stdout.readline() for _ in range(3)]
         assert sorted(line.split("  ")[:2] for line in lines[:2]) == [["kettle", "ready"], ["office", "ready"]]
         assert lines[2] == "den  all 2 ready  state in .tos/den; Ctrl-C ends them\n"

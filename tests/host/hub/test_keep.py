@@ -41,9 +41,13 @@ class Process:
         command += ["--port", "0", "--coap-port", str(self.coap), "--state", str(self.folder)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
-        line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 60)
-        while "page" not in line:
-            line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 60)
+        try:
+            line = ""
+            while "page" not in line:
+                line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), 60)
+        except BaseException:  # nobody else would end it
+            self.process.kill()
+            raise
         self.address = json.loads(line)["page"].rstrip("/")
         return self
 

@@ -58,8 +58,11 @@ class Served:
 
     def __exit__(self, *error):
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0
-        self.process.stdout.close()
+        try:
+            assert self.process.wait(60) == 0
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
 
     def post(self, path, secret, told, key):
         headers = {"authorization": f"Bearer {secret}", "idempotency-key": key}
