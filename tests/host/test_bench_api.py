@@ -4,10 +4,10 @@ import asyncio
 import signal
 import socket
 import stat
-import subprocess
 
 import httpx
 import pytest
+from programs import running
 from soon import asleep, soon
 from tosplus.errors import HostError
 from tosplus.link.client import Client

@@ -8,6 +8,7 @@ import aiocoap
 import cbor2
 import peers
 import pytest
+from lossy import Counting, relayed
 from tosplus import ports
 from tosplus.paths import ROOT
 from tosplus.sim.device import Device

@@ -10,6 +10,7 @@ import subprocess
 
 import peers
 import pytest
+from programs import running
 from soon import soon
 from tosplus import state
 from tosplus.errors import HostError

@@ -56,6 +56,24 @@ async def hub(folder, coap=None, plain=True, **options):
             yield running
 
 
+class Stopwatch:
+    """Seconds that this process has lived through: while the machine has no time for it, the watch stands still."""
+
+    _TICK_S = 0.02
+
+    async def __aenter__(self):
+        self.s, self._ticking = 0.0, asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *error):
+        self._ticking.cancel()
+
+    async def _tick(self):
+        while True:
+            await asyncio.sleep(self._TICK_S)
+            self.s += self._TICK_S
+
+
 async def heard(page, holds):
     """The first message of a page of which that holds."""
 

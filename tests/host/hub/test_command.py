@@ -28,6 +28,7 @@ def start(folder, *options):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_what_happens_and_ends_cleanly(tmp_path, number):
     coap = ports.free()
+    began = time.monotonic()
     process = start(tmp_path, "--port", "0", "--coap-port", str(coap))
     try:
         address = process.stdout.readline().split()[0]
