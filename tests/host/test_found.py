@@ -63,7 +63,7 @@ def test_the_hub_finds_a_device_that_has_moved_and_believes_its_key_alone(tmp_pa
             async with Device("tv", state_dir=tmp_path / "tv", hub="") as tv:
                 await tv.ready()
                 assert tv.link != first
-                seen = await it.until(lambda seen: seen["link"] == "live", 30, id)
+                seen = await it.until(lambda seen: seen["link"] == "live", id=id)
                 assert seen["address"] == "{}:{}".format(*tv.link) and len(lies) > 1
 
     run(test())

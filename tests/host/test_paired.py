@@ -117,14 +117,14 @@ def test_what_a_sleeping_watch_is_told_waits_for_its_report(tmp_path):
 
             living = asyncio.create_task(live())
             id, _ = await taken_over(it, watch)
-            await it.until(lambda device: device["link"] == "asleep", 30, id)
+            await it.until(lambda device: device["link"] == "asleep", id=id)
             await living
             answer = await it.http.put(f"/api/devices/{id}/s/text", json={"value": "hello"})
             assert (answer.status_code, answer.json()) == (202, {"queued": 1})
             assert (await it.device(id))["waiting"]
             await watch.control("advance", ms=600_000)
             living = asyncio.create_task(live())
-            await it.until(lambda device: not device["waiting"] and value_of(device, "text") == "hello", 20, id)
+            await it.until(lambda device: not device["waiting"] and value_of(device, "text") == "hello", id=id)
             living.cancel()
 
     run(test())

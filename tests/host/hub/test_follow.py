@@ -365,7 +365,7 @@ def test_a_thousand_resources_are_read_block_by_block_and_only_changes_are_told(
 
     async def test():
         async with hub(tmp_path) as it, Fake(it.coap, values=dict.fromkeys(range(1000), 20), rows=rows) as fake:
-            device = await it.until(lambda device: value_of(device, "room 999/temp") == 20, 20)
+            device = await it.until(lambda device: value_of(device, "room 999/temp") == 20)
             assert len(device["resources"]) == 1000
             async with it.page() as page:
                 fake.set({500: 21})

@@ -229,9 +229,9 @@ def test_a_device_that_was_reset_is_told_as_a_stranger_and_can_be_paired_again(t
             await add(it, fake)
             await settled(it, fake)
             fake.reset()
-            await it.until(lambda device: [w["kind"] for w in device["warnings"]] == ["key"], 15)
+            await it.until(lambda device: [w["kind"] for w in device["warnings"]] == ["key"])
             assert (await add(it, fake)).status_code == 201
-            await it.until(lambda device: device["link"] == "live" and not device["warnings"], 15)
+            await it.until(lambda device: device["link"] == "live" and not device["warnings"])
 
     run(test())
 
