@@ -315,8 +315,9 @@ def section():
     """The whole section as it stands in the document."""
     out = [
         BEGIN,
-        "Made by the device's own code and checked by a test; `python tests/annotate.py` writes this section anew.",
-        "`tos explain HEX` says the same of any other bytes; [link.cddl](../lib/toscore/link.cddl) is the grammar.\n",
+        "Made by the device's own code and checked by a test. `PYTHONPATH=lib:tests .venv/test/bin/python",
+        "tests/annotate.py` writes this section anew. `tos explain HEX` says the same of any other bytes;",
+        "[link.cddl](../lib/toscore/link.cddl) is the grammar.\n",
     ]
     for heading, data, words in examples():
         lines = reader(heading, data, words)(data, words)

@@ -38,6 +38,7 @@ async def reader():
             for _ in range(1000):
                 with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
                     break
+                assert daemon.poll() is None, "pcscd has ended; does another one run on this machine?"
                 await asyncio.sleep(0.05)
             yield port, root, python
         finally:

@@ -39,6 +39,7 @@ class Tokens(_Process):
             work(lambda c, now: parties.accept(c, "test", "CAMPUS", TERMS.hash, XSS, "paper 7", now))
             id, _ = work(lambda c, now: parties.add_till(c, "test", "CAMPUS", "TILL-1", now))
             self.till = authorise.Till(id, "CAMPUS", "TILL-1")
+            self.secret.touch(0o600)
             self.secret.write_text(work(lambda c, now: parties.add_house(c, "test", now))[1])
             work(lambda c, now: wallet.open_holder(c, "test", XSS, "EUR", 0, now))
             work(lambda c, now: wallet.topup(c, "test", XSS, 5000, "", now))

@@ -54,7 +54,7 @@ def test_the_loop_turns_while_a_delta_is_applied():
     same = b"\0" + number(CONTENT_B) + b"\0" + number(CONTENT_B) + bytes(CONTENT_B) + b"\0"
     put(here + "/b/" + finish.PATCH, stored(same + b"\0"))
     clock = Clock()
-    asyncio.run(finish._apply(clock, Part, here + "/b", here + "/a"))
+    asyncio.run(finish._apply(clock, None, Part, here[1:] + "/b", here[1:] + "/a"))
     with open(here + "/b/app.mpy", "rb") as f:
         assert f.read() == content
     assert clock.turns >= CONTENT_B // 512

@@ -4,6 +4,7 @@ import pytest
 from mutate import Mutant, some, survives
 
 SALE, BOOK, TAP, SERVICE = [f"tools/tosplus/till/{name}.py" for name in ("sale", "book", "tap", "service")]
+BEARER = "tools/tosplus/bearer.py"
 TEST = "host/test_tos_till_parts.py::test_"
 WRITTEN = TEST + "before_the_card_is_asked_the_sale_is_written_down_and_before_the_service_is_its_reversal"
 OWED = TEST + "what_is_owed_is_told_with_its_own_key_until_it_is_answered"
@@ -46,8 +47,8 @@ MUTANTS = [
         "int(found[1] + fraction.ljust(currency.exponent, \"0\"))", "int(float(text) * 10**currency.exponent)",
     ),
     Mutant("a cut answer will do", TAP, ANSWERS, "if at > len(data) or len(value) != size:", "if at > len(data):"),
-    Mutant("the network may see the secret", SERVICE, SECRET, 'where.scheme == "http" and not', "False and not"),
-    Mutant("others may read the secret", SERVICE, SECRET, "& 0o077", "& 0"),
+    Mutant("the network may see the secret", BEARER, SECRET, 'parts.scheme == "http" and not', "False and not"),
+    Mutant("others may read the secret", BEARER, SECRET, "& 0o077", "& 0"),
     Mutant(
         "an error says the secret", SERVICE, SECRET, "does not answer ({type(e).__name__})",
         "does not answer ({e.request.headers['authorization']})",

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from host.tokens.bank import GENEROUS
 from soon import soon
 from tosplus.cli import cli
-from tosplus.errors import UsageFault
+from tosplus.errors import HostError, UsageFault
 from tosplus.hub import taps
 from tosplus.hub.books import balanced, transfer
 from tosplus.hub.token_service import TokenService
@@ -256,6 +256,7 @@ def test_without_a_token_service_there_is_no_money(tmp_path):
 )
 def test_an_address_that_would_tell_the_credential_is_refused(tmp_path, url):
     secret = tmp_path / "secret"
+    secret.touch(0o600)
     secret.write_text("tos_" + "A" * 43)
     with pytest.raises(UsageFault, match="--tokens "):
         TokenService(url, secret)
@@ -263,11 +264,16 @@ def test_an_address_that_would_tell_the_credential_is_refused(tmp_path, url):
 
 def test_a_file_without_a_credential_is_refused_and_not_told(tmp_path):
     secret = tmp_path / "secret"
+    secret.touch(0o600)
     for text in ("", "short", "tos_" + "A" * 43 + "\nHost: x", "tos_ü" + "A" * 40):
         secret.write_text(text)
-        with pytest.raises(UsageFault, match=r"--tokens-secret .* holds no credential") as refused:
+        with pytest.raises(UsageFault, match="secret: it holds no credential") as refused:
             TokenService("http://127.0.0.1:1", secret)
         assert not text or text not in str(refused.value)
+    secret.write_text("tos_" + "A" * 43)
+    secret.chmod(0o604)
+    with pytest.raises(HostError, match="can be read by others"):
+        TokenService("http://127.0.0.1:1", secret)
     with pytest.raises(UsageFault, match="No such file"):
         TokenService("http://127.0.0.1:1", tmp_path / "none")
     for options in (["--tokens", "http://127.0.0.1:1"], ["--tokens-secret", str(secret)]):

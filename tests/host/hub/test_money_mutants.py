@@ -62,7 +62,7 @@ MUTANTS = [
         "follow_redirects=False", "follow_redirects=True",
     ),
     Mutant(
-        "the credential goes over a network in the clear", HUB + "token_service.py",
+        "the credential goes over a network in the clear", "tools/tosplus/bearer.py",
         MONEY + "test_an_address_that_would_tell_the_credential_is_refused",
         'if parts.scheme == "http" and', "if False and",
     ),

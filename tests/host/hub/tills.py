@@ -49,6 +49,7 @@ class House:
         self.till = self.bank.set_up()
         self.id, secret = self.bank.write(lambda c, now: parties.add_house(c, "test", now))
         self.secret = folder / "secret"
+        self.secret.touch(0o600)
         self.secret.write_text(secret + "\n")
         self.heard = []
         self.answers = None  # status, headers, body instead of the bank's own

@@ -1,20 +1,18 @@
 """The token service as the hub asks it: by HTTP, with a credential of the house, which is in no log and no address."""
 
 import json
-import re
 import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from ..errors import HostError, Unreachable, UsageFault
-from ..listening import is_loopback
+from .. import bearer
+from ..errors import HostError, Unreachable
 
 _ANSWER_S = 10.0
-_SECRET = re.compile(r"[!-~]{16,200}")
 _PASSED_ON = (400, 404, 409)
 
 
@@ -27,15 +25,15 @@ class NoAnswer(HostError):
 
 
 class TokenService:
-    """url: http only on loopback. secret: a file. `async with`. Raises UsageFault.
+    """url: http only on loopback. secret: a file. `async with`. Raises UsageFault, HostError.
 
     Every method raises NoAnswer, or Unreachable where nobody is.
     """
 
     def __init__(self, url: str, secret: Path) -> None:
         self._http = httpx.AsyncClient(
-            base_url=_address(url),
-            headers={"authorization": f"Bearer {_secret(secret)}"},
+            base_url=bearer.service("--tokens", url),
+            headers={"authorization": f"Bearer {bearer.secret_in(secret)}"},
             timeout=_ANSWER_S,
             verify=ssl.create_default_context(),
             trust_env=False,  # no proxy, which would read it
@@ -74,29 +72,6 @@ class TokenService:
         if answer.status_code in _PASSED_ON:
             raise NoAnswer(answer.status_code, _words(answer))
         raise NoAnswer(502, f"the token service answers {answer.status_code}")
-
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        sound = False
-    if not sound or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise UsageFault(f"--tokens {url}: an address is https://HOST:PORT, or http://127.0.0.1:PORT")
-    if parts.scheme == "http" and not is_loopback(str(parts.hostname)):
-        raise UsageFault(f"--tokens {url}: without https a network could read the credential")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _secret(file: Path) -> str:
-    try:
-        found = file.read_text().strip()
-    except (OSError, ValueError) as e:
-        raise UsageFault(f"--tokens-secret {file}: {getattr(e, 'strerror', None) or 'no text'}") from None
-    if not _SECRET.fullmatch(found):
-        raise UsageFault(f"--tokens-secret {file}: it holds no credential; `tos tokens credential house` makes one")
-    return found
 
 
 def _json(answer: httpx.Response) -> Any:

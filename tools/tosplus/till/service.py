@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import cbor2
 import httpx
 
+from .. import bearer
 from ..errors import HostError, Unreachable, UsageFault
-from ..listening import is_loopback
 
 VARIABLE = "TOS_TILL_SECRET"
 _ANSWER_S = 5.0
@@ -77,11 +76,7 @@ class TokenService:
 @contextlib.contextmanager
 def connected(url: str, secret_file: Path | None, authority: Path | None) -> Iterator[TokenService]:
     """authority: PEM of who vouches for the service's certificate. Raises UsageFault, HostError."""
-    where = urlsplit(url)
-    if where.scheme not in ("http", "https") or not where.hostname:
-        raise UsageFault(f"--service {url} is no address; such as https://tokens.example:8689")
-    if where.scheme == "http" and not is_loopback(where.hostname):
-        raise UsageFault("http would show the till's secret to the network: --service https://...")
+    url = bearer.service("--service", url)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     headers = {"authorization": f"Bearer {_secret(secret_file)}", "accept": "application/cbor"}
     verify: Any = str(authority) if authority else True
@@ -90,16 +85,9 @@ def connected(url: str, secret_file: Path | None, authority: Path | None) -> Ite
 
 
 def _secret(file: Path | None) -> str:
-    if file is None:
-        text = os.environ.get(VARIABLE, "")
-        if not text:
-            raise UsageFault(f"--secret-file or {VARIABLE}: what `tos tokens credential till` has told")
-    else:
-        with open(file) as f:
-            if os.fstat(f.fileno()).st_mode & 0o077:
-                raise HostError(f"{file} can be read by others: chmod 600 {file}")
-            text = f.read()
-    secret = text.strip()
-    if not secret.isascii() or not secret.isprintable() or not secret:
-        raise UsageFault("there is no secret of a till in it")
-    return secret
+    if file is not None:
+        return bearer.secret_in(file)
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        raise UsageFault(f"--secret-file or {VARIABLE}: what `tos tokens credential till` has told")
+    return bearer.secret(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ..bearer import private
 from ..errors import HostError, UsageFault
 
 VARIABLE = "TOS_TOKENS_MASTER"
@@ -34,7 +35,7 @@ class Vault:
         text = os.environ.get(VARIABLE)
         if text is None:
             try:
-                text = _read(file)
+                text = private(file)
             except FileNotFoundError:
                 text = _made(file)
         try:
@@ -60,13 +61,6 @@ class Vault:
         return sealed if sealed[:1] == bytes([len(self._keys)]) else self.seal(label, self.open(label, sealed))
 
 
-def _read(file: Path) -> str:
-    with open(file) as f:
-        if os.fstat(f.fileno()).st_mode & 0o077:
-            raise HostError(f"{file} can be read by others; it is the key to all others: chmod 600 {file}")
-        return f.read()
-
-
 def _made(file: Path) -> str:
     """A new one, durable before anything is sealed by it."""
     text = secrets.token_hex(_KEY_B) + "\n"
@@ -74,7 +68,7 @@ def _made(file: Path) -> str:
     try:
         fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:  # another process was first
-        return _read(file)
+        return private(file)
     with os.fdopen(fd, "w") as f:
         f.write(text)
         f.flush()
