@@ -38,10 +38,12 @@ def demo(tmp_path):
 
 def told(process, pattern):
     """The first line that matches, with what is found in it."""
+    lines = []
     for line in process.stdout:
         if found := re.search(pattern, line):
             return found
-    raise AssertionError(f"{pattern} was not told")
+        lines.append(line)
+    raise AssertionError(f"{pattern} was not told:\n{''.join(lines)}")
 
 
 def gone(pid):

@@ -118,7 +118,7 @@ async def _enumerate(notifications):
 
 def test_bodies_in_blocks_both_ways(tmp_path, monkeypatch):
     # In 64 bits 120 resources and OSCORE do not fit the heap that stands for a chip's, where each takes half.
-    monkeypatch.setattr(process, "_HEAP", "384k")
+    monkeypatch.setattr(process, "_HEAP_B", 384 << 10)
     app = tmp_path / "texts.py"
     app.write_text(TEXTS)
 
