@@ -10,6 +10,7 @@ from ..errors import HostError, UsageFault
 from ..paths import FIRMWARE, shown
 from . import board_source
 from .board import Board
+from .syntax import parse
 
 
 def names() -> list[str]:
@@ -27,7 +28,7 @@ def app_source(app: str) -> Path:
 def product(source: Path) -> str:
     """What the app calls itself, App("kettle"). Raises HostError if it does not say so in so many words."""
     try:
-        tree = ast.parse(source.read_bytes())
+        tree = parse(source.read_bytes())
     except SyntaxError as e:
         raise HostError(f"{shown(source)}:{e.lineno}: {e.msg}") from None
     for node in ast.walk(tree):

@@ -1,12 +1,12 @@
 """board.py as data: its pins and features, read without running it, and the same file for a revision of the board."""
 
 import ast
-import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import HostError
 from ..paths import FIRMWARE
+from .syntax import parse
 
 # The tables of board.py, {name: GPIO}, and what a pin in each has to be able to do.
 GROUPS = {
@@ -15,15 +15,6 @@ GROUPS = {
     "WAKE": "a button that ends deep sleep; it has a resistor to 3.3 V",
     "ADC": "an analogue input beside Wi-Fi",
 }
-
-
-_PARSING = threading.Lock()  # two threads at once in ast.parse: SystemError, with CPython 3.11
-
-
-def parse(text: str | bytes) -> ast.Module:
-    """As ast.parse; several boards may be built at once."""
-    with _PARSING:
-        return ast.parse(text)
 
 
 class Pin(NamedTuple):
