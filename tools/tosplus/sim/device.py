@@ -126,9 +126,10 @@ class Device:
     async def __aenter__(self) -> "Device":
         async with self._stack:
             self._stack.enter_context(state.claim(self.state_dir))
-            if not self.link[1]:
+            if self.link[1]:
+                _check_free(*self.link)
+            else:
                 self._chip.link = (ports.HOST, ports.free())  # while it is off or asleep nobody is to be given it
-            _check_free(*self.link)
             micropython()  # or say that there is none
             if self._fresh:
                 self._flash.unlink(missing_ok=True)
