@@ -20,6 +20,7 @@ ATR = bytes.fromhex("3b00")  # without TA1 and its like it speaks T=0, which som
 _LOOK_S = 0.1
 _FRAME_B = 256
 _TRIES = 20
+_TIMEOUT_S = 0.2  # pcscd takes silence for a card that was drawn, and a busy computer's processes stop for seconds
 _AUTO_RATS = 0x10
 _R_NAK = b"\xb2"  # ISO/IEC 14443-4: is the card still there?
 _OFF, _ON, _RESET, _ATR = 0, 1, 2, 4
@@ -34,6 +35,7 @@ async def serve(air: Path, host: str = "127.0.0.1", port: int = PORT) -> None:
     async with Antenna(air, hear, lambda carrier: None) as antenna:
         reader = Initiator(antenna.ask, antenna.carry, _FRAME_B)
         reader.retries = 3
+        reader.timeout_s = _TIMEOUT_S
         while True:
             if await _finds(reader):
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError, Failed):

@@ -9,7 +9,7 @@ from .isodep import Failed, Pcd
 
 MOST_B = 262
 
-_SLOWER = 60  # than the radio's: a process takes longer than a card, and silence is told at once
+_SLOWER = 20  # than the radio's: a process takes longer than a card, and silence is told at once
 _POLL_S = 0.01
 _AUTO_RATS = 0x10  # of SetParameters
 _ISO_DEP = 0x20  # of SEL_RES
