@@ -20,7 +20,6 @@ ATR = bytes.fromhex("3b00")  # without TA1 and its like it speaks T=0, which som
 _LOOK_S = 0.1
 _FRAME_B = 256
 _TRIES = 20
-_TIMEOUT_S = 0.2  # pcscd takes silence for a card that was drawn, and a busy computer's processes stop for seconds
 _AUTO_RATS = 0x10
 _R_NAK = b"\xb2"  # ISO/IEC 14443-4: is the card still there?
 _OFF, _ON, _RESET, _ATR = 0, 1, 2, 4
@@ -35,7 +34,6 @@ async def serve(air: Path, host: str = "127.0.0.1", port: int = PORT) -> None:
     async with Antenna(air, hear, lambda carrier: None) as antenna:
         reader = Initiator(antenna.ask, antenna.carry, _FRAME_B)
         reader.retries = 3
-        reader.timeout_s = _TIMEOUT_S
         while True:
             if await _finds(reader):
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError, Failed):
@@ -73,7 +71,10 @@ async def _answer(reader: Initiator, message: bytes) -> bytes | None:
     order = message[0]
     if order == _ATR:  # pcscd asks for it to know whether there is a card
         if reader.card is not None:
-            await reader.through(_R_NAK, True)
+            try:
+                await reader.through(_R_NAK, True)
+            except Failed:  # a process may have had no turn for a second; who has left says so at once, and again
+                await reader.through(_R_NAK, True)
         return ATR
     if order in (_OFF, _RESET):
         reader.field(False)
