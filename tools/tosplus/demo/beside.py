@@ -18,7 +18,6 @@ from .. import ports
 from ..errors import HostError
 from ..paths import shown
 
-HOST = "127.0.0.1"
 _READY_S = 30.0
 _LOOK_S = 0.05
 _AGAIN_S = 0.5

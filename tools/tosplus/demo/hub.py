@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 
 from .. import wellknown
-from .beside import HOST, Beside, Say, free
+from ..ports import HOST
+from .beside import Beside, Say, free
 from .tokens import Tokens
 
 

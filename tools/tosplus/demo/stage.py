@@ -16,10 +16,11 @@ from typing import Any
 from .. import state, wellknown
 from ..errors import HostError
 from ..paths import ROOT, WORK, shown
+from ..ports import HOST
 from ..sim import bench
 from ..sim.device import Device
 from ..sim.house import House, Say, read
-from .beside import HOST, free
+from .beside import free
 from .hub import Hub
 from .page import Page
 from .releases import Releases

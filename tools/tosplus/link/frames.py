@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiocoap
 
 from ..errors import UsageFault
+from ..ports import HOST
 from . import oscore
 from .client import Client
 from .explain import Explained, coap
@@ -78,7 +79,7 @@ async def relay(host: str, port: int, seen: Seen) -> AsyncIterator[tuple[str, in
 
     outside, _ = await loop.create_datagram_endpoint(lambda: _Each(answered), remote_addr=(host, port))
     try:
-        inside, _ = await loop.create_datagram_endpoint(lambda: _Each(asked), local_addr=("127.0.0.1", 0))
+        inside, _ = await loop.create_datagram_endpoint(lambda: _Each(asked), local_addr=(HOST, 0))
         try:
             yield inside.get_extra_info("sockname")
         finally:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from serial.rfc2217 import PortManager
 
-_HOST = "127.0.0.1"
+from ...ports import HOST
+
 _BOTH_S = 0.5
 
 
@@ -22,9 +23,9 @@ class Line:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """-> the port's name, as pyserial understands it."""
-        server = await asyncio.start_server(self._serve, _HOST, 0)
+        server = await asyncio.start_server(self._serve, HOST, 0)
         try:
-            yield f"rfc2217://{_HOST}:{server.sockets[0].getsockname()[1]}"
+            yield f"rfc2217://{HOST}:{server.sockets[0].getsockname()[1]}"
         finally:
             server.close()
             self.hang_up()
