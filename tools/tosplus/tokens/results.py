@@ -3,6 +3,7 @@ answer never waits for that, and nothing depends on it."""
 
 import asyncio
 import contextlib
+import functools
 from collections import deque
 from collections.abc import Callable
 
@@ -60,8 +61,11 @@ class Results:
             return
         with contextlib.suppress(HostError):
             if result.csu[1] & _CSU_BLOCKED:  # it suspends itself by that, and nobody may hear that it has
-                unsure = lambda connection, now: wallet.told(connection, row.id, wallet.UNSURE)  # noqa: E731
-                await asyncio.to_thread(self._service.write, unsure)
+                await asyncio.to_thread(self._service.write, functools.partial(_unsure, row.id))
             told = {0: result.atc, 1: result.mac, 2: result.csu, 3: result.data}
             await self._devices.ask(row.device, codes.PUT, _PATH, told)
             self._awake(row.device)
+
+
+def _unsure(id: str, connection: sa.Connection, now: float) -> None:
+    wallet.told(connection, id, wallet.UNSURE)
