@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import aiocoap
 import cbor2
 from fuzz.mutate import mutated
-from fuzz.sealed import OURS, Numbered, datagram, sealed
+from fuzz.sealed import OURS, Numbered, datagram, posted, requested, sealed
 from tosplus.hub.report import _Door
 from tosplus.hub.trust import Trust
 from tosplus.link import oscore
@@ -52,18 +52,12 @@ async def _fuzz(cases, rng):
     heard, codes = [], set()
     door = _Door(_hub(Numbered(), heard), False, None)
     for n in range(1, cases + 1):
-        inner = aiocoap.Message(code=aiocoap.POST, payload=_REPORT, uri_path=["r"], content_format=60)
-        plain = b"\x02" + inner.opt.encode() + b"\xff" + _REPORT
+        plain = posted(["r"], _REPORT)
         inside, outside, flagged = rng.choice(((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
         option, text = sealed(n, mutated(rng, plain) if inside else plain)
         if flagged:
             option = bytes([option[0] | rng.choice(_RESERVED)]) + option[1:]
-        whole = datagram(option, text)
-        try:
-            request = aiocoap.Message.decode(mutated(rng, whole) if outside else whole)
-        except (aiocoap.error.UnparsableMessage, ValueError):
-            continue  # of aiocoap's, which does not come so far
-        if not request.code.is_request():
+        if (request := requested(rng, datagram(option, text), outside)) is None:
             continue
         request.remote = _From(scheme="coap", hostinfo=f"[::1]:{1 + n % 60_000}", hostinfo_local="[::1]:5685")
         before = len(heard)

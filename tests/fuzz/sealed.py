@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import aiocoap
 import cbor2
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from fuzz.mutate import mutated
 from tosplus.link import oscore
 from tosplus.link.secure import Credentials
 
@@ -32,3 +34,18 @@ def sealed(n, plain):
 def datagram(option, text):
     """A POST, CON."""
     return b"\x40\x02\0\0" + bytes([0x90 | len(option)]) + option + b"\xff" + text
+
+
+def posted(path, body):
+    """The plaintext of a POST of CBOR to a path of so many parts."""
+    inner = aiocoap.Message(code=aiocoap.POST, payload=body, uri_path=path, content_format=60)
+    return b"\x02" + inner.opt.encode() + b"\xff" + body
+
+
+def requested(rng, whole, is_damaged):
+    """A datagram as aiocoap hands it to a server, damaged before; None where it does not come so far."""
+    try:
+        found = aiocoap.Message.decode(mutated(rng, whole) if is_damaged else whole)
+    except (aiocoap.error.UnparsableMessage, ValueError):
+        return None
+    return found if found.code.is_request() else None
