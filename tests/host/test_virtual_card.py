@@ -10,11 +10,13 @@ import subprocess
 import aiocoap
 import issuer
 import peers
+import pytest
 from payer import watch
 from pcsc import reader
 from test_card import pdol
 from toscore import apdu, emv, tlv
 from tosplus.sim import vpcd
+from tosplus.sim.pn532.isodep import Failed
 
 # What is asked on stdin, in hex, one a line, is answered on stdout; "connect" first.
 PYSCARD = """
@@ -131,6 +133,27 @@ def test_above_the_limit_the_card_asks_and_after_a_press_it_pays(tmp_path):
             assert status == 0x9000 and tlv.find(data, 0x9F6C) == b"\x00\x80"
 
     asyncio.run(main())
+
+
+class Field:
+    """An Initiator with a card in it. silent: how often that says nothing."""
+
+    card = bytes(4)
+
+    def __init__(self, silent):
+        self.silent = silent
+
+    async def through(self, data, has_crc):
+        if self.silent:
+            self.silent -= 1
+            raise Failed(0x01)
+        return data
+
+
+def test_a_card_that_says_nothing_once_is_still_there_and_one_that_does_so_twice_is_not():
+    assert asyncio.run(vpcd._answer(Field(1), b"\x04")) == vpcd.ATR
+    with pytest.raises(Failed):
+        asyncio.run(vpcd._answer(Field(2), b"\x04"))
 
 
 async def told(*command):
