@@ -89,7 +89,7 @@ MUTANTS = [
     Mutant(
         "what a tap has suspended stays so on its device", CODE + "results.py",
         HERE + "test_courier.py::test_what_a_declined_tap_has_suspended_on_a_device_is_resumed_there_however_soon",
-        "                await asyncio.to_thread(self._service.write, unsure)\n", "",
+        "await asyncio.to_thread(self._service.write, functools.partial(_unsure, row.id))", "pass",
     ),
     Mutant(
         "a device that a tap has reached is taken for asleep", CODE + "results.py",
