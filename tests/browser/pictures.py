@@ -1,11 +1,11 @@
 """`make pictures`: docs/dashboard.png and docs/dashboard-phone.png, of the demo house after a minute of life."""
 
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import peers
 from playwright.sync_api import sync_playwright
 from soon import until
 from tosplus.paths import ROOT
@@ -62,7 +62,7 @@ def draw(folder, docs):
         until(lambda: [device["link"] for device in hub.devices().values()].count("live") == 5, "not all are live")
         live(hub, house)
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            chromium = playwright.chromium.launch(executable_path=peers.program("chromium"), args=FLAGS)
             for screen, name in zip(SCREENS, ("dashboard", "dashboard-phone"), strict=True):
                 with somebody(chromium, hub, screen, docs) as person:
                     person.opens()
