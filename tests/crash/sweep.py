@@ -141,7 +141,7 @@ def killed(folder, args):
 def updates(folder, args):
     """Devices that update themselves. A full one is also the table of docs/updates.md."""
     firmware = copied(Path(folder) / "updates")
-    size_b = 66000 if args.full else 20000
+    size_b = 72000 if args.full else 20000
     rows = updated.scenarios(size_b, firmware)
     device = updated.Device(f"{folder}/before", firmware)
     flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
