@@ -14,7 +14,7 @@ WEB = Path(__file__).parent / "web"
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 VPCD = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 
-# What Debian calls a program; the first that is there is taken. A whole Chromium takes twice the CPU for the same pages.
+# What Debian calls a program, the first that is there. A whole Chromium takes twice the CPU for the same pages.
 _NAMES = {
     "coap-client": ("coap-client", "coap-client-notls"),
     "chromium": ("chromium-headless-shell", "chromium"),

@@ -141,14 +141,14 @@ def killed(folder, args):
 def updates(folder, args):
     """Devices that update themselves. A full one is also the table of docs/updates.md."""
     firmware = copied(Path(folder) / "updates")
-    size_b = 72000 if args.full else 20000
+    size_b = 76000 if args.full else 20000
     rows = updated.scenarios(size_b, firmware)
     device = updated.Device(f"{folder}/before", firmware)
-    flash = device.lives(rows[1][1], rows[1][0])[1]  # both slots are good
+    flash = device.lives(rows[1][1], rows[1][0])[-1].after  # both slots are good
     chip = updated.of_firmware(size_b, firmware)
-    both = device.lives(chip[0][1], chip[0][0])[1]
+    both = device.lives(chip[0][1], chip[0][0])[-1].after
     romfs = updated.of_romfs(size_b, firmware)
-    starts = {"rollback": flash, "return": both, "romfs-rollback": device.lives(romfs[0][1], romfs[0][0])[1]}
+    starts = {"rollback": flash, "return": both, "romfs-rollback": device.lives(romfs[0][1], romfs[0][0])[-1].after}
     table = []
     for scenario, start in rows + chip + romfs:
         name = f"ota-{scenario.name}"
@@ -156,7 +156,7 @@ def updates(folder, args):
             began = time.monotonic()
             tears = updated.TEARS if args.full else updated.TEARS[1:2]
             each = args.every if args.full else 29
-            second = 2 if args.full else 0
+            second = 3 if args.full else 0
             end = updated.sweep(folder, scenario, start or starts[scenario.name], tears, each, second, firmware)
             ops = sum(end.ops)
             yield row(name, began, ops, end.points, end.faults, f"{end.refetched_b} B again at most")

@@ -23,11 +23,11 @@ def idle(rows):
 def ended(lab, name):
     """The flash of a device on which this came to its end."""
     folder, firmware, rows = lab
-    return updated.Device(folder / "ended", firmware).lives(rows[name][1], rows[name][0])[1]
+    return updated.Device(folder / "ended", firmware).lives(rows[name][1], rows[name][0])[-1].after
 
 
 SAMPLES = [("update", 29, 4), ("delta", 37, 0), ("broken", 43, 0), ("rollback", 1, 0)]
-FIRMWARE = [("firmware", 41, 8, 0), ("stuck", 9, 0, 6)]  # the last: the first life that is cut
+FIRMWARE = [("firmware", 41, 8, 0), ("stuck", 2, 4, 6)]  # the last: the first life that is cut
 
 
 @pytest.mark.parametrize(("name", "every", "twice"), SAMPLES)
@@ -66,7 +66,7 @@ def of_firmware(lab):
     folder, firmware, rows = lab
     scenario, flash = updated.of_firmware(9000, firmware)[0]
     device = updated.Device(folder / "of_firmware", firmware)
-    return device, idle(rows), device.lives(flash, scenario)[1]
+    return device, idle(rows), device.lives(flash, scenario)[-1].after
 
 
 def ends(of_firmware, changes):
@@ -75,7 +75,7 @@ def ends(of_firmware, changes):
     flash = bytearray(flash)
     for at, data in changes.items():
         flash[at : at + len(data)] = data
-    told = device.lives(bytes(flash), scenario)[0][-1][1]
+    told = device.lives(bytes(flash), scenario)[-1].told
     return told["slot"], told["version"], told["firmware"]
 
 
@@ -96,7 +96,7 @@ def test_a_romfs_that_is_not_what_was_signed_gives_way_to_the_other_half(lab):
     folder, firmware, rows = lab
     scenario, flash = updated.of_romfs(9000, firmware)[0]
     device = updated.Device(folder / "of_romfs", firmware)
-    of_romfs = device, idle(rows), device.lives(flash, scenario)[1]
+    of_romfs = device, idle(rows), device.lives(flash, scenario)[-1].after
     first, second, end = updated.ROMFS, updated.ROMFS + updated.HALF_B, of_romfs[2]
     assert ends(of_romfs, {}) == ("b", 2, "01")
     for at in (0, 700, 8999):

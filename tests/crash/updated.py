@@ -34,7 +34,6 @@ PARTITIONS = (SIZE_B, SIZE_B + 0x2000, SIZE_B + 0x2000 + _SLOT_B, _SLOT_B, ROMFS
 STUCK = b"this firmware does not start"
 _LIFE_S = 50
 _LIVES = 16
-_SILENT = 24
 _BLOCK_B = 4096
 _PIECE_B = 1024
 KEY, NEXT = (ec.derive_private_key(n, ec.SECP256R1()) for n in (5, 6))
@@ -133,14 +132,13 @@ def flashed(files, firmware, first=b"", more=None):
 @dataclass
 class Scenario:
     """What one does with a device: update or rollback, to a bundle, from a flash. ends: (slot, version) at the end.
-    silent: operations at most of a life that does not come to say how many. fetches: the last life that does."""
+    fetches: the last life that does."""
 
     name: str
     made: bundle.Bundle
     ends: tuple
     words: str = ""
     do: str = "update"
-    silent: int = 6
     fetches: int = 0
     to: int = 2
     floor: int = 1
@@ -148,8 +146,21 @@ class Scenario:
 
 
 @dataclass
+class Life:
+    """The device's flash before and after it, what it said (None when it came to say nothing), its flash operations,
+    whether it was cut off, and what it fetched."""
+
+    before: bytes
+    after: bytes
+    told: dict | None
+    ops: int
+    is_cut: bool
+    fetched_b: int
+
+
+@dataclass
 class Sweep:
-    """ops: of each life, uncut. points: cuts, twice: of them in the life after a cut. refetched_b: at most, after a
+    """ops: of each life, uncut. points: cuts, twice: of them in a life after a cut. refetched_b: at most, after a
     cut."""
 
     ops: list
@@ -166,56 +177,53 @@ class Device:
         self._serial = itertools.count()
         self._firmware = firmware
 
-    def live(self, flash, scenario, cut=None, fetched=None):
-        """-> (what it says, or None when it was cut off or crashed; its flash after that). fetched: a file that gets
-        the number of bytes of each piece that came."""
+    def live(self, flash, scenario, cut=None):
+        """-> its Life, which is cut at cut, (operation, tear)."""
         n = next(self._serial)
-        path, made = self._folder / f"{n}.flash", self._folder / f"{n}.tosb"
-        path.write_bytes(flash)
+        files = image, made, fetched = [self._folder / f"{n}.{what}" for what in ("flash", "tosb", "fetched")]
+        image.write_bytes(flash)
         made.write_bytes(scenario.made.dumps())
-        order = {"image": str(path), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
-        order["fetched"] = str(fetched or self._folder / "fetched")
-        order |= {"disk": SIZE_B, "partitions": PARTITIONS if len(flash) > SIZE_B else None}
-        order |= {"message_b": len(scenario.made.message()), "to": scenario.to}
+        order = {"image": str(image), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
+        order |= {"disk": SIZE_B, "partitions": PARTITIONS if len(flash) > SIZE_B else None, "to": scenario.to}
+        order |= {"fetched": str(fetched), "message_b": len(scenario.made.message())}
         done = forks.run("updating.py", order, self._firmware, _LIFE_S)
-        flash = path.read_bytes()
-        path.unlink()
-        made.unlink()
-        told = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("TOLD ")]
-        if told and done.returncode == 0:
-            return told[0], flash
-        if done.returncode in (0, -signal.SIGKILL):
-            return None, flash
-        raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
+        said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("TOLD ", "OPS ")))
+        is_cut = done.returncode == -signal.SIGKILL
+        if not is_cut and (done.returncode or "OPS" not in said):
+            raise Died(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
+        told = json.loads(said["TOLD"]) if "TOLD" in said and not is_cut else None
+        fetched_b = sum(map(int, fetched.read_text().split()))
+        life = Life(flash, image.read_bytes(), told, int(said.get("OPS", 0)), is_cut, fetched_b)
+        for file in files:
+            file.unlink()
+        return life
 
-    def lives(self, flash, scenario, fetched=None):
-        """[(flash before it, what it says)] of each life until the device rests, and the flash then."""
+    def lives(self, flash, scenario):
+        """[Life] until the device rests."""
         lives = []
         for _ in range(_LIVES):
-            told, after = self.live(flash, scenario, None, fetched)
-            lives.append((flash, told))
-            flash = after
-            if told and told["end"] == "rests":
-                return lives, flash
-        raise Died(f"it does not rest in {_LIVES} starts: {[told for _, told in lives]}")
+            lives.append(self.live(lives[-1].after if lives else flash, scenario))
+            if lives[-1].told and lives[-1].told["end"] == "rests":
+                return lives
+        raise Died(f"it does not rest in {_LIVES} starts: {[life.told for life in lives]}")
 
 
-def wrong(scenario, lives, flash):
+def wrong(scenario, lives):
     """What is not as it should be of a device that went on until it rested."""
-    for _, told in lives:
-        if told and not told["whole"]:
+    for told in [life.told for life in lives if life.told]:
+        if not told["whole"]:
             yield f"slot {told['slot']} runs and is not whole"
-        if told and told["trial"] and told["state"][0] != told["slot"] and told["state"][3]:
+        if told["trial"] and told["state"][0] != told["slot"] and told["state"][3]:
             yield "the floor rose before the confirmation"
-        if told and not told["trial"] and scenario.do == "update" and told["slot"] == "a" and told["state"][3]:
+        if not told["trial"] and scenario.do == "update" and told["slot"] == "a" and told["state"][3]:
             yield "the floor rose before the trial"
-        if told and told["slot"] == "r":
+        if told["slot"] == "r":
             yield "recovery runs, and a slot was good"
-        if told and told.get("harmed"):
+        if told.get("harmed"):
             yield f"sectors {told['harmed']} of romfs were in use"
-        if told and "firmware" in told and len(scenario.made.parts) > 1 and int(told["firmware"]) != told["version"]:
+        if "firmware" in told and len(scenario.made.parts) > 1 and int(told["firmware"]) != told["version"]:
             yield f"version {told['version']} runs on firmware {told['firmware']}"
-    last = lives[-1][1]
+    last = lives[-1].told
     if (last["slot"], last["version"]) != scenario.ends:
         yield f"it ends in {last['slot']}, version {last['version']}, not in {scenario.ends}"
     if last["state"][0] != last["slot"] or last["state"][1 if last["slot"] == "a" else 2][0] != 3:
@@ -230,45 +238,57 @@ def wrong(scenario, lives, flash):
 
 def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None, begin=0):
     """Cut each life of this at each of its flash operations, in every way. every: only each so-manieth. twice: after
-    each so-manieth of these, the next life is cut as well, somewhere. begin: the first life that is cut."""
+    each so-manieth of these, a later life is cut as well, somewhere. begin: the first life that is cut."""
     folder = Path(folder)
     device = Device(folder / scenario.name, firmware or copied(folder / "firmware"))
-    lives, _ = device.lives(flash, scenario)
-    ops = [told["ops"] if told else scenario.silent for _, told in lives]
-    result = Sweep(ops)
-    result.faults += [("uncut", what) for what in wrong(scenario, lives, None)]
+    lives = device.lives(flash, scenario)
+    result = Sweep([life.ops for life in lives])
+    result.faults += [("uncut", what) for what in wrong(scenario, lives)]
     whole_b = sum(len(part.data) for part in scenario.made.parts) if scenario.do == "update" else 0
-    chance = random.Random(scenario.name)
-    lives_cut = list(enumerate(ops))[begin:]
+    lives_cut = list(enumerate(result.ops))[begin:]
     points = [(n, cut, tear) for n, many in lives_cut for cut in range(0, many, every) for tear in tears]
-    seconds = {point: chance.randrange(300) for point in points[:: twice or len(points) + 1]} if twice else {}
+    again = set(points[::twice]) if twice else ()
+
+    def cut_off(life, *cut):
+        """[Life] from this one on, which is cut now."""
+        lost = device.live(life.before, scenario, cut)
+        return [lost, *device.lives(lost.after, scenario)]
 
     def come(point):
-        n, cut, tear = point
-        fetched = folder / f"{scenario.name}-{n}-{cut}-{tear}.fetched"
+        """-> the [Life] of a device that was cut there, and of one that was cut again later."""
+        n, at, tear = point
+        once = cut_off(lives[n], at, tear)
+        yield once
+        later = [i for i, life in enumerate(once) if life.ops]
+        if point in again and later:
+            chance = random.Random(f"{scenario.name} {point}")
+            i = chance.choice(later)
+            yield once[:i] + cut_off(once[i], chance.randrange(once[i].ops), tear)
+
+    def looked_at(point):
+        """-> [(bytes that came again, what is wrong)] of these."""
+        found = []
+        ends = len(scenario.made.parts) - 1  # at each, what was asked for already is not used
         try:
-            _, after = device.live(lives[n][0], scenario, (cut, tear), fetched)
-            again = []
-            if point in seconds:
-                told, after = device.live(after, scenario, (seconds[point], tear), fetched)
-                again = [(None, told)]
-            went, end = device.lives(after, scenario, fetched)
-            what = list(wrong(scenario, again + went, end))
-            again_b = sum(map(int, fetched.read_text().split())) - whole_b * (n <= scenario.fetches)
-            fetched.unlink()
-            ends = len(scenario.made.parts) - 1  # at each, what was asked for already is not used
-            if again_b > (1 + (point in seconds)) * (_BLOCK_B + _PIECE_B) + 2 * ends * _PIECE_B:
-                what.append(f"{again_b} B came again")
-            return point, again_b, what
+            for went in come(point):
+                cuts = sum(life.is_cut for life in went)
+                again_b = sum(life.fetched_b for life in went) - whole_b * (point[0] <= scenario.fetches)
+                what = list(wrong(scenario, went))
+                if cuts <= len(found):
+                    what.append("it was not cut")
+                if again_b > cuts * (_BLOCK_B + _PIECE_B) + 2 * ends * _PIECE_B:
+                    what.append(f"{again_b} B came again")
+                found.append((again_b, what))
         except Died as e:
-            return point, 0, [f"it does not come back: {e}"]
+            found.append((0, [f"it does not come back: {e}"]))
+        return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        for point, again_b, what in pool.map(come, points):
-            result.points += 1 + (point in seconds)
-            result.twice += point in seconds
-            result.refetched_b = max(result.refetched_b, again_b)
-            result.faults += [(point, each) for each in what]
+        for point, found in zip(points, pool.map(looked_at, points), strict=True):
+            result.points += len(found)
+            result.twice += len(found) - 1
+            result.refetched_b = max(result.refetched_b, *(again_b for again_b, _ in found))
+            result.faults += [(point, each) for _, what in found for each in what]
     return result
 
 
@@ -291,7 +311,7 @@ def flips(folder, scenario, flash, every=1, firmware=None):
         changed = {path.split("/")[0] for path in before if after and after.get(path) != before[path]}
         where = "the file system" if not changed else "slots" if changed <= {"a", "b"} else "other files"
         try:
-            told, _ = device.live(bytes(damaged), scenario)
+            told = device.live(bytes(damaged), scenario).told
         except Died:
             told = None
         return where, told
@@ -328,7 +348,7 @@ def both_bad(folder, scenario, flash, firmware):
             file.write(b"#")
     fs.unmount()
     device = Device(Path(folder) / "bad", firmware)
-    return device.live(bytes(region), scenario)[0]
+    return device.live(bytes(region), scenario).told
 
 
 def _files(flash):
@@ -359,12 +379,12 @@ def of_firmware(size_b, firmware):
     old, new = release(1, size_b // 2), release(2, size_b // 2)
     flash = flashed(old, firmware, firmware_image(1, size_b // 2))
     made = bundled(new, 2, firmware=firmware_image(2, size_b))
-    both = Scenario("firmware", made, ("b", 2), "an app and its firmware", silent=_SILENT)
+    both = Scenario("firmware", made, ("b", 2), "an app and its firmware")
     stuck = bundled(new, 2, firmware=firmware_image(2, size_b, STUCK))
-    stuck = Scenario("stuck", stuck, ("a", 1), "firmware that does not start", silent=_SILENT)
+    stuck = Scenario("stuck", stuck, ("a", 1), "firmware that does not start")
     broken = bundled(release(2, size_b // 2, broken=True), 2, firmware=firmware_image(2, size_b))
-    broken = Scenario("crashing", broken, ("a", 1), "an app that crashes, with its firmware", silent=_SILENT)
-    back = Scenario("return", made, ("a", 1), "back to app and firmware before", do="rollback", silent=_SILENT)
+    broken = Scenario("crashing", broken, ("a", 1), "an app that crashes, with its firmware")
+    back = Scenario("return", made, ("a", 1), "back to app and firmware before", do="rollback")
     return [(both, flash), (stuck, flash), (broken, flash), (back, None)]
 
 

@@ -56,6 +56,7 @@ class Clock:
 
 
 def reset():
+    print("OPS %d" % (flash.programs + flash.erases))
     raise SystemExit
 
 
@@ -158,9 +159,8 @@ def run(board, version):
     told["codes"] = codes
     told["kept"] = not Partition or partition.is_kept()
     told["update"] = update.told[1]
-    told["ops"] = flash.programs + flash.erases
     print("TOLD " + json.dumps(told))
-    raise SystemExit
+    reset()
 
 
 sys.modules["lab"] = type("lab", (), {"run": staticmethod(run)})
@@ -169,7 +169,7 @@ sys.modules["machine"] = chip
 sys.modules["time"] = Time()
 chip.args = {"cause": order.get("cause", 0)}
 bundle = open(order["bundle"], "rb")
-fetched = open(order["fetched"], "a")
+fetched = open(order["fetched"], "w")
 flash = chip.NorFlash(open(order["image"], "r+b"), 0, order["size"])
 if order.get("cut"):
     flash.cut(*order["cut"])
