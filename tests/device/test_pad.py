@@ -4,7 +4,7 @@ import gc
 
 from helpers import raises
 from rig import runs
-from test_link import CBOR, GET, POST, PUT, Bench
+from test_link import CBOR, GET, POST, PUT, Bench, payload_of
 from test_peers import Paired, Peer
 from tos import App
 from toscore import coap, packed
@@ -198,7 +198,7 @@ def test_what_is_no_record_is_refused_and_takes_no_place():
         (b"\x58\x0a" + good[1:], b"302"), (b"\xa1\x00\x01" + bytes(8), b"302"),
     ):  # fmt: skip
         (refused,) = play.sends(payload)
-        assert refused[1] == 128 and refused.split(b"\xff", 1)[1][:3] == code, payload
+        assert refused[1] == 128 and payload_of(refused)[:3] == code, payload
     assert play.pads._all == [] and play.heard() == []
     (refused,) = play.sends(good, options=[(coap.CONTENT_FORMAT, b"\x32")], token=b"t")
     assert refused[1] == coap.UNSUPPORTED_FORMAT
