@@ -143,7 +143,7 @@ MUTANTS = [
     ),
     Mutant(
         "who is alone waits for others", CODE + "group.py", HERE + "test_group.py::test_who_is_alone_waits_for_nobody",
-        "if len(waiting) < self._due else 0", "",
+        "if len(waiting) < self._due else 0", "", waits=True,
     ),
     Mutant(
         "each transaction is begun with whoever is there", CODE + "group.py",
