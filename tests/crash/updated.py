@@ -1,8 +1,8 @@
 """A device that updates itself, with the supply failing at each flash operation: does it ever not come back? CPython.
 
 Each life of the device is one process (device/updating.py), from /boot.py on: the slot is chosen by the code that does
-so on a chip, and what is in the slot goes on with the update. `Device.lives` starts it until it rests; `wrong` looks at each
-start whether what runs is whole, at the end whether it is what was to be.
+so on a chip, and what is in the slot goes on with the update. `Device.lives` starts it until it rests; `wrong` looks
+at each start whether what runs is whole, at the end whether it is what was to be.
 """
 
 import binascii

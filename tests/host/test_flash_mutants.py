@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(
         "what is kept aside is for everybody", FLASH + "keep.py",
         FLASH_TEST + "test_what_is_kept_meanwhile_is_for_nobody_else_and_for_that_board_only",
-        "0o600", "0o644",
+        "        replace(self.path, cbor2.dumps(own))", "        self.path.write_bytes(cbor2.dumps(own))",
     ),
     Mutant(
         "an unreadable file system is written over", FLASH + "put.py",

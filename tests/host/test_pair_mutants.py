@@ -8,9 +8,9 @@ LINK, HUB = "tools/tosplus/link/", "tools/tosplus/hub/"
 
 MUTANTS = [
     Mutant(
-        "everybody may read the keys", LINK + "secure.py",
+        "everybody may read the keys", "tools/tosplus/durable.py",
         PAIR + "test_keys_are_for_their_owner_alone_and_shown_nowhere",
-        "    os.replace(name, file)\n", "    os.chmod(name, 0o644)\n    os.replace(name, file)\n",
+        "        os.replace(name, file)\n", "        os.chmod(name, 0o644)\n        os.replace(name, file)\n",
     ),
     Mutant(
         "a code shows its secret", LINK + "pairing_code.py",

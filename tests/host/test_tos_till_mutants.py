@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     Mutant("a cut answer will do", TAP, ANSWERS, "if at > len(data) or len(value) != size:", "if at > len(data):"),
     Mutant("the network may see the secret", BEARER, SECRET, 'parts.scheme == "http" and not', "False and not"),
-    Mutant("others may read the secret", BEARER, SECRET, "& 0o077", "& 0"),
+    Mutant("others may read the secret", "tools/tosplus/durable.py", SECRET, "& 0o077", "& 0"),
     Mutant(
         "an error says the secret", SERVICE, SECRET, "does not answer ({type(e).__name__})",
         "does not answer ({e.request.headers['authorization']})",

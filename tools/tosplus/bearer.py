@@ -1,22 +1,14 @@
 """The secret by which a token service knows who asks it: who may read it, and whom it may go to. CPython."""
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import HostError, UsageFault
+from .durable import private
+from .errors import UsageFault
 from .listening import is_loopback
 
 _SECRET = re.compile(r"[!-~]{16,200}")
-
-
-def private(file: Path) -> str:
-    """The text of a file that its owner alone can read. Raises OSError, HostError."""
-    with open(file) as f:
-        if os.fstat(f.fileno()).st_mode & 0o077:
-            raise HostError(f"{file} can be read by others, and it is a secret: chmod 600 {file}")
-        return f.read()
 
 
 def secret_in(file: Path) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from ..durable import replace
 from ..errors import HostError
 from ..link.find import parsed
 from ..link.pairing_code import parse
@@ -34,8 +35,7 @@ async def found(tokens: Tokens) -> None:
     """The canteen, ann's account, and the hub's credential, in its file."""
     async with _service(tokens) as service:
         secret = await _write(service, _found)
-    tokens.secret.touch(0o600)
-    tokens.secret.write_text(secret)
+    replace(tokens.secret, secret)
 
 
 async def open_to(tokens: Tokens, watch: Guest, till: Guest) -> str:

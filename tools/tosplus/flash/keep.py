@@ -1,7 +1,5 @@
 """What a board has of its own, the files in its file system that are not code. They outlive a flashing, cut or not."""
 
-import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import cbor2
 from littlefs import LittleFSError, UserContext
 
 from ..build import image
+from ..durable import replace
 from ..errors import HostError
 from ..paths import WORK, shown
 
@@ -115,13 +114,7 @@ class Safe:
 
     def write(self, own: dict[str, bytes]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_suffix(".new")
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(cbor2.dumps(own))
-            os.fsync(file.fileno())
-        scratch.replace(self.path)
+        replace(self.path, cbor2.dumps(own))
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

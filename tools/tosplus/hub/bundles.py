@@ -5,8 +5,8 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..durable import replace
 from ..errors import HostError
-from ..link.secure import replace, sync
 from ..ota import bundle as bundles
 from ..ota import keys
 from ..ota.bundle import Bundle
@@ -113,7 +113,6 @@ class Bundles:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             replace(file, data)
-            sync(self._folder)
         except OSError as e:
             raise HostError(f"it cannot be kept: {e.strerror}; make room on the disk") from None
 

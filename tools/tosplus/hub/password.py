@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 from collections import OrderedDict
 from pathlib import Path
 
+from ..durable import replace
 from ..errors import HostError, UsageFault
 
 LEAST = 8
@@ -29,11 +29,7 @@ def store(folder: Path, password: str) -> None:
     salt = secrets.token_bytes(16)
     told = {"salt": salt.hex(), "scrypt": _scrypt(password, salt).hex()}
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{_FILE}.new"
-    beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
-        json.dump(told, f)
-    beside.replace(folder / _FILE)
+    replace(folder / _FILE, json.dumps(told))
 
 
 class Password:

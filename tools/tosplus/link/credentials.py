@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from ..durable import locked, replace, sync
 from ..errors import HostError, UsageFault
 from .oscore import Context
-from .secure import Credentials, locked, replace, sync
+from .secure import Credentials
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

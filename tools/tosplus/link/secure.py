@@ -1,18 +1,15 @@
 """One side of an OSCORE context (RFC 8613) as aiocoap's client takes it, with sequence numbers that outlive us."""
 
 import asyncio
-import contextlib
 import copy
-import fcntl
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aiocoap import error, oscore
 from aiocoap.transports.oscore import TransportOSCORE
 
+from ..durable import locked, replace
 from ..errors import HostError
 from .oscore import Context
 
@@ -133,34 +130,3 @@ class _Below:
         for sent in self._sent:
             if sent.observation is not None and not sent.observation.cancelled:
                 sent.observation.cancel()
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Against other processes; what was done within is durable afterwards."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync(folder: Path) -> None:
-    """What happened in it until now comes before what happens next."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def replace(file: Path, content: str | bytes) -> None:
-    """Old or new after a power cut, never a mixture; for our eyes only."""
-    fd, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-    with os.fdopen(fd, "wb") as new:
-        new.write(content.encode() if isinstance(content, str) else content)
-        new.flush()
-        os.fsync(fd)
-    os.replace(name, file)

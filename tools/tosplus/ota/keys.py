@@ -1,7 +1,6 @@
 """The keys that sign updates: P-256, in PEM files; the private one under a passphrase unless its owner insists."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ..durable import create
 from ..errors import HostError, UsageFault
 from ..paths import shown
 
@@ -29,8 +29,7 @@ def generate(path: Path, passphrase: bytes | None) -> tuple[Path, bytes]:
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, guard)
     public = key.public_key()
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(private)
+        create(path, private)
         public_path.write_bytes(
             public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..bearer import private
+from ..durable import create, private
 from ..errors import HostError, UsageFault
 
 VARIABLE = "TOS_TOKENS_MASTER"
@@ -66,14 +66,7 @@ def _made(file: Path) -> str:
     text = secrets.token_hex(_KEY_B) + "\n"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create(file, text)
     except FileExistsError:  # another process was first
         return private(file)
-    with os.fdopen(fd, "w") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(fd)
-    folder = os.open(file.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
     return text
