@@ -49,7 +49,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="minutes instead of seconds")
     parser.add_argument("--only", default="", metavar="WORD", help="scenarios with this in their names")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="of updates, cut each Nth operation only")
     args = parser.parse_args()
     table = FULL if args.full else [(scenario, False) for scenario in QUICK]
     table = [row for row in table if args.only in str(row[0])]
@@ -155,18 +154,17 @@ def updates(folder, args):
         if args.only in name:
             began = time.monotonic()
             tears = updated.TEARS if args.full else updated.TEARS[1:2]
-            each = args.every if args.full else 29
-            second = 3 if args.full else 0
-            end = updated.sweep(folder, scenario, start or starts[scenario.name], tears, each, second, firmware)
+            every, twice = (1, 3) if args.full else (29, 0)
+            end = updated.sweep(folder, scenario, start or starts[scenario.name], tears, every, twice, firmware)
             ops = sum(end.ops)
             yield row(name, began, ops, end.points, end.faults, f"{end.refetched_b} B again at most")
-            table.append((scenario.words, ops, each, end.points, end.twice, len(end.faults), end.refetched_b))
+            table.append((scenario.words, ops, end.points, end.twice, len(end.faults), end.refetched_b))
     if args.only in "ota-flips":
         idle = updated.Scenario("idle", rows[1][0].made, (), do="nothing")
         counts, wrong = updated.flips(folder, idle, flash, 1 if args.full else 4, firmware)
         for where, (many, lost) in sorted(counts.items()):
             print(f"{'ota-flips in ' + where:32} {many:10} flips, {lost} do not start")
-            table.append((f"a bit flips in {where}", "", "", many, "", lost, ""))
+            table.append((f"a bit flips in {where}", "", many, "", lost, ""))
         for at, what in wrong:
             print(f"    {at}: {what}")
         yield sum(many for many, _ in counts.values()), len(wrong)
@@ -176,8 +174,8 @@ def updates(folder, args):
 
 def write(table):
     """Puts the rows where docs/updates.md has the last ones."""
-    head = "| | operations | cut: each so-manieth | cuts | of them twice | faults | B fetched again, at most |"
-    lines = [head, "|---" * 7 + "|", *("| " + " | ".join(map(str, row)) + " |" for row in table)]
+    head = "| | operations | cuts | of them twice | faults | B fetched again, at most |"
+    lines = [head, "|---" * 6 + "|", *("| " + " | ".join(map(str, row)) + " |" for row in table)]
     page = ROOT / "docs/updates.md"
     before, after = page.read_text().split(_MARK + "\n")
     after = after[after.index("\n\n") :]
