@@ -16,6 +16,7 @@ import peers
 from browser.around import Hub
 from newboard import console, kettle
 from playwright.async_api import Error, async_playwright, expect
+from playwright.async_api import TimeoutError as NotYet
 from tosplus.build import flasher
 from tosplus.build.product import build
 from tosplus.sim.device import Device
@@ -25,6 +26,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccess
 HOME = {"ssid": "home", "password": "right one", "rssi_dbm": -50}
 CAFE = {"ssid": "cafe", "password": None, "rssi_dbm": -40}  # the strongest is what the dialog proposes
 LONG_MS = 60_000
+AGAIN_MS = 5_000
 
 
 def page_for(folder):
@@ -128,10 +130,14 @@ class Box:
         await page.locator("ew-select-option", has_text=ssid).click()
         if password is not None:
             await page.locator("ew-filled-text-field[name=password] input").fill(password)
+        progress, begins = page.locator("ewt-page-progress"), False
         with self._ours():
-            await page.locator("ew-text-button", has_text="Connect").click()
-            await self.page.locator("ewt-page-progress").wait_for(state="attached")
-            await self.page.locator("ewt-page-progress").wait_for(state="detached")
+            while not begins:  # on a busy machine the page may lose a press, and a person presses again
+                await page.locator("ew-text-button", has_text="Connect").click()
+                with contextlib.suppress(NotYet):
+                    await progress.wait_for(state="attached", timeout=AGAIN_MS)
+                    begins = True
+            await progress.wait_for(state="detached")
 
     async def reads(self, message):
         await self.page.locator(f'ewt-page-message[label="{message}"]').wait_for(state="attached")
@@ -199,9 +205,7 @@ async def box(folder: Path):
         stack.push_async_callback(browser.close)
         context = await browser.new_context()
         ask = f'{{ requestPort: async () => new Port("{url}") }}'
-        await context.add_init_script(
-            f'{script}\nObject.defineProperty(navigator, "serial", {{ value: {ask} }});'
-        )
+        await context.add_init_script(f'{script}\nObject.defineProperty(navigator, "serial", {{ value: {ask} }});')
         context.set_default_timeout(LONG_MS)
         it = Box(device, hub, context, address, page / "merged.bin", waits)
         try:
