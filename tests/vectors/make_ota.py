@@ -46,6 +46,7 @@ def hashes(data):
 
 
 FILES = ["app.mpy", 5000, "lib/tos/", "app.mpy", 4192, "lib/", "empty.mpy", 0]  # what the names and lengths are of
+TOO_MANY = b"".join(b"%063d\n" % n for n in range(63)) + b"x" * 64 + b"\n"
 APP = content(9192)
 
 
@@ -213,6 +214,7 @@ BAD = [
     ("a length in more bytes than it needs", "files", at("part", 6, lengths(FILES)[:-1] + b"\x80\0")),
     ("a length of 29 bits", "files", at("part", 6, lengths(FILES)[:-1] + b"\x80\x80\x80\x80\1")),
     ("files that are a megabyte", "files", listing(deflated(b"\n" * (1 << 20)), b"\0")),
+    ("files whose names are 4097 bytes", "files", listing(deflated(TOO_MANY), number(9192) + bytes(63))),
     ("more files than a device takes", "files", files(*(f"{i:015}" for i in range(257)))),
     ("files shorter than the part", "files", at("part", 3, FILES[2:])),
     ("a length without a file", "files", at("part", 3, ["a", 9192, 0])),
