@@ -10,7 +10,7 @@ from pathlib import Path
 from tosplus.sim.process import micropython
 
 ROOT = Path(__file__).parents[1]
-_SAMPLE = 6  # of each file's, in `make test`
+_SAMPLE = 8  # of each file's, in `make test`
 _TEST_S = 55  # one that hangs has caught it
 _COPIED = ("lib", "tools", "firmware", "boards")
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
