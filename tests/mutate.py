@@ -2,17 +2,16 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tosplus.sim.process import micropython
+import forks
+from desk import desk
 
 ROOT = Path(__file__).parents[1]
 _SAMPLE = 8  # of each file's, in `make test`
 _TEST_S = 55  # one that hangs has caught it
-_COPIED = ("lib", "tools", "firmware", "boards")
+_SAYS_WHERE = "tools/tosplus/paths.py"  # the tree is
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
 
 
@@ -53,33 +52,33 @@ def replace(file, old, new):
     return text.count("\n", 0, text.index(old)) + 1
 
 
+def _link(source, folder, folders=None):
+    """A tree with links to the files of another one, which take less time than copies. folders: that are linked so; the
+    others are one link each."""
+    for each in os.scandir(source):
+        if each.is_dir() and (each.name in folders if folders else each.name != "__pycache__"):
+            os.mkdir(folder / each.name)
+            _link(each, folder / each.name)
+        elif not each.name.startswith(".") and not each.name.endswith(".egg-info"):
+            os.symlink(each.path, folder / each.name)
+
+
 def survives(mutant, folder):
     """What the test said, when it passed in a tree made in folder that has this mistake; nothing when it failed."""
-    for top in ROOT.iterdir():
-        if top.name in _COPIED:
-            shutil.copytree(top, folder / top.name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
-        elif not top.name.startswith("."):
-            (folder / top.name).symlink_to(top)
-    cache = ROOT / ".tos/build/cache"  # what is in it is named by all that shapes it
-    cache.mkdir(parents=True, exist_ok=True)
-    (folder / ".tos/build").mkdir(parents=True)
-    (folder / ".tos/build/cache").symlink_to(cache)
     elsewhere = mutant.path.startswith(("tools/", "firmware/"))
-    path = folder / (mutant.path if elsewhere else f"lib/toscore/{mutant.path}")
-    replace(path, mutant.old, mutant.new)
+    path = mutant.path if elsewhere else f"lib/toscore/{mutant.path}"
+    _link(ROOT, folder, ("lib", "tools", "firmware", "boards"))
+    for own in {path, _SAYS_WHERE}:
+        (folder / own).unlink()
+        shutil.copy(ROOT / own, folder / own)
+    replace(folder / path, mutant.old, mutant.new)
+    desk(folder)
     if mutant.caught_by.startswith("host/"):
-        test = f"tests/{mutant.caught_by}"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"timeout={_TEST_S}", test]
+        kind, test = "pytest", f"tests/{mutant.caught_by}"
+        arguments = ["-q", "-p", "no:cacheprovider", "-o", f"timeout={_TEST_S}", test]
     else:
-        test = "tests/" + ("" if mutant.caught_by.startswith("device/") else "unit/") + mutant.caught_by
-        command = [micropython(), "tests/run_mpy.py", test]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "MICROPYPATH": _PATH, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+        kind, test = "micropython", "tests/" + "unit/" * (not mutant.caught_by.startswith("device/")) + mutant.caught_by
+        arguments = ["tests/run_mpy.py", test]
+    done = forks.run(kind, arguments, 280, folder=folder, MICROPYPATH=_PATH, PYTHONDONTWRITEBYTECODE="1")
     said = done.stdout + done.stderr
     return "" if f"FAILED {test}" in said.replace(" - ", "\n") and done.returncode else said[-2000:] or "nothing"

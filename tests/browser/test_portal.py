@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from desk import desk
 from playwright.sync_api import expect
 from soon import until
 
@@ -37,7 +38,7 @@ class Kettle(_Process):
 
 @pytest.fixture
 def kettle(tmp_path):
-    kettle = Kettle(tmp_path)
+    kettle = Kettle(desk(tmp_path))
     try:
         yield kettle
     finally:

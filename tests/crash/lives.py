@@ -6,8 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from . import forks
-from .lab import ERASED, FLASH_B, Died
+from .lab import ERASED, FLASH_B, Died, run
 
 _LIFE_S = 50
 
@@ -41,7 +40,7 @@ class Forking:
         """-> what the life says; None when it was killed. Raises Died."""
         files = {"image": "flash"} | {name: name for name in self.seen}
         order = order | {name: str(self._here / file) for name, file in files.items()}
-        done = forks.run(self.program, order, self._firmware, _LIFE_S)
+        done = run(self.program, order, self._firmware, _LIFE_S)
         if may_be_killed and done.returncode == -signal.SIGKILL:
             return None
         if done.returncode:

@@ -1,11 +1,8 @@
 """A mistake that somebody could make in what a device runs, for a sweep of power cuts to find. CPython."""
 
-import shutil
 from dataclasses import dataclass
 
-from mutate import ROOT, replace
-
-from .lab import compile_one
+from .lab import code
 
 
 @dataclass(frozen=True)
@@ -28,18 +25,9 @@ class Mutant:
     def __str__(self):
         return self.name.replace(" ", "-")
 
-    def made_in(self, firmware):
-        """firmware: a folder as of lab.copied -> the same."""
-        replace(firmware / self.path, self.old, self.new)
-        return firmware
-
-    def made_in_compiled(self, firmware):
-        """firmware: a folder as of lab.compiled -> the same."""
-        file = firmware / self.path
-        shutil.copy(ROOT / "firmware" / self.path, file)
-        self.made_in(firmware)
-        compile_one(file)
-        return firmware
+    def code(self, folder):
+        """As lab.code, with the mistake."""
+        return code(folder, (self.path, self.old, self.new))
 
     def shown_by(self, faults):
         """faults: of a sweep -> those that show it."""

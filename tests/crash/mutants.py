@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutate import replace
-
 from .checks import damage, damage_twice, erase, full_disk, sweep
-from .lab import Lab, Scenario, copied
+from .lab import Lab, Scenario, code
 
 BARE = Scenario("record", 4, "stored", "bare")
 SMALL = Scenario("record", 4, "stored")
@@ -46,10 +44,8 @@ class Mutant:
         return [(where, what) for where, what in self.check(lab, self.scenario) if self.sign in str(what)]
 
     def firmware(self, folder):
-        """A copy of the firmware that has the mistake."""
-        firmware = copied(Path(folder) / str(self))
-        replace(firmware / self.path, self.old, self.new)
-        return firmware
+        """As lab.code, with the mistake."""
+        return code(Path(folder) / str(self), (self.path, self.old, self.new))
 
 
 _NEW = 'new = self._path + ".new"'

@@ -14,7 +14,7 @@ from pathlib import Path
 from tosplus.link.oscore import Context
 
 from .checks import TEARS, WORKERS
-from .lab import Died, copied
+from .lab import Died, code
 from .lives import Forking
 
 PEER = Context(b"sixteen bytes...", b"salt", b"\x00", b"\x01")
@@ -32,7 +32,7 @@ class Sweep:
 
 
 class Device(Forking):
-    program = "talk.py"
+    program = "talk"
     seen = ("seals", "heard")
     lives = 0
 
@@ -63,10 +63,10 @@ def sweep(folder, life=1, twice=False, tears=TEARS, every=1, firmware=None):
 
     life: 0 is the device's first, in which the peer comes; 1 is a later one. twice: after each cut, cut the next life
     as well, at each of its operations and in every way. every: only each so-manieth operation. firmware: made by
-    copied(), if it is not today's.
+    lab.code, if it is not today's.
     """
     folder = Path(folder)
-    root = Device(folder / "lives", firmware or copied(folder / "firmware"))
+    root = Device(folder / "lives", firmware or code(folder / "firmware"))
     for _ in range(life):
         root.live()
     result = Sweep(root.copy().live())

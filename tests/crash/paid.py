@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .checks import TEARS, WORKERS
-from .lab import Died, compiled
+from .lab import Died, code
 from .lives import Forking
 
 EMPTY = (None, None)
@@ -39,7 +39,7 @@ class Sweep:
 
 
 class Device(Forking):
-    program = "paying.py"
+    program = "paying"
     seen = ("given",)
 
     def live(self, do, **order):
@@ -70,7 +70,7 @@ def sweep(folder, do, then=(), tears=TEARS, every=1, firmware=None):
     """
     folder = Path(folder)
     before, after = DO[do]
-    root = Device(folder / do, firmware or compiled(folder / "firmware"))
+    root = Device(folder / do, firmware or code(folder / "firmware"))
     root.live("nothing" if before == EMPTY else "prepare", fresh=True)
     whole = root.copy().live(do)
     tries = 0 if before == EMPTY else 3  # of the PIN; each cut may cost one

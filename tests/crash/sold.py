@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .checks import TEARS, WORKERS
-from .lab import Died, compiled
+from .lab import Died, code
 from .lives import Forking
 
 # What is done, in which world.
@@ -43,7 +43,7 @@ class Sweep:
 
 
 class Device(Forking):
-    program = "selling.py"
+    program = "selling"
     seen = ("given", "heard", "sold")
 
     def live(self, **order):
@@ -87,7 +87,7 @@ def sweep(folder, do, tears=TEARS, every=1, firmware=None):
     """Cut this at each flash operation and kill it at each point; then comes a life in which the service answers."""
     folder = Path(folder)
     order = DO[do]
-    root = Device(folder / do, firmware or compiled(folder / "firmware"))
+    root = Device(folder / do, firmware or code(folder / "firmware"))
     root.live(do_it="sell", fresh=True)
     whole = root.copy().live(**order)
     result = Sweep(whole["ops"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crash import nonces, paid, payments, sold, trusted, updated
 from crash.checks import sweep
-from crash.lab import ROOT, Lab, Scenario, copied
+from crash.lab import ROOT, Lab, Scenario, code
 
 _MARK = "<!-- `make crash` writes this table -->"
 KINDS = ("record", "config", "keystore", "state", "rules")
@@ -139,7 +139,7 @@ def killed(folder, args):
 
 def updates(folder, args):
     """Devices that update themselves. A full one is also the table of docs/updates.md."""
-    firmware = copied(Path(folder) / "updates")
+    firmware = code(Path(folder) / "updates")
     size_b = 76000 if args.full else 20000
     rows = updated.scenarios(size_b, firmware)
     device = updated.Device(f"{folder}/before", firmware)

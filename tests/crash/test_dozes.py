@@ -2,14 +2,14 @@
 
 import pytest
 from crash.dozes import POWER, WATCHDOG, Sleeper
-from crash.lab import copied
+from crash.lab import code
 from crash.mutant import Mutant
 from mutate import some
 
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory):
-    return copied(tmp_path_factory.mktemp("firmware"))
+    return code(tmp_path_factory.mktemp("firmware"))
 
 
 def slept(folder, firmware):
@@ -131,7 +131,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", some(MUTANTS, most=5), ids=str)
 def test_a_mutant_is_caught(mutant, tmp_path):
-    firmware = mutant.made_in(copied(tmp_path / "firmware"))
+    firmware = mutant.code(tmp_path / "firmware")
     with pytest.raises(AssertionError) as caught:
         mutant.do(tmp_path, firmware)
     assert mutant.sign in str(caught.value)

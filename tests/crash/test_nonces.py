@@ -1,7 +1,7 @@
 """No nonce is used twice with one key, whenever the power fails: nonces.py; and mistakes that would let one be."""
 
 import pytest
-from crash.lab import copied
+from crash.lab import code
 from crash.mutant import Mutant
 from crash.nonces import Device, sweep
 from mutate import some
@@ -18,7 +18,7 @@ def test_a_cut_anywhere_in_the_first_life_repeats_no_nonce(tmp_path):
 
 
 def test_the_recorder_sees_what_is_sealed(tmp_path):
-    device = Device(tmp_path / "lives", copied(tmp_path / "firmware"))
+    device = Device(tmp_path / "lives", code(tmp_path / "firmware"))
     device.live()
     faults, seals = device.faults()
     # An Echo, its answer, three PUTs, an error, a registration, 140 notifications, a PUT.
@@ -55,6 +55,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", some(MUTANTS, most=4), ids=str)
 def test_a_mutant_is_caught(mutant, tmp_path):
-    firmware = mutant.made_in(copied(tmp_path / "firmware"))
+    firmware = mutant.code(tmp_path / "firmware")
     result = sweep(tmp_path, tears=("clean",), every=4, firmware=firmware)
     assert mutant.shown_by(result.faults), result

@@ -1,16 +1,14 @@
 """What a payment has used is used once, whenever the power fails: paid.py; and mistakes that would let it be twice."""
 
-import shutil
-
 import pytest
-from crash.lab import compiled
+from crash.lab import code
 from crash.mutant import Mutant
 from crash.paid import DO, Device, sweep
 
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory):
-    return compiled(tmp_path_factory.mktemp("compiled") / "firmware")
+    return code(tmp_path_factory.mktemp("compiled") / "firmware")
 
 
 @pytest.mark.parametrize("do", DO)
@@ -72,6 +70,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_is_caught(mutant, firmware, tmp_path):
-    mistaken = mutant.made_in_compiled(shutil.copytree(firmware, tmp_path / "firmware"))
+    mistaken = mutant.code(tmp_path / "firmware")
     result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every or 4, firmware=mistaken)
     assert mutant.shown_by(result.faults), result

@@ -1,9 +1,7 @@
 """What a till asked of a card is sold or reversed, once, whenever the power fails: sold.py; and what breaks that."""
 
-import shutil
-
 import pytest
-from crash.lab import compiled
+from crash.lab import code
 from crash.mutant import Mutant
 from crash.sold import APPROVED, DO, REVERSED, VOID, sweep
 
@@ -12,7 +10,7 @@ SAMPLE = ("sell", "silent", "maybe-offline", "torn-behind-it", "refund-silent", 
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory):
-    return compiled(tmp_path_factory.mktemp("compiled") / "firmware")
+    return code(tmp_path_factory.mktemp("compiled") / "firmware")
 
 
 @pytest.mark.parametrize("do", SAMPLE)
@@ -63,6 +61,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_is_caught(mutant, firmware, tmp_path):
-    mistaken = mutant.made_in_compiled(shutil.copytree(firmware, tmp_path / "firmware"))
+    mistaken = mutant.code(tmp_path / "firmware")
     result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every or 10, firmware=mistaken)
     assert mutant.shown_by(result.faults), result

@@ -1,7 +1,6 @@
 """Whom a device trusts, whenever the power fails: trusted.py; and mistakes that would leave it by halves."""
 
 import pytest
-from crash.lab import copied
 from crash.mutant import Mutant
 from crash.trusted import WANTED, sweep
 from mutate import some
@@ -44,6 +43,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", some(MUTANTS, most=4), ids=str)
 def test_a_mutant_is_caught(mutant, tmp_path):
-    firmware = mutant.made_in(copied(tmp_path / "firmware"))
+    firmware = mutant.code(tmp_path / "firmware")
     result = sweep(tmp_path, mutant.do, tears=("clean",), every=2, firmware=firmware)
     assert mutant.shown_by(result.faults), result

@@ -2,16 +2,15 @@
 
 import pytest
 from crash import updated
-from crash.lab import Died, copied
+from crash.lab import Died, code
 from crash.mutant import Mutant
-from mutate import replace
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """(folder, firmware, {name: (scenario, flash)}), for small releases."""
     folder = tmp_path_factory.mktemp("updated")
-    firmware = copied(folder / "firmware")
+    firmware = code(folder / "firmware")
     return folder, firmware, {row[0].name: row for row in updated.scenarios(20000, firmware)}
 
 
@@ -163,7 +162,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mistake_in_an_update_is_found(mutant, tmp_path):
-    firmware = mutant.made_in(copied(tmp_path / "firmware"))
+    firmware = mutant.code(tmp_path / "firmware")
     rows = {row[0].name: row for row in updated.scenarios(9500, firmware) + updated.of_romfs(9500, firmware)}
     try:
         faults = updated.sweep(
@@ -194,9 +193,9 @@ def test_a_mistake_with_a_romfs_where_it_is_chosen_what_starts_is_found(lab, pat
 def test_a_slot_that_is_not_looked_at_before_it_runs_is_found(lab):
     folder, firmware, rows = lab
     flash = ended(lab, "delta")
-    blind = copied(folder / "blind")
-    file = blind / "tos/slots.py"
-    replace(file, "    try:\n        told = about(", "    return True\n    try:\n        told = about(")
-    region = updated.with_file(flash, "slots.py", file.read_bytes())
+    source = updated.starting("slots.py", firmware)
+    look = "    try:\n        told = about("
+    assert source.count(look) == 1
+    region = updated.with_file(flash, "slots.py", source.replace(look, "    return True\n" + look).encode())
     _, faults = updated.flips(folder, idle(rows), region, 1, firmware)
     assert faults

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .checks import TEARS, WORKERS
-from .lab import Died, copied
+from .lab import Died, code
 from .lives import Forking
 
 OLD = [
@@ -37,7 +37,7 @@ class Sweep:
 
 
 class Device(Forking):
-    program = "trusting.py"
+    program = "trusting"
     seen = ("seals",)
 
     def live(self, do, **order):
@@ -52,7 +52,7 @@ class Device(Forking):
 def sweep(folder, do, tears=TEARS, every=1, firmware=None):
     """Cut this at each flash operation, in every way, and once it is over. every: only each so-manieth operation."""
     folder = Path(folder)
-    root = Device(folder / do, firmware or copied(folder / "firmware"))
+    root = Device(folder / do, firmware or code(folder / "firmware"))
     root.live("prepare", fresh=True)
     device = root.copy()
     ops = device.live(do)["ops"]

@@ -22,9 +22,8 @@ from tosplus.build import board, image
 from tosplus.build.listed import listed
 from tosplus.ota import bundle, keys, pack
 
-from . import forks
 from .checks import TEARS, WORKERS
-from .lab import ERASED, ROOT, Died, copied
+from .lab import ERASED, ROOT, Died, code, run
 
 SIZE_B = 1 << 19
 _SLOT_B = 1 << 17  # of firmware
@@ -94,7 +93,7 @@ def rom(files):
 
 def starting(name, firmware):
     """The source of what chooses, which is beside the slots."""
-    return (firmware / "tos/slots.py" if name == "slots.py" else ROOT / "firmware" / name).read_text()
+    return (firmware / "source/tos/slots.py" if name == "slots.py" else ROOT / "firmware" / name).read_text()
 
 
 def _slot(name, files, sequence):
@@ -186,7 +185,7 @@ class Device:
         order = {"image": str(image), "size": len(flash), "bundle": str(made), "cut": cut, "do": scenario.do}
         order |= {"disk": SIZE_B, "partitions": PARTITIONS if len(flash) > SIZE_B else None, "to": scenario.to}
         order |= {"fetched": str(fetched), "message_b": len(scenario.made.message())}
-        done = forks.run("updating.py", order, self._firmware, _LIFE_S)
+        done = run("updating", order, self._firmware, _LIFE_S)
         said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("TOLD ", "OPS ")))
         is_cut = done.returncode == -signal.SIGKILL
         if not is_cut and (done.returncode or "OPS" not in said):
@@ -240,7 +239,7 @@ def sweep(folder, scenario, flash, tears=TEARS, every=1, twice=0, firmware=None,
     """Cut each life of this at each of its flash operations, in every way. every: only each so-manieth. twice: after
     each so-manieth of these, a later life is cut as well, somewhere. begin: the first life that is cut."""
     folder = Path(folder)
-    device = Device(folder / scenario.name, firmware or copied(folder / "firmware"))
+    device = Device(folder / scenario.name, firmware or code(folder / "firmware"))
     lives = device.lives(flash, scenario)
     result = Sweep([life.ops for life in lives])
     result.faults += [("uncut", what) for what in wrong(scenario, lives)]
@@ -298,7 +297,7 @@ def flips(folder, scenario, flash, every=1, firmware=None):
     Where: in the files of a, of b or of both; in others, among which is what chooses; in the file system's own data.
     A fault is a device that does not start although a slot is whole.
     """
-    device = Device(Path(folder) / "flips", firmware or copied(Path(folder) / "firmware"))
+    device = Device(Path(folder) / "flips", firmware or code(Path(folder) / "firmware"))
     chance = random.Random(3)
     sectors = [n for n in range(0, len(flash), _BLOCK_B) if flash[n : n + _BLOCK_B].strip(ERASED)][::every]
     before = _files(flash)

@@ -7,6 +7,7 @@ import stat
 
 import httpx
 import pytest
+from desk import desk
 from programs import running
 from soon import asleep, soon
 from tosplus.errors import HostError
@@ -60,7 +61,7 @@ class Hands:
 
 def at_the_bench(tmp_path, monkeypatch, test, *apps, rate=RATE, own=""):
     """Run test(hands) with a house of these apps. own: what its file says of each."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     devices = "".join(f'[[device]]\napp = "{app}"\n{own}' for app in apps)
     (tmp_path / "den.toml").write_text(f"[world]\nrate = {rate}\n{devices}")
 
@@ -325,7 +326,7 @@ def test_a_socket_left_behind_is_replaced_and_one_in_use_is_not(tmp_path, monkey
 def test_tos_sim_serves_the_bench_until_ctrl_c(tmp_path):
     (tmp_path / "den.toml").write_text('[[device]]\napp = "lamp"\n')
     command = ["tos", "sim", "--house", "den.toml", "--bench", "b", "--hub", ""]
-    with running(command, cwd=tmp_path) as process:
+    with running(command, cwd=desk(tmp_path)) as process:
         assert process.stdout.readline().startswith("lamp  ready")
         assert process.stdout.readline().startswith("den  all 1 ready")
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "b"))) as http:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from desk import desk
 from mutate import replace
 from tosplus.build import board, board_check
 from tosplus.build.chip import chips
@@ -24,7 +25,7 @@ def boards(tmp_path, monkeypatch):
         shutil.copytree(ROOT / "boards" / name, tmp_path / "boards" / name)
     for name in ("firmware", "lib"):
         (tmp_path / name).symlink_to(ROOT / name)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     monkeypatch.setattr(board, "BOARDS", tmp_path / "boards")
     return tmp_path / "boards"
 
@@ -35,7 +36,7 @@ def told(name):
 
 @pytest.mark.parametrize("name", [name for name in board.names() if name != "UNIX"])
 def test_every_board_here_is_good(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # it builds the apps that the board is made for
+    monkeypatch.chdir(desk(tmp_path))  # it builds the apps that the board is made for
     assert told(name) == []
 
 
@@ -363,7 +364,7 @@ def tos(*arguments):
 
 
 def test_the_command_lists_and_checks(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     listed = json.loads(tos("board", "list", "--json").stdout)
     assert {row["name"]: row["mcu"] for row in listed}["TOS_WATCH"] == "esp32s3"
     assert "TOS_TILL            esp32       4 MB  keys display" in tos("board", "list").stdout

@@ -12,6 +12,7 @@ import subprocess
 
 import httpx
 import pytest
+from desk import desk
 from soon import asleep, until
 from tosplus.demo.stage import Stage
 from tosplus.errors import HostError
@@ -22,6 +23,7 @@ from tosplus.sim.device import Device
 def demo(tmp_path):
     """demo() -> a running `tos demo` in an empty directory, without a graphical session."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    desk(tmp_path)
     with contextlib.ExitStack() as stack:
 
         def start():
@@ -55,7 +57,7 @@ def gone(pid):
 
 def test_the_story_holds(tmp_path):
     story = ["tos", "demo", "--once", "--json"]
-    done = subprocess.run(story, capture_output=True, text=True, cwd=tmp_path, timeout=280)
+    done = subprocess.run(story, capture_output=True, text=True, cwd=desk(tmp_path), timeout=280)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0 and len(steps) == 15, done.stdout + done.stderr
     assert all(step["ok"] for step in steps)

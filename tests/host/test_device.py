@@ -10,6 +10,7 @@ import subprocess
 
 import peers
 import pytest
+from desk import desk
 from programs import running
 from soon import soon
 from tosplus import state
@@ -295,7 +296,7 @@ def tos(*arguments):
 
 
 def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     seen = {}
 
     async def main():
@@ -334,7 +335,7 @@ def test_the_commands_of_tos_dev(tmp_path, monkeypatch):
 
 def test_tos_sim_tells_where_it_is_and_ends_with_ctrl_c(tmp_path):
     command = ["tos", "sim", "kettle", "--state", str(tmp_path / "k"), "--hub", ""]
-    with running(command, cwd=tmp_path) as process:
+    with running(command, cwd=desk(tmp_path)) as process:
         assert process.stdout.readline().startswith("kettle  ready  coap://127.0.0.1:")
         assert "console  /dev/" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -10,6 +10,7 @@ import time
 import ifaddr
 import pytest
 import zeroconf
+from desk import desk
 from tosplus.link import discover
 from tosplus.link.client import Client
 from tosplus.paths import WORK
@@ -328,7 +329,7 @@ def test_one_that_sleeps_does_not_announce_itself(tmp_path):
 
 
 def test_tos_dev_ls_shows_who_is_on_the_network_and_each_device_once(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
     async def main():
         async with (

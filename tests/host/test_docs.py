@@ -8,6 +8,7 @@ import subprocess
 import click
 import pytest
 from click.testing import CliRunner
+from desk import desk
 from tosplus.cli import cli
 from tosplus.demo.story import Story
 from tosplus.paths import ROOT
@@ -152,7 +153,7 @@ def test_every_command_in_the_docs_runs_here_or_wants_what_is_not_here():
 
 
 def test_what_needs_no_device_runs_as_it_is_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     (tmp_path / "terms.json").write_text(_TERMS)
     text = "\n".join(page.read_text() for page in PAGES)
     assert _TERMS in text
@@ -185,7 +186,7 @@ def simulated(line):
 
 @pytest.mark.parametrize("page", _PLAYED)
 def test_a_page_that_is_followed_from_its_first_command_to_its_last_works(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     text = (ROOT / f"docs/{page}.md").read_text()
     with contextlib.ExitStack() as running:
         for said in (said for there, said in lines() if there.stem == page and not is_only_read(said)):

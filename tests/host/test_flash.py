@@ -10,6 +10,7 @@ import cbor2
 import chipware
 import pytest
 from click.testing import CliRunner
+from desk import desk
 from littlefs import LittleFS, UserContext
 from newboard import console, in_download_mode, kettle, with_chip
 from serial.tools import list_ports
@@ -33,7 +34,7 @@ NEW = {"boot.py": b"# new", "main.py": b"print('new')", "lib/new.mpy": b"M" * 90
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
 
 @pytest.fixture

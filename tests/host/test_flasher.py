@@ -12,6 +12,7 @@ from pathlib import Path
 import peers
 import pytest
 import stock
+from desk import desk
 from esptool import image_info
 from esptool.bin_image import LoadFirmwareImage
 from littlefs import LittleFS, UserContext
@@ -35,7 +36,7 @@ FROZEN = ["a/app.mpy", "boot.py", "main.py", "r/app.mpy", "r/slots.mpy", "slots.
 
 @pytest.fixture(autouse=True)
 def work(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
 
 def stock_file(folder, mcu, **how):
@@ -262,7 +263,7 @@ def test_the_command_says_what_to_do(tmp_path, arguments, code, told):
 def test_frozen_says_what_is_missing(tmp_path):
     path = os.path.dirname(shutil.which("make"))
     run = tos("build", "till", "--board", "TOS_TILL", "--frozen", PATH=path)
-    assert run.returncode == 1 and not Path(".tos").exists()
+    assert run.returncode == 1 and os.listdir(".tos/build") == ["cache"]
     assert "ESP-IDF: there is no idf.py on PATH" in run.stderr and "set MPY_DIR" in run.stderr
     assert "stock firmware is used as it is: --firmware FILE" in run.stderr
     run = tos("build", "till", "--board", "TOS_TILL", "--frozen", MPY_DIR=str(tmp_path))

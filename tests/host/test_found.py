@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from desk import desk
 from host.hub.running import hub
 from host.test_discover import network
 from host.test_pair import tos_later
@@ -14,7 +15,7 @@ from tosplus.sim.device import Device
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.chdir(desk(tmp_path / "elsewhere"))
 
 
 def run(test):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from desk import desk
 from tosplus.build.product import build
 from tosplus.link.client import Client
 from tosplus.link.rule_words import told
@@ -21,7 +22,7 @@ def shown(language):
 
 
 def test_every_stage_of_the_kettle_compiles_and_the_last_is_the_product(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
     begun, rule, product, owners, _ = shown("python")
     for stage in (begun, begun + rule, product, product + owners):
         Path("kettle.py").write_text(stage)

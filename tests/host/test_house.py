@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from desk import desk
 from programs import running
 from tosplus import state
 from tosplus.cli import cli
@@ -38,7 +39,7 @@ name = "office"
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
     """plan(text) -> what a house's file with this text means. The current directory is an empty one."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
     def write(text):
         (tmp_path / "den.toml").write_text(text)

@@ -5,6 +5,7 @@ import json
 
 import aiocoap
 import cbor2
+from desk import desk
 from host.hub.running import hub, value_of
 from host.hub.test_relay import Service
 from host.test_pair import tos_later
@@ -19,7 +20,7 @@ def run(test):
 
 
 def test_tos_pair_finds_the_device_and_tos_dev_uses_the_key(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
     async def test():
         async with Device("kettle", hub="") as kettle:

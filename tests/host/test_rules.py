@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pytest
+from desk import desk
 from tosplus.cmd.dev import command
 from tosplus.errors import UsageFault
 from tosplus.link.client import Client, LinkError
@@ -171,7 +172,7 @@ def test_a_lamps_button_does_what_its_owner_wants(tmp_path):
 
 
 def test_the_command_lists_adds_and_removes(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(desk(tmp_path))
 
     def tos(*arguments):
         command = ["tos", "dev", "rules", *arguments]
