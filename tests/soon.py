@@ -4,31 +4,42 @@ import asyncio
 import inspect
 import time
 
-_LOOK_S = 0.01
+_LOOK_S = 0.01  # after this at first; then a tenth later each time, as a look may be a request
+_LOOK_AT_MOST_S = 0.03
 _PATIENCE_S = 60
 _NEVER = "it does not come to that"
 
 
 def until(holds, what=_NEVER):
     """What holds() returns, once that is true. what: words, or a function that says them, should it never be."""
-    end = time.monotonic() + _PATIENCE_S
+    looks = _looks()
     while not (found := holds()):
-        assert time.monotonic() < end, what() if callable(what) else what
-        time.sleep(_LOOK_S)
+        look_s = next(looks)
+        assert look_s, what() if callable(what) else what
+        time.sleep(look_s)
     return found
 
 
 async def soon(holds, what=_NEVER):
     """As until, while this process goes on. holds: may as well be a coroutine function."""
-    end = time.monotonic() + _PATIENCE_S
+    looks = _looks()
     while not (found := await _now(holds)):
-        assert time.monotonic() < end, await _now(what) if callable(what) else what
-        await asyncio.sleep(_LOOK_S)
+        look_s = next(looks)
+        assert look_s, await _now(what) if callable(what) else what
+        await asyncio.sleep(look_s)
     return found
 
 
 async def asleep(device):
     await soon(lambda: device.is_asleep)
+
+
+def _looks():
+    """-> after how long to look again, each time; 0 when it has been long enough."""
+    end, look_s = time.monotonic() + _PATIENCE_S, _LOOK_S
+    while True:
+        yield look_s if time.monotonic() < end else 0
+        look_s = min(look_s * 1.1, _LOOK_AT_MOST_S)
 
 
 async def _now(function):

@@ -1,14 +1,16 @@
 """One life of a device whose only file system is one small host file: power on, do one thing, lose power.
 
 Unix port only, started by lab.py. The order is a line of JSON on stdin, {"life", "medium", "kind", ...}; the answer is
-the last line on stdout. A device that is cut off answers nothing. A module is imported only by the lives that need it,
-as compiling takes most of a life; and before the host's files go out of reach.
+the last line on stdout. A device that is cut off answers nothing. All is imported before the host's files go out of
+reach.
 """
 
 import json
 import os
 import sys
 
+import starts
+import toscore.cbor  # noqa: F401  # the twin to which a damaged value goes
 import vfs
 from bench import NEIGHBOUR, Bench, files, slurp
 
@@ -17,8 +19,6 @@ _ENOUGH = const(100)  # complaints
 
 def prepare(bench, start):
     """Format and bring about a starting state: the version that is stored then."""
-    import starts
-
     bench.unplug_host()
     bench.medium.format()
     with bench.on():
@@ -72,8 +72,6 @@ def check(bench, version, cut=None):
 
 def read(bench):
     """What a start finds, and the next: {read, codes, again, codes_again, files}."""
-    import toscore.cbor  # noqa: F401  # the twin to which a damaged value goes
-
     bench.unplug_host()
     subject = bench.subject
     with bench.on():
@@ -103,8 +101,6 @@ def damage(bench, damages):
     A damage is a list of bits to flip together, or the number of bytes that are left. Right is that loading refuses
     the file, once, and keeps it as .bad.
     """
-    import toscore.cbor  # noqa: F401
-
     bench.unplug_host()
     subject = bench.subject
     wrong = []

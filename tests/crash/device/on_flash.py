@@ -20,6 +20,9 @@ class Nor(chip.NorFlash):
         self.last = sector
         super().writeblocks(sector, buf, offset)
 
+    def put(self, image):
+        self._put(0, image)
+
 
 class Medium:
     """A file system kept in one host file."""
@@ -63,8 +66,7 @@ class Medium:
         return self._file.read()
 
     def restore(self, image):
-        self._file.seek(0)
-        self._file.write(image)
+        self.nor.put(image)
 
 
 def started(image, fresh):

@@ -1,12 +1,10 @@
 """Starting the simulated chip: MicroPython's Unix port, running chip.py, with a pty for its serial port; and why."""
 
 import asyncio
-import fcntl
 import json
 import os
 import shutil
 import sys
-import termios
 from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,8 +48,7 @@ async def start(tty: int, folder: Path, arguments: dict[str, Any]) -> Process:
                 "HOME": str(folder),
                 "TOS_CHIP": json.dumps(arguments, ensure_ascii=False),  # MicroPython joins no surrogates
             },
-            start_new_session=True,  # and the pty as its terminal, so that Ctrl-C there reaches it
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True,  # of which chip.py makes the pty the terminal, so that Ctrl-C there reaches it
         )
     finally:
         os.close(tty)
