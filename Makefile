@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 MICROPYTHON ?= $(VENV)/test/bin/micropython
 # Processes that run tests. Most tests wait for a device; more of them would fail for want of time on two cores.
-WORKERS ?= 3
+WORKERS ?= 4
 
 help:
 	@echo 'make demo        simulated devices and a hub, live in the browser (ONCE=1: a story that checks itself)'
