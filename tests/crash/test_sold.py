@@ -60,7 +60,7 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_mistake_is_caught(mutant, firmware, tmp_path):
+def test_a_mistake_is_caught(mutant, tmp_path):
     mistaken = mutant.code(tmp_path / "firmware")
     result = sweep(tmp_path, mutant.do, tears=("clean",), every=mutant.every or 10, firmware=mistaken)
     assert mutant.shown_by(result.faults), result
