@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 _idle: dict[str, list] = {}
 
@@ -60,8 +61,10 @@ def _pytest(theirs):
     import pytest
 
     for name in theirs:
-        with contextlib.suppress(ImportError):  # of what is a module by another's doing only
-            importlib.import_module(name)
+        if not name.startswith("luma"):  # it starts threads, and a fork has none but its own
+            with contextlib.suppress(ImportError):  # of what is a module by another's doing only
+                importlib.import_module(name)
+    assert threading.active_count() == 1
     gc.freeze()  # these pages stay shared
 
     def main(arguments):
