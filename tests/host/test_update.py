@@ -259,7 +259,8 @@ def test_an_update_during_an_update_is_refused_and_an_abort_ends_the_first(tmp_p
     async def test(house):
         made = bundled()
         await house.push(made)
-        answer = await house.push(bundled(sequence=2))
+        second = {0: bundled(sequence=2).message(), 1: house.url}  # not pushed: what is at that address stays the first
+        answer = await house.ask(aiocoap.PUT, second)
         assert answer.code == aiocoap.SERVICE_UNAVAILABLE and answer.payload == b"399"
         assert (await house.ask(aiocoap.POST, {0: "abort"})).code == aiocoap.CHANGED
         assert (await house.status())[1] == IDLE
