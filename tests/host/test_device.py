@@ -277,6 +277,21 @@ def test_ctrl_c_stops_the_app_and_ctrl_d_starts_it_again(tmp_path):
     assert run(tmp_path, test) == ["ready", "soft reset", "ready"]
 
 
+def test_ctrl_c_stops_what_does_not_read_its_console(tmp_path):
+    log = tmp_path / "kettle" / "console.log"
+
+    async def test(device):
+        with open(device.tty, "r+b", buffering=0) as port:
+            port.write(b"\x03")
+            await soon(lambda: ">>> " in log.read_text(), log.read_text)
+            port.write(b"exec('print(7 ** 20)\\nwhile True: pass')\r")
+            await soon(lambda: "79792266297612001" in log.read_text(), log.read_text)
+            port.write(b"\x03")
+            await soon(lambda: "KeyboardInterrupt" in log.read_text().partition("79792266297612001")[2], log.read_text)
+
+    run(tmp_path, test)
+
+
 def test_the_console_log_is_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(console, "_LOG_B", 10)
 
