@@ -21,7 +21,7 @@ from tosplus.sim.device import Device
 
 @pytest.fixture
 def demo(tmp_path):
-    """demo() -> a running `tos demo` in an empty directory, without a graphical session."""
+    """demo() -> a running `tos demo` in a directory of its own, without a graphical session."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     desk(tmp_path)
     with contextlib.ExitStack() as stack:

@@ -38,7 +38,7 @@ name = "office"
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
-    """plan(text) -> what a house's file with this text means. The current directory is an empty one."""
+    """plan(text) -> what a house's file with this text means. The current directory is one of its own."""
     monkeypatch.chdir(desk(tmp_path))
 
     def write(text):
