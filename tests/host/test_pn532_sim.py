@@ -218,6 +218,19 @@ def test_crc_of_the_standard():
     assert crc_a(b"\x12\x34") == b"\x26\xcf"
 
 
+def test_what_a_host_breaks_off_ends_whenever_that_is(field):
+    async def poll():
+        for turns in range(100):
+            polling = asyncio.create_task(field.card._do(b"\xd4\x60\xff\x00\x00"))  # InAutoPoll, for ever
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            polling.cancel()
+            await asyncio.wait({polling}, timeout=5)
+            assert polling.cancelled()
+
+    field.run(poll())
+
+
 def test_whatever_a_host_says_the_chip_answers_or_waits(field):
     async def say(chances):
         seeds = [bytes.fromhex(text) for text in ("d402", "d4140100", "d44a0100", "d4400100a4", "d486", "d48e9000")]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import anyio
 import sqlalchemy as sa
 
 from ..errors import HostError, Unreachable
@@ -76,8 +77,8 @@ class Bindings:
     async def run(self) -> None:
         """Whatever is not as the rules want it, as soon as both devices can be spoken with."""
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._look.wait(), _LOOK_S)
+            with anyio.move_on_after(_LOOK_S):
+                await self._look.wait()
             self._look.clear()
             for pair in list(self._pairs):
                 with contextlib.suppress(HostError, ValueError):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import cbor2
 
 from ..errors import HostError, Unreachable
@@ -142,8 +143,8 @@ class Rollouts:
             while True:
                 for rollout in list(self._all.values()):
                     await self._go_on(rollout)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _TICK_S)
+                with anyio.move_on_after(_TICK_S):
+                    await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in self._looking.values():

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from ..errors import HostError
 from .process import BUTTON, POWER, TIMER, Start
 
@@ -32,11 +34,9 @@ class Asleep:
     async def over(self) -> Start:
         """When the timer, a button or the end of the supply has ended it -> the start that follows."""
         timeout_s = self._ms / 1000 / self._rate if self._rate else None
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
-            slept_ms = self._slept_ms()
-        except asyncio.TimeoutError:
-            slept_ms = self._ms
+        with anyio.move_on_after(timeout_s):
+            await self._woken.wait()
+        slept_ms = self._slept_ms() if self.is_over else self._ms
         if self._cause == POWER:
             return Start(POWER, slept_ms)
         wall = None if self._wall is None else self._wall + slept_ms // 1000

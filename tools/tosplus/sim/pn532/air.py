@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import anyio
+
 
 def crc_a(data: bytes) -> bytes:
     """ISO/IEC 14443-3 annex B: CRC_A of the data, as it is sent."""
@@ -197,8 +199,8 @@ class Antenna:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         _send(self._writer, {"asks": number, "data": frame.hex()})
         try:
-            return await asyncio.wait_for(self._waiting[number], timeout_s)
-        except asyncio.TimeoutError:
+            with anyio.move_on_after(timeout_s):
+                return await self._waiting[number]
             return None
         finally:
             del self._waiting[number]
