@@ -1,5 +1,6 @@
 """What pytest needs to know about this tree."""
 
+import gc
 import os
 import re
 import signal
@@ -63,6 +64,10 @@ class _Scheduler(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return _Scheduler(config, log)
+
+
+def pytest_collection_finish():
+    gc.freeze()  # some thousand tests live to the end, and need not be looked through again and again
 
 
 @pytest.fixture

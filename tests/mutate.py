@@ -9,7 +9,7 @@ import forks
 from desk import desk
 
 ROOT = Path(__file__).parents[1]
-_SAMPLE = 8  # of each file's, in `make test`
+_SAMPLE = 6  # of each file's, in `make test`
 _TEST_S = 55  # one that hangs has caught it
 _SAYS_WHERE = "tools/tosplus/paths.py"  # the tree is
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"
@@ -52,25 +52,27 @@ def replace(file, old, new):
     return text.count("\n", 0, text.index(old)) + 1
 
 
-def _link(source, folder, folders=None):
-    """A tree with links to the files of another one, which take less time than copies. folders: that are linked so; the
-    others are one link each."""
-    for each in os.scandir(source):
-        if each.is_dir() and (each.name in folders if folders else each.name != "__pycache__"):
-            os.mkdir(folder / each.name)
-            _link(each, folder / each.name)
-        elif not each.name.startswith(".") and not each.name.endswith(".egg-info"):
-            os.symlink(each.path, folder / each.name)
+def _tree(folder, own, below=""):
+    """A tree in folder like this one: copies of the files in own, and links, to whole folders where none of these is. In
+    firmware/ each folder is made, as what builds of it looks behind no link."""
+    for each in os.scandir(ROOT / below):
+        path = below + each.name
+        if each.name.startswith(".") or each.name.endswith(".egg-info") or each.name == "__pycache__":
+            continue
+        if path in own:
+            shutil.copy(each, folder / path)
+        elif each.is_dir() and (below.startswith("firmware/") or any(file.startswith(f"{path}/") for file in own)):
+            os.mkdir(folder / path)
+            _tree(folder, own, f"{path}/")
+        else:
+            os.symlink(each, folder / path)
 
 
 def survives(mutant, folder):
     """What the test said, when it passed in a tree made in folder that has this mistake; nothing when it failed."""
     elsewhere = mutant.path.startswith(("tools/", "firmware/"))
     path = mutant.path if elsewhere else f"lib/toscore/{mutant.path}"
-    _link(ROOT, folder, ("lib", "tools", "firmware", "boards"))
-    for own in {path, _SAYS_WHERE}:
-        (folder / own).unlink()
-        shutil.copy(ROOT / own, folder / own)
+    _tree(folder, {path, _SAYS_WHERE})
     replace(folder / path, mutant.old, mutant.new)
     desk(folder)
     if mutant.caught_by.startswith("host/"):

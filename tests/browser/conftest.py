@@ -4,6 +4,7 @@ import os
 
 import peers
 import pytest
+from desk import desk
 from playwright.sync_api import sync_playwright
 from soon import until
 
@@ -35,7 +36,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def _running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("browser")
+    folder = desk(tmp_path_factory.mktemp("browser"))
     (folder / "villa.toml").write_text(_HOUSE)
     hub = Hub(folder, bench=folder / "bench")
     house = None

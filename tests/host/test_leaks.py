@@ -12,6 +12,7 @@ import time
 
 import httpx
 import pytest
+from desk import desk
 from leaks import Evidence, forms
 from soon import until
 from tosplus import ports
@@ -63,7 +64,7 @@ def code_of(folder, name):
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory):
     """(folder, the answers of the hub, secrets, texts) of a kettle and a lamp, a hub, and somebody at a terminal."""
-    folder = tmp_path_factory.mktemp("leaks")
+    folder = desk(tmp_path_factory.mktemp("leaks"))
     programs, answers = Programs(folder), []
     port, coap = ports.free(socket.SOCK_STREAM), ports.free()
     hub = ("hub", "--json", "--port", str(port), "--coap-port", str(coap), "--state", "hub")

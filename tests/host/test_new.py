@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from desk import desk
 from tosplus.cli import cli
 
 
@@ -23,7 +24,7 @@ def test_a_new_product_passes_its_own_test_and_fits_a_board(tmp_path, new):
     done = new("night_light")
     assert done.exit_code == 0 and "tos sim ./night_light.py" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["night_light.py", "test_night_light.py"]
-    tested = maker(tmp_path, sys.executable, "-m", "pytest", "-q")
+    tested = maker(desk(tmp_path), sys.executable, "-m", "pytest", "-q")
     assert tested.returncode == 0 and "1 passed" in tested.stdout, tested.stdout
     assert maker(tmp_path, "tos", "build", "./night_light.py", "--board", "ESP32_GENERIC").returncode == 0
 
@@ -40,7 +41,7 @@ def test_its_test_sees_a_product_that_is_broken(tmp_path, new, right, wrong):
     new("lamp")
     app = tmp_path / "lamp.py"
     app.write_text(app.read_text().replace(right, wrong))
-    tested = maker(tmp_path, sys.executable, "-m", "pytest", "-q")
+    tested = maker(desk(tmp_path), sys.executable, "-m", "pytest", "-q")
     assert tested.returncode == 1 and "1 failed" in tested.stdout, tested.stdout
 
 
