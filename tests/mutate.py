@@ -53,8 +53,8 @@ def replace(file, old, new):
 
 
 def _tree(folder, own, below=""):
-    """A tree in folder like this one: copies of the files in own, and links, to whole folders where none of these is. In
-    firmware/ each folder is made, as what builds of it looks behind no link."""
+    """A tree in folder like this one: copies of the files in own, and links, to whole folders where none of these is.
+    Those of firmware/ are made all, as what builds of it looks behind no link."""
     for each in os.scandir(ROOT / below):
         path = below + each.name
         if each.name.startswith(".") or each.name.endswith(".egg-info") or each.name == "__pycache__":
