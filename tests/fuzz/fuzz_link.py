@@ -3,11 +3,13 @@
 import os
 import random
 import subprocess
+import tempfile
 
 import aiocoap
 import aiocoap.error
 from toscore import coap
 from toscore.errors import WireError
+from tosplus.paths import ROOT
 from tosplus.sim.process import micropython
 
 MICROPYPATH = "lib:firmware:tests/unit:tests/device:.frozen"
@@ -84,13 +86,18 @@ def fuzz_counter(cases, seed):
 
 
 def _run(target, cases, seed):
-    done = subprocess.run(
-        [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],
-        env={**os.environ, "MICROPYPATH": MICROPYPATH},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,  # what nobody catches is told on stdout
-        text=True,
-    )
+    """In a folder of its own: devices under test keep their records in the current one."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("lib", "firmware", "tests"):
+            os.symlink(ROOT / name, f"{folder}/{name}")
+        done = subprocess.run(
+            [micropython(), f"tests/fuzz/{target}", str(cases), str(seed)],
+            env={**os.environ, "MICROPYPATH": MICROPYPATH},
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # what nobody catches is told on stdout
+            text=True,
+        )
     assert done.returncode == 0, done.stdout[-2000:]
 
 
