@@ -152,6 +152,7 @@ def test_a_device_whose_app_needs_it_has_one_and_meets_others_in_the_field(field
             assert badge.nfc.line.garbled == 0
             await asyncio.to_thread(until, lambda: badge.nfc.is_listening)
             assert await asyncio.to_thread(taps, reader, b"\x00\xb0") == [b"\x12\x34\x90\x00"]
+            await asyncio.to_thread(until, lambda: badge.nfc.commands.count(INIT) == 2)
             await badge.kill()
             await badge.restarted()
             await asyncio.to_thread(until, lambda: badge.nfc.commands.count(INIT) == 3)
