@@ -9,7 +9,7 @@ import forks
 from desk import desk
 
 ROOT = Path(__file__).parents[1]
-_SAMPLE = 6  # of each file's, in `make test`
+_SAMPLE = 8  # of each file's, in `make test`
 _TEST_S = 55  # one that hangs has caught it
 _SAYS_WHERE = "tools/tosplus/paths.py"  # the tree is
 _PATH = "lib:firmware:firmware/tos/ports/unix:tests/unit:tests/device:.frozen"

@@ -46,7 +46,7 @@ def test_writes_by_bluetooth():
 
 
 def test_manifests_and_patches_of_updates():
-    fuzz_link.fuzz_ota(20000, 7)
+    fuzz_link.fuzz_ota(60000, 7)
 
 
 def test_what_comes_to_a_portal_and_records_of_tags():
