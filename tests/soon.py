@@ -34,6 +34,17 @@ async def asleep(device):
     await soon(lambda: device.is_asleep)
 
 
+async def ends(begin, most):
+    """A task that begin() begins ends when it is cancelled, at once or up to so many turns of the loop later."""
+    for turns in range(most + 1):
+        running = await begin()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        ran = running.cancel()
+        await asyncio.wait({running}, timeout=_PATIENCE_S)
+        assert running.cancelled() is ran, f"cancelled after {turns} turns, it goes on"
+
+
 def _looks():
     """-> after how long to look again, each time; 0 when it has been long enough."""
     end, look_s = time.monotonic() + _PATIENCE_S, _LOOK_S

@@ -13,7 +13,7 @@ import nfc
 import peers
 import pytest
 from nfc.tag.tt4 import IsoDepInitiator
-from soon import until
+from soon import ends, until
 from taps import Field, libnfc, nfcpy
 from tosplus.sim.pn532.air import Air, Antenna, crc_a
 from tosplus.sim.pn532.frames import ACK, Ear, encode
@@ -220,15 +220,9 @@ def test_crc_of_the_standard():
 
 def test_what_a_host_breaks_off_ends_whenever_that_is(field):
     async def poll():
-        for turns in range(100):
-            polling = asyncio.create_task(field.card._do(b"\xd4\x60\xff\x00\x00"))  # InAutoPoll, for ever
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            polling.cancel()
-            await asyncio.wait({polling}, timeout=5)
-            assert polling.cancelled()
+        return asyncio.create_task(field.card._do(b"\xd4\x60\xff\x00\x00"))  # InAutoPoll, for ever
 
-    field.run(poll())
+    field.run(ends(poll, 100))
 
 
 def test_whatever_a_host_says_the_chip_answers_or_waits(field):

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from aiocoap_hub import Hub
-from soon import asleep
+from soon import asleep, ends
 from tosplus.errors import HostError
 from tosplus.link.client import Client
+from tosplus.sim.asleep import Asleep
 from tosplus.sim.device import Device
 
 MINUTE_MS = 60_000
@@ -152,3 +153,14 @@ def test_its_battery_lasts_longer_asleep(tmp_path):
 
         lives(tmp_path, test, fresh=True)
     assert used_mv[True] > 5 * used_mv[False] > 0
+
+
+def test_whoever_waits_for_a_sleeper_may_leave_at_any_moment(tmp_path):
+    async def begin():
+        sleeper = Asleep(tmp_path, {"rtc": "", "sleep": MINUTE_MS, "wake": [], "wall": None}, rate=1)
+        waiting = asyncio.create_task(sleeper.over())
+        await asyncio.sleep(0.01)
+        sleeper.end()
+        return waiting
+
+    asyncio.run(ends(begin, 10))

@@ -2,32 +2,27 @@
 
 import asyncio
 
-import pytest
+from soon import ends
 from tosplus.hub.bindings import Bindings
 from tosplus.hub.rollouts import Rollouts
 
 
-@pytest.mark.parametrize(
-    "begin",
-    [
-        lambda folder: (it := Bindings(None, folder / "hub.db"), it._look),
-        lambda folder: (it := Rollouts(None, folder), it._wake),
-    ],
-    ids=["bindings", "rollouts"],
-)
-def test_it_ends(tmp_path, begin):
-    it, there_is_work = begin(tmp_path)
+def ends_with_work(it, there_is_work):
+    async def begin():
+        running = asyncio.create_task(it.run())
+        await asyncio.sleep(0.01)
+        there_is_work.set()
+        return running
 
-    async def main():
-        for turns in range(10):
-            running = asyncio.create_task(it.run())
-            await asyncio.sleep(0.01)
-            there_is_work.set()
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            running.cancel()
-            await asyncio.wait({running}, timeout=5)
-            assert running.cancelled()
-
-    asyncio.run(main())
+    asyncio.run(ends(begin, 10))
     it.close()
+
+
+def test_bindings_end(tmp_path):
+    bindings = Bindings(None, tmp_path / "hub.db")
+    ends_with_work(bindings, bindings._look)
+
+
+def test_rollouts_end(tmp_path):
+    rollouts = Rollouts(None, tmp_path)
+    ends_with_work(rollouts, rollouts._wake)

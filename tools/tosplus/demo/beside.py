@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+import anyio
 import httpx
 
 from .. import ports
@@ -56,9 +57,9 @@ class Beside:
         if self._process:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), _END_S)
-            except asyncio.TimeoutError:
+            with anyio.move_on_after(_END_S) as ending:
+                await self._process.wait()
+            if ending.cancelled_caught:
                 await self._kill()
 
     @property

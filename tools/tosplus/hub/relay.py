@@ -5,13 +5,13 @@ on what is secured by OSCORE; and to devices the messages of a pairing, which ar
 passes, and none is looked at.
 """
 
-import asyncio
 import time
 from math import ceil
 from typing import TYPE_CHECKING
 
 import aiocoap
 import aiocoap.error
+import anyio
 from aiocoap import Message
 from aiocoap.message import UndecidedRemote
 from aiocoap.numbers import OptionNumber, codes
@@ -87,8 +87,9 @@ class Relay:
         onward.remote = UndecidedRemote("coap", told(where))
         asked = self._hub.relay_context.request(onward, handle_blockwise=False)
         try:
-            found = await asyncio.wait_for(asked.response, _ANSWER_S)
-        except (aiocoap.error.Error, asyncio.TimeoutError):
+            with anyio.fail_after(_ANSWER_S):
+                found = await asked.response
+        except (aiocoap.error.Error, TimeoutError):
             return _refused(codes.GATEWAY_TIMEOUT, f"{request.opt.uri_host} does not answer")
         answer = Message(code=found.code, payload=found.payload)
         answer.opt.oscore = found.opt.oscore

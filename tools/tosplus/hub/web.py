@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -195,9 +196,9 @@ class Api:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if listener.behind.is_set():
-            try:
-                await asyncio.wait_for(socket.close(1013, "too slow"), _CLOSE_S)
-            except asyncio.TimeoutError:
+            with anyio.move_on_after(_CLOSE_S) as closing:
+                await socket.close(1013, "too slow")
+            if closing.cancelled_caught:
                 socket.scope["abort"]()  # it reads nothing at all
 
     def _device(self, request: Request) -> "Device":

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import anyio
 from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
@@ -67,10 +68,11 @@ async def _heard(timeout_s: float) -> AsyncGenerator[Found, None]:
         )
         try:
             while True:
-                try:
-                    yield await asyncio.wait_for(devices.get(), max(0, deadline - loop.time()))
-                except asyncio.TimeoutError:
+                with anyio.move_on_after(deadline - loop.time()) as looking:
+                    device = await devices.get()
+                if looking.cancelled_caught:
                     return
+                yield device
         finally:
             await browser.async_cancel()
             for task in asking:

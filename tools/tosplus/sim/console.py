@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import anyio
+
 from .lines import Lines
 
 _LOG_B = 1_000_000  # then console.log becomes console.log.1
@@ -188,12 +190,13 @@ async def _writable(fd: int) -> None:
     ready = loop.create_future()
 
     def be_ready() -> None:
-        if not ready.done():  # wait_for() looks a turn later than the loop calls again
+        if not ready.done():  # the loop calls again before the task goes on
             ready.set_result(None)
 
     loop.add_writer(fd, be_ready)
     try:
-        await asyncio.wait_for(ready, _STUCK_S)
+        with anyio.fail_after(_STUCK_S):
+            await ready
     finally:
         loop.remove_writer(fd)
 
@@ -206,7 +209,7 @@ async def _write(fd: int, data: bytes) -> None:
         except BlockingIOError:
             try:
                 await _writable(fd)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
         except OSError:
             return

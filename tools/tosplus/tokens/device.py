@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import aiocoap
 import aiocoap.error
+import anyio
 import cbor2
 from aiocoap import Message, oscore
 from aiocoap.numbers import codes
@@ -138,8 +139,9 @@ class Devices:
         onward.opt.proxy_scheme, onward.opt.uri_host = "coap", id
         try:
             asked = self._coap.request(onward, handle_blockwise=False).response
-            answer = await asyncio.wait_for(asked, _ANSWER_S)
-        except (aiocoap.error.Error, asyncio.TimeoutError):
+            with anyio.fail_after(_ANSWER_S):
+                answer = await asked
+        except (aiocoap.error.Error, TimeoutError):
             raise Unreachable(f"the hub at {where}:{port} does not answer\nIs it on? --hub says where it is.") from None
         if answer.opt.oscore is None and answer.code in (codes.SERVICE_UNAVAILABLE, codes.TOO_MANY_REQUESTS):
             raise Asleep(answer.payload.decode(errors="replace"), answer.opt.max_age or 60)
