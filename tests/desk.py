@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-CACHE = Path(__file__).parents[1] / ".tos/build/cache"  # what is in it is named by all that shapes it
+_CACHE = Path(__file__).parents[1] / ".tos/build/cache"  # what is in it is named by all that shapes it
 
 
 def desk(folder):
     """-> folder, made one."""
-    CACHE.mkdir(parents=True, exist_ok=True)
+    _CACHE.mkdir(parents=True, exist_ok=True)
     (folder / ".tos/build").mkdir(parents=True)
-    (folder / ".tos/build/cache").symlink_to(CACHE)
+    (folder / ".tos/build/cache").symlink_to(_CACHE)
     return folder

